@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Guichet. Everything is built under $(BUILD); nothing is written beside the sources.
+
+comma := ,
+SAN     ?=
+BUILD   ?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+PREFIX  ?= /usr/local
+DESTDIR ?=
+PYTHON  ?= /usr/bin/python3
+CFLAGS  ?= -O2 -g
+
+# What Debian 12 has to have; `make deps` installs what is missing.
+packages = gcc make pkg-config libssl-dev libleveldb-dev zlib1g-dev libyajl-dev libcbor-dev libcmocka-dev \
+	openssl python3 python3-pytest
+
+# ---- flags: ours are added to the user's, never replaced by them ----
+
+warnings = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef -Werror
+ifeq ($(SAN),)
+hardening = -fstack-protector-strong -fstack-clash-protection -fcf-protection -D_FORTIFY_SOURCE=2
+else
+hardening = -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
+endif
+own_cflags = -std=c11 -fPIC -fvisibility=hidden $(warnings) $(hardening) -I. -Iclient/include -MMD -MP
+own_ldflags = $(if $(SAN),-fsanitize=$(SAN)) -Wl,-z,relro,-z,now
+# protocol/ and client/ are portable POSIX; only server/, bench/ and tests/ may use what Linux adds.
+dialect = $(if $(filter protocol/% client/%,$<),-D_POSIX_C_SOURCE=200809L,-D_GNU_SOURCE)
+
+protocol_libs = -lssl -lcrypto -lz -lyajl
+server_libs = -lleveldb -lpthread
+
+# ---- what is made of what ----
+
+protocol_src = $(wildcard protocol/*.c protocol/net/*.c)
+client_src = $(wildcard client/*.c)
+cli_src = $(wildcard client/cli/*.c)
+server_src = $(filter-out server/main.c,$(wildcard server/*.c server/services/*.c server/store/*.c server/admin/*.c))
+unit_src = $(wildcard tests/unit/test_*.c)
+fuzz_src = $(wildcard tests/fuzz/fuzz_*.c)
+object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+protocol_lib = $(BUILD)/lib/libguichet-protocol.a
+client_lib = $(BUILD)/lib/libguichet-client.a
+server_lib = $(BUILD)/lib/libguichet-server.a
+unit_tests = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(unit_src))
+fuzz_replays = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(fuzz_src))
+
+.PHONY: all
+all: $(BUILD)/bin/guichetd $(BUILD)/bin/guichet ## build everything (default)
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(own_cflags) $(dialect) $(CFLAGS) -c -o $@ $<
+
+$(protocol_lib): $(call object,$(protocol_src))
+$(client_lib): $(call object,$(client_src))
+$(server_lib): $(call object,$(server_src))
+$(BUILD)/lib/%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/bin/guichetd: $(call object,server/main.c) $(server_lib) $(protocol_lib)
+	@mkdir -p $(@D)
+	$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs) $(server_libs)
+
+$(BUILD)/bin/guichet: $(call object,$(cli_src)) $(client_lib) $(protocol_lib)
+	@mkdir -p $(@D)
+	$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs)
+
+$(unit_tests): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(client_lib) $(server_lib) $(protocol_lib)
+	@mkdir -p $(@D)
+	$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs) $(server_libs) -lcmocka -lcbor
+
+$(fuzz_replays): $(BUILD)/tests/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(server_lib) $(protocol_lib)
+	@mkdir -p $(@D)
+	$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs) $(server_libs)
+
+# ---- what a person types ----
+
+.PHONY: deps unit clean help
+deps: ## install the Debian packages that are missing
+	@dpkg-query -W -f '$${db:Status-Abbrev}\n' $(packages) 2>/dev/null | grep -qv '^ii' || \
+	  dpkg-query -W $(packages) >/dev/null 2>&1 || \
+	  (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(packages))
+
+unit: $(unit_tests) ## run the unit tests
+	@failed=0; for t in $(unit_tests); do $$t || failed=1; done; exit $$failed
+
+clean: ## remove everything built
+	rm -rf $(BUILD)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of errors, made from errors.def. */
+#include "protocol/error.h"
+
+static const struct error_entry table[] = {
+#define ERROR(number, name, retry, english, french) { ERROR_##name, retry, #name, english, french },
+#include "protocol/errors.def"
+#undef ERROR
+};
+
+#define TABLE_COUNT (sizeof table / sizeof table[0])
+
+const struct error_entry *
+error_table(size_t *count)
+{
+	*count = TABLE_COUNT;
+	return table;
+}
+
+const struct error_entry *
+error_find(unsigned number)
+{
+	for (size_t i = 0; i < TABLE_COUNT; i++)
+		if ((unsigned)table[i].number == number)
+			return &table[i];
+	return NULL;
+}
+
+const char *
+error_name(enum error number)
+{
+	const struct error_entry *entry = error_find((unsigned)number);
+	if (entry != NULL)
+		return entry->name;
+	return number == ERROR_NONE ? "none" : "unknown";
+}
+
+enum error
+fault_set(struct fault *fault, enum error error, const char *place, struct slice value, const char *expected)
+{
+	fault->error = error;
+	fault->place = place == NULL ? SLICE_EMPTY : slice_of_text(place);
+	fault->value = value;
+	fault->expected = expected == NULL ? SLICE_EMPTY : slice_of_text(expected);
+	return error;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * JSON (RFC 8259) into a tree in an arena, and out of values into text. Reading refuses duplicate members, bad UTF-8,
+ * depth, count and size beyond the limits given. Numbers are kept as their text: no value passes through binary
+ * floating point. The parser underneath is yajl. */
+#ifndef GUICHET_JSON_H
+#define GUICHET_JSON_H
+
+#include "protocol/arena.h"
+#include "protocol/buf.h"
+#include "protocol/error.h"
+
+enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+
+struct json {
+	enum json_type type;
+	bool boolean;
+	struct slice text;  /* of a string (decoded) or a number (as written) */
+	struct slice name;  /* when a member of an object (decoded) */
+	struct json *first; /* of an array or object, in the order of the text */
+	struct json *next;  /* among its siblings */
+	size_t count;       /* children */
+};
+
+struct json_limits {
+	size_t size_max;   /* bytes of text */
+	size_t values_max; /* values in all */
+	unsigned depth_max;
+};
+
+/* Parses all of `text`. Strings are copied into the arena, so `text` may go. On failure ERROR_json_malformed (or
+ * ERROR_out_of_memory) and *fault with the byte offset or the path of the duplicate member. */
+must_check enum error json_parse(struct slice text, const struct json_limits *limits, struct arena *arena,
+    const struct json **out, struct fault *fault);
+
+/* The member of that name; NULL when there is none or `object` is no object (or NULL). */
+const struct json *json_find(const struct json *object, const char *name);
+/* The member's text when it is a string, else an empty slice with data NULL. */
+struct slice json_find_text(const struct json *object, const char *name);
+/* The member as an unsigned integer written without sign, fraction or exponent, at most max. */
+must_check bool json_find_uint(const struct json *object, const char *name, uint64_t max, uint64_t *out);
+
+/* Appends `text` (UTF-8) quoted and escaped. */
+void json_put_string(struct buf *buf, struct slice text);
+/* Appends "name": with its quotes, preceded by a comma unless the buffer ends in '{' or '['. */
+void json_put_name(struct buf *buf, const char *name);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The log's texts, each as C2SP specifies it: signed-note (with Ed25519), tlog-checkpoint, tlog-proof, and the
+ * paths of tlog-tiles. */
+#ifndef GUICHET_NOTE_H
+#define GUICHET_NOTE_H
+
+#include <openssl/evp.h>
+
+#include "protocol/buf.h"
+#include "protocol/merkle.h"
+
+/* A verifier key "name+hash+base64" (C2SP signed-note). */
+struct note_verifier {
+	char name[LIMIT_ORIGIN + 1];
+	uint8_t key_id[4];
+	uint8_t public_key[32]; /* Ed25519 */
+};
+
+/* A tree head. */
+struct checkpoint {
+	char origin[LIMIT_ORIGIN + 1];
+	uint64_t size;
+	struct hash root;
+};
+
+/* Appends the verifier key line (no LF) for an Ed25519 key. */
+void note_verifier_put(struct buf *buf, const char *name, const uint8_t public_key[32]);
+/* Parses one; a LF at its end is allowed; the key id must be the one computed from name and key. */
+must_check enum error note_verifier_parse(struct slice text, struct note_verifier *out, struct fault *fault);
+
+/* Appends the signed checkpoint: origin, size, root, blank line, one signature by `key` (Ed25519, not owned). */
+must_check enum error checkpoint_sign(struct buf *buf, const struct checkpoint *checkpoint, EVP_PKEY *key);
+/* Parses and verifies: the origin must be the verifier's name and one signature by it must hold; signatures by
+ * others (witnesses) are passed over. */
+must_check enum error checkpoint_verify(struct slice text, const struct note_verifier *verifier, struct checkpoint *out,
+    struct fault *fault);
+
+/* Appends a tlog-proof: index, inclusion proof, and the signed checkpoint's text as it stands. */
+void tlog_proof_put(struct buf *buf, uint64_t index, const struct merkle_proof *proof, struct slice checkpoint_text);
+/* Takes one apart: *checkpoint_text is borrowed from `text`. Says nothing about validity: verify the parts. */
+must_check enum error tlog_proof_parse(struct slice text, uint64_t *index, struct merkle_proof *proof,
+    struct slice *checkpoint_text, struct fault *fault);
+/* All of it: does this proof show `body` as a leaf of the log with this verifier key? */
+must_check enum error tlog_proof_verify(struct slice text, struct slice body, const struct note_verifier *verifier,
+    struct checkpoint *out, uint64_t *index, struct fault *fault);
+
+/* Appends the path of a tile as tlog-tiles has it, "tile/0/x001/234" or with ".p/5" when width < 256. */
+void tile_path_put(struct buf *buf, unsigned level, uint64_t index, unsigned width);
+
+#endif

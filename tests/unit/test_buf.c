@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The buffer contract: order of bytes, the maximum, failure that sticks. */
+#include "tests/unit/unit.h"
+
+#include "protocol/buf.h"
+
+static void
+bytes_come_out_in_order(void **state)
+{
+	(void)state;
+	struct buf *buf = buf_create(100000);
+	uint8_t next_in = 0, next_out = 0;
+	/* Uneven puts and consumes move the front through every branch of growing and compacting. */
+	for (int round = 0; round < 2000; round++) {
+		for (int i = 0; i < 37 + round % 11; i++)
+			buf_put_u8(buf, next_in++);
+		size_t take = buf_size(buf) * (size_t)(round % 7) / 7;
+		struct slice held = buf_peek(buf);
+		for (size_t i = 0; i < take; i++)
+			assert_int_equal(held.data[i], next_out++);
+		buf_consume(buf, take);
+	}
+	assert_true(buf_ok(buf));
+	buf_destroy(buf);
+}
+
+static void
+maximum_is_kept_and_failure_sticks(void **state)
+{
+	(void)state;
+	struct buf *buf = buf_create(10);
+	buf_put_text(buf, "12345678");
+	buf_put_text(buf, "901");
+	assert_false(buf_ok(buf));
+	buf_put_text(buf, "9");
+	assert_int_equal(buf_size(buf), 8);
+	buf_clear(buf);
+	buf_put_text(buf, "1234567890");
+	assert_true(buf_ok(buf));
+	assert_int_equal(buf_space(buf), 0);
+	buf_destroy(buf);
+}
+
+static void
+numbers_are_big_endian(void **state)
+{
+	(void)state;
+	struct buf *buf = buf_create(64);
+	buf_put_u16(buf, 0x0102);
+	buf_put_u32(buf, 0x03040506);
+	buf_put_u64(buf, 0x0708090a0b0c0d0e);
+	struct slice held = buf_peek(buf);
+	assert_int_equal(held.size, 14);
+	for (size_t i = 0; i < held.size; i++)
+		assert_int_equal(held.data[i], i + 1);
+	buf_poke(buf, 0, SLICE_LITERAL("xy"));
+	assert_int_equal(buf_peek(buf).data[1], 'y');
+	buf_destroy(buf);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bytes_come_out_in_order),
+		cmocka_unit_test(maximum_is_kept_and_failure_sticks),
+		cmocka_unit_test(numbers_are_big_endian),
+	};
+	return cmocka_run_group_tests_name("buf", tests, NULL, NULL);
+}
