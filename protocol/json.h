@@ -28,10 +28,16 @@ struct json_limits {
 	unsigned depth_max;
 };
 
-/* Parses all of `text`. Strings are copied into the arena, so `text` may go. On failure ERROR_json_malformed (or
- * ERROR_out_of_memory) and *fault with the byte offset or the path of the duplicate member. */
+/* Parses all of `text`, which is copied into the arena, so it may go. depth_max is at most 32. U+0000 is refused,
+ * written or escaped; so are halves of surrogate pairs. On failure ERROR_json_malformed (or ERROR_out_of_memory) and
+ * *fault with how far reading came ("byte 17") or the path of the duplicate member. */
 must_check enum error json_parse(struct slice text, const struct json_limits *limits, struct arena *arena,
     const struct json **out, struct fault *fault);
+/* Did json_parse refuse because a member stands twice in its object? Then place is its path ("boxes.1AJ") and value
+ * its name. */
+bool json_fault_is_twice(const struct fault *fault);
+/* An arena of so many bytes holds any one text within the limits, whatever a peer puts into it. */
+size_t json_arena_max(const struct json_limits *limits);
 
 /* The member of that name; NULL when there is none or `object` is no object (or NULL). */
 const struct json *json_find(const struct json *object, const char *name);
@@ -40,7 +46,7 @@ struct slice json_find_text(const struct json *object, const char *name);
 /* The member as an unsigned integer written without sign, fraction or exponent, at most max. */
 must_check bool json_find_uint(const struct json *object, const char *name, uint64_t max, uint64_t *out);
 
-/* Appends `text` (UTF-8) quoted and escaped. */
+/* Appends `text` quoted and escaped. What json_parse would not read back (not UTF-8, U+0000) fails `buf`. */
 void json_put_string(struct buf *buf, struct slice text);
 /* Appends "name": with its quotes, preceded by a comma unless the buffer ends in '{' or '['. */
 void json_put_name(struct buf *buf, const char *name);
