@@ -47,7 +47,8 @@ const struct merkle_frontier *merkle_batch_after(const struct merkle_batch *batc
 /* Proof of the batch's nth leaf (index before->size + nth) in the tree after the batch. nth < count (checked). */
 void merkle_batch_prove(const struct merkle_batch *batch, size_t nth, struct merkle_proof *proof);
 
-/* Any proof, from a reader of node hashes. `read` gives the hash of the full subtree of 2^level leaves whose first
+/* Any proof, from a reader of node hashes. False when the reader is, and for what has no proof: a leaf beyond the
+ * size, an old size of 0 or beyond the new one. `read` gives the hash of the full subtree of 2^level leaves whose first
  * leaf is index << level; false when it is not at hand. */
 typedef bool (*merkle_read_node)(void *context, unsigned level, uint64_t index, struct hash *out);
 must_check bool merkle_prove_inclusion(uint64_t index, uint64_t size, merkle_read_node read, void *context,
@@ -56,7 +57,8 @@ must_check bool merkle_prove_consistency(uint64_t size_old, uint64_t size_new, m
     struct merkle_proof *proof);
 
 /* ERROR_NONE when the proof shows the leaf at index in the tree of that size and root (RFC 9162 2.1.3.2);
- * ERROR_proof_invalid otherwise. Any count and any hashes are safe to pass. */
+ * ERROR_proof_invalid otherwise. Any count and any hashes are safe to pass. Size and root must come from one signed
+ * checkpoint: a root does not bind its size, and near a larger size the same hashes can lead to the same root. */
 must_check enum error merkle_verify_inclusion(const struct hash *leaf, uint64_t index, uint64_t size,
     const struct merkle_proof *proof, const struct hash *root);
 /* The same for consistency (RFC 9162 2.1.4.2), 1 <= size_old <= size_new. */
