@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What all TLS connections of a process have in common: TLS 1.3 only, ALPN guichet/1 required at both ends, no early
+ * data, no client certificate (the holder's certificate speaks one layer up), no session tickets. A server shows its
+ * certificate; a client trusts the office's tls.pem and nothing else. Made once, read-only afterwards: streams of
+ * several threads may share one. */
+#ifndef GUICHET_TLS_CONFIG_H
+#define GUICHET_TLS_CONFIG_H
+
+#include <openssl/ssl.h>
+
+#include "protocol/error.h"
+
+/* The protocol's name in ALPN (RFC 7301), with its length in front as the extension has it. */
+#define TLS_ALPN "\x09guichet/1"
+
+struct tls_config;
+
+/* For a server: PEM files of its certificate (with intermediates behind it, if there are any) and of its private key.
+ * ERROR_file_unreadable (fault.value: the path) when one cannot be read or parsed, or they do not belong together;
+ * ERROR_key_failed otherwise. */
+must_check enum error tls_config_create_server(const char *certificate_path, const char *key_path,
+    struct tls_config **out, struct fault *fault);
+/* For a client: PEM file of the roots trusted for TLS. Errors as above. */
+must_check enum error tls_config_create_client(const char *trust_path, struct tls_config **out, struct fault *fault);
+/* NULL is allowed. Every stream made from it must be gone. */
+void tls_config_destroy(struct tls_config *config);
+
+/* ---- for stream_tls.c: borrowed from the configuration ---- */
+
+bool tls_config_is_server(const struct tls_config *config);
+SSL_CTX *tls_config_context(const struct tls_config *config);
+const BIO_METHOD *tls_config_socket_method(const struct tls_config *config);
+
+#endif
