@@ -16,16 +16,19 @@ enum codec_unknown {
 };
 
 /* Decodes `bytes`, all of it, into `out` (zeroed first; record->size bytes, lists in the arena, slices borrowed
- * from `bytes`). Every limit of the table is checked. On failure *fault names the field as "record.field" and
- * what was expected. */
+ * from `bytes`). Every limit of the table is checked. Errors: message_malformed (not deterministic CBOR of this
+ * shape), field_unknown, field_missing, field_invalid, out_of_memory. On failure *fault names the field as
+ * "record.field", in a row "record.list[n].field" with n from 0; the number, or the size of the string, that was
+ * found, never its content; and what was expected. Its texts live in the arena. */
 must_check enum error codec_decode(const struct record *record, struct slice bytes, enum codec_unknown unknown,
     struct arena *arena, void *out, struct fault *fault);
 
 /* Appends the deterministic encoding. A value outside the table's limits is our own mistake and fails `buf`. */
 void codec_encode(const struct record *record, const void *value, struct buf *buf);
 
-/* Appends one line of readable text, name=value, for logs and tools. A private field shows only its size, unless
- * with_private (tools, never the server). */
+/* Appends one line of readable text, name=value, for logs and tools, without a line's end. A private field shows only
+ * its size, unless with_private (tools, never the server); a byte string of more than 64 bytes always does. Bytes in
+ * hexadecimal, texts in quotes with control characters as \u00xx. */
 void codec_print(const struct record *record, const void *value, bool with_private, struct buf *buf);
 
 #endif
