@@ -38,12 +38,14 @@ client_src = $(wildcard client/*.c)
 cli_src = $(wildcard client/cli/*.c)
 server_src = $(filter-out server/main.c,$(wildcard server/*.c server/services/*.c server/store/*.c server/admin/*.c))
 unit_src = $(wildcard tests/unit/test_*.c)
+unit_shared_src = $(filter-out $(unit_src),$(wildcard tests/unit/*.c))
 fuzz_src = $(wildcard tests/fuzz/fuzz_*.c)
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 protocol_lib = $(BUILD)/lib/libguichet-protocol.a
 client_lib = $(BUILD)/lib/libguichet-client.a
 server_lib = $(BUILD)/lib/libguichet-server.a
+unit_lib = $(BUILD)/lib/libguichet-unit.a
 unit_tests = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(unit_src))
 fuzz_replays = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(fuzz_src))
 
@@ -57,6 +59,7 @@ $(BUILD)/obj/%.o: %.c
 $(protocol_lib): $(call object,$(protocol_src))
 $(client_lib): $(call object,$(client_src))
 $(server_lib): $(call object,$(server_src))
+$(unit_lib): $(call object,$(unit_shared_src))
 $(BUILD)/lib/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -70,7 +73,7 @@ $(BUILD)/bin/guichet: $(call object,$(cli_src)) $(client_lib) $(protocol_lib)
 	@mkdir -p $(@D)
 	$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs)
 
-$(unit_tests): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(client_lib) $(server_lib) $(protocol_lib)
+$(unit_tests): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(unit_lib) $(client_lib) $(server_lib) $(protocol_lib)
 	@mkdir -p $(@D)
 	$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs) $(server_libs) -lcmocka -lcbor
 

@@ -3,11 +3,14 @@
  * The store: ordered small records, and blobs, behind one table of operations. An engine may answer at once or
  * later (a network database); callers are written for later. All calls and all callbacks happen on the loop's thread.
  *
- * Keys are at most STORE_KEY_MAX bytes and never hold anything personal in clear (keys.h). Values and blobs are sealed
- * by the engine: what goes in comes out, on disk it is ciphertext under the data key of its retention class and year.
+ * Keys are 1 to STORE_KEY_MAX bytes, never begin with a zero byte (the engine's own records do) and never hold
+ * anything personal in clear (keys.h). Values and blobs are sealed by the engine: what goes in comes out, on disk it
+ * is ciphertext under the data key of its retention class and year.
  *
- * A commit is atomic and durable: when `done` is called with ERROR_NONE, all of it survives any crash. Any other
- * error is final (design section 6): the process must stop without answering. */
+ * Reads see what is committed, never a batch that is open or on its way. One batch is open at a time; several may be on
+ * their way, and they become durable in the order committed. A commit is atomic and durable: when `done` is called with
+ * ERROR_NONE, all of it survives any crash. Any other error is final (design section 6): the process must stop without
+ * answering; store_failure says why. */
 #ifndef GUICHET_STORE_H
 #define GUICHET_STORE_H
 
@@ -15,6 +18,14 @@
 #include "protocol/error.h"
 
 #define STORE_KEY_MAX ((size_t)96)
+/* Records are small; what can be large is a blob. */
+#define STORE_VALUE_MAX ((size_t)(256 * 1024))
+/* An attachment at its limit, with room for what is stored beside it. */
+#define STORE_BLOB_MAX ((size_t)(32 * 1024 * 1024))
+/* Blobs of one batch, with what sealing adds. Seal a batch long before: it is held in memory. */
+#define STORE_BATCH_MAX ((size_t)(256 * 1024 * 1024))
+/* Batches committed and not done yet. */
+#define STORE_COMMITS_MAX ((size_t)64)
 
 /* How long a record lives, and so under which data key it is sealed. The numbers are stored. */
 enum retention_class {
@@ -24,11 +35,16 @@ enum retention_class {
 	RETENTION_FILING = 4,     /* filings, receipts, documents: ten years */
 	RETENTION_ATTEMPT = 5,    /* counters of failed attempts */
 	RETENTION_MAIL = 6,       /* outgoing mail */
+	RETENTION_DRAFT = 7,      /* drafts and uploads not completed */
+	RETENTION_HOLD = 8,       /* what a dispute keeps beyond its class */
 };
+#define RETENTION_CLASS_MAX RETENTION_HOLD
 
 struct retention {
 	enum retention_class class;
-	uint16_t year; /* the year it counts from; 0 for RETENTION_PERMANENT */
+	/* The year it counts from; 0 for RETENTION_PERMANENT; for RETENTION_DRAFT, whose keys live for days, the day of
+	 * expiry in days since 1 January 1970. */
+	uint16_t year;
 };
 
 /* Where a blob is; opaque, fixed in size, meant to be put into records. All zeros: no blob. */
@@ -37,7 +53,11 @@ struct blob_ref {
 };
 
 struct store;
-struct store_batch;
+
+/* Engines embed this first. */
+struct store_batch {
+	struct store *store;
+};
 
 /* ---- reads ---- */
 
@@ -57,53 +77,84 @@ struct store_read {
 	size_t limit;     /* STORE_RANGE: pairs wanted, at least 1 */
 	struct blob_ref ref; /* STORE_BLOB */
 
-	enum error error; /* ERROR_NONE, ERROR_store_damaged (final), ERROR_out_of_memory */
-	bool found;       /* STORE_GET, STORE_BLOB */
+	/* ERROR_NONE; ERROR_store_damaged, ERROR_file_unreadable (both final); ERROR_out_of_memory (the arena's maximum
+	 * too); ERROR_busy: too many cold reads wait. */
+	enum error error;
+	bool found;       /* STORE_GET, STORE_BLOB (false for no blob) */
 	struct slice value; /* STORE_GET, STORE_BLOB */
-	struct store_pair *pairs; /* STORE_RANGE */
+	struct store_pair *pairs; /* STORE_RANGE, in the order read */
 	size_t pairs_count;
 };
 
+/* In a read's callback the error is ERROR_NONE; look into each read. */
 typedef void (*store_done)(void *context, enum error error);
 
 enum store_progress { STORE_READY, STORE_PENDING };
 
-/* ---- the table of operations: what an engine is ---- */
+/* Fills reads[0..count). STORE_READY: all filled on return, `done` is not called. STORE_PENDING: `done` will be, later.
+ * The reads, their keys and arenas must stay where they are until then. */
+must_check enum store_progress store_read(struct store *store, struct store_read *reads, size_t count, store_done done,
+    void *context);
+
+/* ---- writes ---- */
+
+/* An empty batch, the only one open. NULL when memory is short. */
+must_check struct store_batch *store_batch_create(struct store *store);
+/* Key and value are copied (sealed) at once. A later put or remove of the same key in a batch wins. A failure sticks to
+ * the batch and comes out of its commit. */
+void store_put(struct store_batch *batch, struct retention retention, struct slice key, struct slice value);
+void store_remove(struct store_batch *batch, struct slice key);
+/* Gives the blob its place at once; the bytes are copied (sealed). */
+must_check struct blob_ref store_blob(struct store_batch *batch, struct retention retention, struct slice bytes);
+/* Makes the batch durable, batches in the order committed; takes the batch. `done` is called later from the loop, or,
+ * by an engine without a disk, before commit returns. At most STORE_COMMITS_MAX may be on their way (asserted). */
+void store_commit(struct store_batch *batch, store_done done, void *context);
+/* Gives up the open batch. Blob places it gave out are void. */
+void store_batch_destroy(struct store_batch *batch);
+
+/* ---- state ---- */
+
+/* Room for how many more bytes before the reserve is touched; a little old. */
+uint64_t store_space_left(struct store *store);
+/* What the first final error was: file, call and the system's words. Borrowed from the store; empty before. */
+const char *store_failure(const struct store *store);
+/* Blocks until every read and commit on its way is done, their callbacks called. For tools and an orderly stop. */
+void store_wait(struct store *store);
+/* Closes; no batch may be open, nothing on its way (asserted). NULL is allowed. */
+void store_close(struct store *store);
+
+/* ---- convenience for offline tools and tests: wait for the answer (other callbacks may run meanwhile) ---- */
+
+/* Found: *value in the arena. */
+must_check enum error store_get_now(struct store *store, struct slice key, struct arena *arena, bool *found, struct slice *value);
+must_check enum error store_range_now(struct store *store, struct slice key, struct slice end, bool backward,
+    size_t limit, struct arena *arena, struct store_pair **pairs, size_t *count);
+/* ERROR_not_found for no blob. */
+must_check enum error store_blob_now(struct store *store, struct blob_ref ref, struct arena *arena, struct slice *value);
+must_check enum error store_commit_now(struct store_batch *batch);
+
+/* ---- the table of operations: what an engine is. Called only by the functions above, which assert the contract ---- */
 
 struct store_operations {
 	const char *name;
-	/* Fills reads[0..count). STORE_READY: all filled on return, `done` is not called. STORE_PENDING: `done` will be. The reads
-	 * must stay where they are until then. */
-	enum store_progress (*read)(struct store *store, struct store_read *reads, size_t count, store_done done, void *context);
-	/* An empty batch; several may be open or on their way. NULL when memory is short. */
+	enum store_progress (*read)(struct store *store, struct store_read *reads, size_t count, store_done done,
+	    void *context);
 	struct store_batch *(*batch_create)(struct store *store);
-	/* Key and value are copied (sealed) at once. A later put or delete of the same key in a batch wins. */
 	void (*put)(struct store_batch *batch, struct retention retention, struct slice key, struct slice value);
 	void (*remove)(struct store_batch *batch, struct slice key);
-	/* Gives the blob its place at once; the bytes are copied (sealed). */
 	struct blob_ref (*blob)(struct store_batch *batch, struct retention retention, struct slice bytes);
-	/* Makes the batch durable, batches in the order committed; takes the batch. `done` is called later from the loop, or, by an
-	 * engine without a disk, before commit returns. */
 	void (*commit)(struct store_batch *batch, store_done done, void *context);
-	/* Gives up a batch that was not committed. Blob places it gave out are void; only the newest batch may be given up. */
 	void (*batch_destroy)(struct store_batch *batch);
-	/* Room for how many more bytes before the reserve is touched. */
 	uint64_t (*space_left)(struct store *store);
-	/* Closes; every commit must be done. */
+	const char *(*failure)(const struct store *store);
+	void (*wait)(struct store *store);
 	void (*close)(struct store *store);
 };
 
-/* Engines embed this first. */
+/* Engines embed this first, zeroed but for the table. */
 struct store {
 	const struct store_operations *operations;
+	struct store_batch *open; /* kept by store.c */
 };
-
-/* ---- convenience for offline tools and tests: commit and wait; reads that must be ready ---- */
-
-/* Only on engines whose read is always ready (LevelDB, memory). Found: *value in the arena. */
-must_check enum error store_get_now(struct store *store, struct slice key, struct arena *arena, bool *found, struct slice *value);
-must_check enum error store_range_now(struct store *store, struct slice key, struct slice end, bool backward, size_t limit, struct arena *arena,
-    struct store_pair **pairs, size_t *count);
-must_check enum error store_blob_now(struct store *store, struct blob_ref ref, struct arena *arena, struct slice *value);
 
 #endif

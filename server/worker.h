@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A thread for what may block: disk writes, syncs, cold reads. Jobs run one at a time, in the order submitted; each has
+ * a second half, which runs on the loop's thread. The thread never touches libcrypto and takes no signal.
+ *
+ * All functions are called from the loop's thread (the one that created the worker). What a job's argument points to
+ * belongs to the thread from submit until its `done` is called. */
+#ifndef GUICHET_WORKER_H
+#define GUICHET_WORKER_H
+
+#include "protocol/bytes.h"
+
+/* Jobs submitted and not collected yet. A commit is one job, a group of cold reads too; beyond this the loop is
+ * being outrun and has to say `busy`. */
+#define WORKER_JOBS_MAX ((size_t)256)
+
+struct worker;
+
+typedef void (*worker_half)(void *argument);
+
+/* Starts the thread; `name` (at most 15 bytes) shows in ps. NULL when a thread or an eventfd cannot be had. */
+must_check struct worker *worker_create(const char *name);
+/* Ends the thread. Every job must have been collected (asserted); NULL is allowed. */
+void worker_destroy(struct worker *worker);
+
+/* Queues run(argument) for the thread and, after it, done(argument) for the loop. False when WORKER_JOBS_MAX jobs wait:
+ * then neither is called. */
+must_check bool worker_submit(struct worker *worker, worker_half run, worker_half done, void *argument);
+
+/* An eventfd, readable when a job can be collected; the worker keeps owning it. */
+int worker_fd(const struct worker *worker);
+/* Calls `done` of the jobs that have run. They may submit again. Not to be called from a `done`. */
+void worker_collect(struct worker *worker);
+/* Blocks until all jobs, also those submitted meanwhile by a `done`, have run and are collected: for tools and for an
+ * orderly stop. Not to be called from a `done`. */
+void worker_wait(struct worker *worker);
+
+#endif
