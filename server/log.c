@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Lines are put together in a fixed buffer and written whole or not at all. */
+#include "server/log.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "protocol/check.h"
+
+#define TRUNCATED " truncated=1"
+
+struct log {
+	int fd;
+	enum log_level most;
+	uint64_t (*wall_ms)(void);
+	uint64_t dropped;
+};
+
+/* A line under construction; room for TRUNCATED and the newline is kept. */
+struct line {
+	char text[LOG_LINE_MAX];
+	size_t size;
+	bool truncated;
+};
+
+static const char *const level_names[] = {
+	[LOG_LEVEL_ERROR] = "error",
+	[LOG_LEVEL_WARN] = "warn",
+	[LOG_LEVEL_INFO] = "info",
+	[LOG_LEVEL_DEBUG] = "debug",
+};
+
+struct log *
+log_create(int fd, enum log_level most, uint64_t (*wall_ms)(void))
+{
+	struct log *log = calloc(1, sizeof *log);
+	if (log == NULL)
+		return NULL;
+	log->fd = fd;
+	log->most = most;
+	log->wall_ms = wall_ms;
+	return log;
+}
+
+void
+log_destroy(struct log *log)
+{
+	free(log);
+}
+
+bool
+log_level_parse(struct slice word, enum log_level *out)
+{
+	for (size_t i = 0; i < sizeof level_names / sizeof level_names[0]; i++)
+		if (slice_equal_text(word, level_names[i])) {
+			*out = (enum log_level)i;
+			return true;
+		}
+	return false;
+}
+
+void
+log_set_level(struct log *log, enum log_level most)
+{
+	log->most = most;
+}
+
+uint64_t
+log_dropped(const struct log *log)
+{
+	return log->dropped;
+}
+
+/* ---- fields ---- */
+
+struct log_field
+log_uint(const char *key, uint64_t value)
+{
+	return (struct log_field){ .type = LOG_FIELD_UINT, .key = key, .number = value };
+}
+
+struct log_field
+log_field_text(const char *key, const char *constant)
+{
+	return (struct log_field){ .type = LOG_FIELD_TEXT, .key = key, .text = constant };
+}
+
+struct log_field
+log_error(const char *key, enum error error)
+{
+	return log_field_text(key, error_name(error));
+}
+
+struct log_field
+log_errno(const char *key, int number)
+{
+	const char *name = strerrorname_np(number);
+	return name != NULL ? log_field_text(key, name) : log_uint(key, (uint64_t)number);
+}
+
+struct log_field
+log_setting(const char *key, const char *text)
+{
+	return log_field_text(key, text);
+}
+
+static struct log_field
+log_hex(const char *key, const uint8_t bytes[8])
+{
+	struct log_field field = { .type = LOG_FIELD_HEX, .key = key };
+	memcpy(field.bytes, bytes, sizeof field.bytes);
+	return field;
+}
+
+struct log_field
+log_digest(const char *key, const uint8_t digest[DIGEST_SIZE])
+{
+	return log_hex(key, digest);
+}
+
+struct log_field
+log_correlation(const char *key, const uint8_t id[CORRELATION_SIZE])
+{
+	_Static_assert(CORRELATION_SIZE == 8, "a correlation id fills a field's bytes");
+	return log_hex(key, id);
+}
+
+/* ---- lines ---- */
+
+static size_t
+line_room(const struct line *line)
+{
+	return sizeof line->text - sizeof TRUNCATED - line->size;
+}
+
+/* All of `text` or nothing. */
+static bool
+line_put(struct line *line, const char *text, size_t size)
+{
+	if (size > line_room(line))
+		return false;
+	memcpy(line->text + line->size, text, size);
+	line->size += size;
+	return true;
+}
+
+static bool
+line_put_text(struct line *line, const char *text)
+{
+	return line_put(line, text, strlen(text));
+}
+
+/* A value that stands for itself without quotes. */
+static bool
+is_bare(const char *text)
+{
+	if (*text == '\0')
+		return false;
+	for (; *text != '\0'; text++)
+		if (*text <= ' ' || *text > '~' || *text == '"' || *text == '=' || *text == '\\')
+			return false;
+	return true;
+}
+
+/* In double quotes; what would end the value or the line is written \xHH. */
+static bool
+line_put_quoted(struct line *line, const char *text)
+{
+	bool fits = line_put(line, "\"", 1);
+	for (; fits && *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+		char escaped[5];
+		if (c < ' ' || c == '"' || c == '\\' || c == 0x7f) {
+			snprintf(escaped, sizeof escaped, "\\x%02x", c);
+			fits = line_put_text(line, escaped);
+		} else {
+			fits = line_put(line, text, 1);
+		}
+	}
+	return fits && line_put(line, "\"", 1);
+}
+
+static bool
+line_put_value(struct line *line, const struct log_field *field)
+{
+	char text[24];
+
+	switch (field->type) {
+	case LOG_FIELD_UINT:
+		snprintf(text, sizeof text, "%llu", (unsigned long long)field->number);
+		return line_put_text(line, text);
+	case LOG_FIELD_HEX:
+		hex_encode(slice_of(field->bytes, sizeof field->bytes), text);
+		return line_put_text(line, text);
+	case LOG_FIELD_TEXT:
+		return is_bare(field->text) ? line_put_text(line, field->text) : line_put_quoted(line, field->text);
+	case LOG_FIELD_NONE:
+		break;
+	}
+	return true;
+}
+
+static void
+line_put_field(struct line *line, const struct log_field *field)
+{
+	size_t before = line->size;
+
+	if (line->truncated || field->type == LOG_FIELD_NONE)
+		return;
+	if (line_put(line, " ", 1) && line_put_text(line, field->key) && line_put(line, "=", 1) &&
+	    line_put_value(line, field))
+		return;
+	line->size = before;
+	line->truncated = true;
+}
+
+static void
+line_begin(struct line *line, uint64_t wall_ms, enum log_level level, const char *event)
+{
+	time_t seconds = (time_t)(wall_ms / 1000);
+	struct tm utc;
+	char ms[8];
+
+	line->truncated = false;
+	gmtime_r(&seconds, &utc);
+	line->size = strftime(line->text, sizeof line->text, "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(ms, sizeof ms, ".%03uZ ", (unsigned)(wall_ms % 1000));
+	bool fits = line_put_text(line, ms) && line_put_text(line, level_names[level]) && line_put(line, " ", 1) &&
+	    line_put_text(line, event);
+	check(fits);
+}
+
+/* True when the line is out. */
+static bool
+line_end(struct line *line, int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
+
+	if (line->truncated) {
+		memcpy(line->text + line->size, TRUNCATED, sizeof TRUNCATED - 1);
+		line->size += sizeof TRUNCATED - 1;
+	}
+	line->text[line->size++] = '\n';
+	/* O_NONBLOCK would change the descriptor for everyone who shares it, a shell's terminal for one. A pipe that polls
+	 * writable takes PIPE_BUF bytes at once (POSIX), more than a line. */
+	if (poll(&poll_fd, 1, 0) != 1 || !(poll_fd.revents & POLLOUT))
+		return false;
+	return write(fd, line->text, line->size) == (ssize_t)line->size;
+}
+
+void
+log_write(struct log *log, enum log_level level, const char *event, const struct log_field *fields, size_t count)
+{
+	struct line line;
+
+	if (level > log->most)
+		return;
+	uint64_t wall_ms = log->wall_ms();
+	if (log->dropped != 0) {
+		struct log_field lines = log_uint("lines", log->dropped);
+		line_begin(&line, wall_ms, LOG_LEVEL_WARN, "log_lines_dropped");
+		line_put_field(&line, &lines);
+		if (line_end(&line, log->fd))
+			log->dropped = 0;
+	}
+	line_begin(&line, wall_ms, level, event);
+	for (size_t i = 0; i < count; i++)
+		line_put_field(&line, &fields[i]);
+	/* What follows a gap must not hide it: while the gap is not owned up to, nothing else goes out. */
+	if (log->dropped != 0 || !line_end(&line, log->fd))
+		log->dropped++;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The text log: one line for each event, on a descriptor (stderr), for people and for grep:
+ *
+ *   2026-11-22T15:40:29.123Z info listening port=8443 handshakes_max=64
+ *
+ * No line can hold personal data, by construction: a field is a number, a text constant of this program, the beginning of
+ * a digest, an identifier that was drawn at random, or what the operator wrote in the configuration. There is no way
+ * to put a string of any other origin in. Addresses of peers are personal data too and have no constructor.
+ *
+ * Never blocks: a line that the descriptor cannot take at once is dropped and counted, and the next line that
+ * goes through follows one that says how many are missing. For the loop's thread only. */
+#ifndef GUICHET_LOG_H
+#define GUICHET_LOG_H
+
+#include "protocol/error.h"
+#include "protocol/limits.h"
+
+struct log;
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* Longest line, its newline included; below PIPE_BUF, so a line is never torn among those of other writers. A field that
+ * does not fit is left out and the line ends with truncated=1. */
+#define LOG_LINE_MAX ((size_t)1024)
+
+/* Lines of `most` and more important ones go to `fd`, which stays the caller's. wall_ms: the time they bear, as
+ * clock_wall_ms. NULL when memory is short. */
+must_check struct log *log_create(int fd, enum log_level most, uint64_t (*wall_ms)(void));
+void log_destroy(struct log *log);
+/* The level called "error", "warn", "info" or "debug"; false for any other word. */
+must_check bool log_level_parse(struct slice word, enum log_level *out);
+void log_set_level(struct log *log, enum log_level most);
+/* Lines dropped and not yet owned up to. */
+uint64_t log_dropped(const struct log *log);
+
+/* ---- fields ---- */
+
+struct log_field {
+	enum { LOG_FIELD_NONE, LOG_FIELD_UINT, LOG_FIELD_TEXT, LOG_FIELD_HEX } type;
+	const char *key;
+	uint64_t number;
+	const char *text;
+	uint8_t bytes[8];
+	size_t size;
+};
+
+struct log_field log_uint(const char *key, uint64_t value);
+/* A text constant: anything but a literal does not compile. */
+#define log_text(key, literal) log_field_text((key), "" literal)
+/* The name of an error, "busy". */
+struct log_field log_error(const char *key, enum error error);
+/* The name of an operating system's error, "ENOSPC". */
+struct log_field log_errno(const char *key, int number);
+/* What the operator wrote: a path or an address of the configuration or the command line. */
+struct log_field log_setting(const char *key, const char *text);
+/* The first 8 bytes of a digest: enough to find it, not to guess back from. */
+struct log_field log_digest(const char *key, const uint8_t digest[DIGEST_SIZE]);
+/* A correlation id. */
+struct log_field log_correlation(const char *key, const uint8_t id[CORRELATION_SIZE]);
+/* For the macro, and for names that stand in a constant table of this program. */
+struct log_field log_field_text(const char *key, const char *constant);
+
+/* ---- lines ---- */
+
+/* log_event(log, LOG_LEVEL_INFO, "listening", log_uint("port", port)): the event is a literal, any number of fields. */
+#define log_event(log, level, event, ...)                                                                          \
+	log_write((log), (level), "" event, (const struct log_field[]){ { 0 }, __VA_ARGS__ },                        \
+	    sizeof((const struct log_field[]){ { 0 }, __VA_ARGS__ }) / sizeof(struct log_field))
+
+/* The macro's function; fields of LOG_FIELD_NONE are skipped. */
+void log_write(struct log *log, enum log_level level, const char *event, const struct log_field *fields, size_t count);
+
+#endif

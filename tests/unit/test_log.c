@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The text log: the form of a line, what cannot break it, and what happens when nobody reads it. */
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/log.h"
+
+static uint64_t
+test_clock(void)
+{
+	return 1795362029123; /* 2026-11-22T15:40:29.123Z */
+}
+
+struct fixture {
+	int pipe[2];
+	struct log *log;
+	char text[LOG_LINE_MAX + 1];
+};
+
+static int
+open_log(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	if (f == NULL || pipe2(f->pipe, O_CLOEXEC) != 0)
+		return -1;
+	f->log = log_create(f->pipe[1], LOG_LEVEL_INFO, test_clock);
+	*state = f;
+	return f->log == NULL ? -1 : 0;
+}
+
+static int
+close_log(void **state)
+{
+	struct fixture *f = *state;
+	log_destroy(f->log);
+	close(f->pipe[0]);
+	close(f->pipe[1]);
+	free(f);
+	return 0;
+}
+
+/* What was written since the last call, at most one line's maximum. */
+static const char *
+written(struct fixture *f)
+{
+	ssize_t size = read(f->pipe[0], f->text, sizeof f->text - 1);
+	assert_true(size >= 0);
+	f->text[size] = '\0';
+	return f->text;
+}
+
+static void
+a_line_has_time_level_event_and_fields(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t digest[DIGEST_SIZE] = { 0xab, 0xcd, [7] = 0x01, [8] = 0xff };
+	log_event(f->log, LOG_LEVEL_WARN, "filing_refused", log_uint("documents", 3), log_error("error", ERROR_busy),
+	    log_errno("reason", ENOSPC), log_digest("filing", digest), log_text("state", "open"));
+	assert_string_equal(written(f), "2026-11-22T15:40:29.123Z warn filing_refused documents=3 error=busy reason=ENOSPC "
+	    "filing=abcd000000000001 state=open\n");
+	log_event(f->log, LOG_LEVEL_INFO, "started");
+	assert_string_equal(written(f), "2026-11-22T15:40:29.123Z info started\n");
+}
+
+static void
+a_value_cannot_break_out_of_its_line(void **state)
+{
+	struct fixture *f = *state;
+	log_event(f->log, LOG_LEVEL_INFO, "opened", log_setting("directory", "/srv/a b\n\"error\\"), log_setting("empty", ""));
+	assert_string_equal(written(f),
+	    "2026-11-22T15:40:29.123Z info opened directory=\"/srv/a b\\x0a\\x22error\\x5c\" empty=\"\"\n");
+}
+
+static void
+a_field_that_does_not_fit_is_left_out_whole(void **state)
+{
+	struct fixture *f = *state;
+	char path[LOG_LINE_MAX];
+	memset(path, 'x', sizeof path - 1);
+	path[sizeof path - 1] = '\0';
+	log_event(f->log, LOG_LEVEL_INFO, "opened", log_uint("port", 1), log_setting("directory", path), log_uint("late", 2));
+	assert_string_equal(written(f), "2026-11-22T15:40:29.123Z info opened port=1 truncated=1\n");
+	/* One that just fits is not cut. */
+	path[LOG_LINE_MAX - strlen("2026-11-22T15:40:29.123Z info opened directory= truncated=1\n")] = '\0';
+	log_event(f->log, LOG_LEVEL_INFO, "opened", log_setting("directory", path));
+	assert_null(strstr(written(f), "truncated"));
+}
+
+static void
+levels_are_kept(void **state)
+{
+	struct fixture *f = *state;
+	enum log_level level;
+	log_event(f->log, LOG_LEVEL_DEBUG, "silent");
+	assert_true(log_level_parse(SLICE_LITERAL("debug"), &level));
+	assert_false(log_level_parse(SLICE_LITERAL("Debug"), &level));
+	log_set_level(f->log, level);
+	log_event(f->log, LOG_LEVEL_DEBUG, "heard");
+	assert_string_equal(written(f), "2026-11-22T15:40:29.123Z debug heard\n");
+}
+
+static void
+nobody_reading_costs_lines_but_never_blocks(void **state)
+{
+	struct fixture *f = *state;
+	unsigned sent = 0;
+	/* The pipe fills; a blocking write would hang this test. */
+	while (log_dropped(f->log) < 5) {
+		log_event(f->log, LOG_LEVEL_INFO, "tick", log_uint("n", sent++));
+		assert_true(sent < 1000000);
+	}
+	while (read(f->pipe[0], f->text, sizeof f->text - 1) == (ssize_t)sizeof f->text - 1)
+		continue;
+	log_event(f->log, LOG_LEVEL_INFO, "tock");
+	assert_string_equal(written(f), "2026-11-22T15:40:29.123Z warn log_lines_dropped lines=5\n"
+	    "2026-11-22T15:40:29.123Z info tock\n");
+	assert_int_equal(log_dropped(f->log), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_line_has_time_level_event_and_fields, open_log, close_log),
+		cmocka_unit_test_setup_teardown(a_value_cannot_break_out_of_its_line, open_log, close_log),
+		cmocka_unit_test_setup_teardown(a_field_that_does_not_fit_is_left_out_whole, open_log, close_log),
+		cmocka_unit_test_setup_teardown(levels_are_kept, open_log, close_log),
+		cmocka_unit_test_setup_teardown(nobody_reading_costs_lines_but_never_blocks, open_log, close_log),
+	};
+	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
+}
