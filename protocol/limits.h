@@ -33,12 +33,16 @@
 #define LIMIT_ATTACHMENTS 100
 /* * One return document (JSON), inflated. A return with every known box is 40 KB. */
 #define LIMIT_RETURN_SIZE (512 * 1024)
+/* All return documents of one filing together, inflated: bounds the memory that one request can ask for. */
+#define LIMIT_RETURNS_TOTAL (2 * 1024 * 1024)
 /* * One attachment. */
 #define LIMIT_ATTACHMENT_SIZE (20 * 1024 * 1024)
 /* * Bytes that one signer may have in uploads not completed: one filing with every attachment at its limit. */
 #define LIMIT_UPLOAD_QUOTA ((uint64_t)LIMIT_ATTACHMENTS * LIMIT_ATTACHMENT_SIZE)
 /* * One part of an upload. */
 #define LIMIT_PART_SIZE (512 * 1024)
+/* Every part but a document's last is at least this long, so that their list stays short. */
+#define LIMIT_PART_MIN (64 * 1024)
 /* Manifest: header lines and LIMIT_DOCUMENTS lines of at most 192 bytes. */
 #define LIMIT_MANIFEST_SIZE (32 * 1024)
 /* Findings listed for one filing; the last one then says that there are more. */

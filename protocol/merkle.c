@@ -48,6 +48,14 @@ hash_equal(const struct hash *a, const struct hash *b)
 /* ---- frontier ---- */
 
 void
+merkle_fold(struct hash *hashes, size_t count)
+{
+	for (; count > 1; count /= 2)
+		for (size_t i = 0; i < count / 2; i++)
+			merkle_hash_node(&hashes[2 * i], &hashes[2 * i + 1], &hashes[i]);
+}
+
+void
 merkle_frontier_append(struct merkle_frontier *frontier, const struct hash *leaf)
 {
 	struct hash carry = *leaf;
