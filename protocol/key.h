@@ -44,8 +44,9 @@ must_check EVP_PKEY *key_generate(enum key_algorithm algorithm);
 /* Appends the signature over `message`. */
 must_check enum error key_sign(EVP_PKEY *key, struct slice message, struct buf *out);
 
-/* The input of a log-in: "guichet/1 log-in", NUL, the TLS exporter's 32 bytes, the certificate's serial number. Cannot
- * begin like any signed text nor like DER (design: channel binding of RFC 9266, label EXPORTER-Channel-Binding). */
+/* The input of a log-in: "guichet/1 log-in", NUL, the TLS exporter's 32 bytes, the certificate's serial number
+ * (SERIAL_SIZE bytes, leading zeros included). Cannot begin like any signed text nor like DER (design: channel
+ * binding of RFC 9266, label EXPORTER-Channel-Binding). */
 void login_input_put(struct buf *buf, const uint8_t exporter[32], struct slice serial);
 
 #endif
