@@ -12,7 +12,12 @@
  *   document ...                              (one line each, at least one, at most LIMIT_DOCUMENTS)
  *
  * Same bytes for the same content: parse(format(m)) is m and format(parse(t)) is t. No two documents share a digest.
- * An attachment's type begins with "attachment/" and a word that says what it is. */
+ * An attachment's type begins with "attachment/" and a word that says what it is.
+ *
+ * Words are parted by one space. Origin: visible ASCII without "+", at most LIMIT_ORIGIN. Campaign, tax and types:
+ * letters, digits and ._/- , at most LIMIT_LABEL. Return documents are application/json of at most LIMIT_RETURN_SIZE;
+ * attachments have one of manifest_media_types and at most LIMIT_ATTACHMENT_SIZE. No document is empty; sizes are
+ * decimal without leading zeros. A receipt number stands in its canonical form. */
 #ifndef GUICHET_MANIFEST_H
 #define GUICHET_MANIFEST_H
 
@@ -30,7 +35,7 @@ enum manifest_mode { MODE_ONLINE = 1, MODE_OFFLINE = 2 };
 
 struct manifest_document {
 	struct slice type;       /* form, or attachment type */
-	struct slice media_type; /* letters, digits and -+./ */
+	struct slice media_type;
 	uint64_t size;
 	uint8_t digest[DIGEST_SIZE];
 };
@@ -49,15 +54,19 @@ struct manifest {
 
 /* Appends the text. Content that the text cannot carry (a space in a word, no document) fails `buf`. */
 void manifest_put(struct buf *buf, const struct manifest *manifest);
-/* Parses; slices are borrowed from `text`, documents from the arena. ERROR_manifest_malformed with the line in
- * fault->place ("line 4"), what stood there and what was expected. Checks syntax, sizes against the limits and the
- * SPI's check digits (spi_valid); nothing that needs a record. */
+/* Parses; slices are borrowed from `text`, documents from the arena. ERROR_manifest_malformed, or for an attachment
+ * ERROR_media_type_refused, with the line in fault->place ("line 4"), what stood there (shortened, and nothing but
+ * visible ASCII) and what was expected; ERROR_out_of_memory when the arena is full. Checks syntax, sizes against the
+ * limits and the check digits of SPI, SIREN and receipt number; nothing that needs a record. */
 must_check enum error manifest_parse(struct slice text, struct arena *arena, struct manifest *out, struct fault *fault);
 /* True for a return document (form), false for an attachment. */
 bool manifest_is_return(const struct manifest_document *document);
 
-/* A tax number [numéro fiscal, SPI]: 13 digits, the first 0 to 3, the last three the first ten modulo 511, not all 0. */
+/* A tax number [numéro fiscal, SPI]: 13 digits, the first 0 to 3, the last three the first ten modulo 511, not all 0.
+ * Pure arithmetic: says nothing of whether anyone has it. */
 bool spi_valid(struct slice spi);
+/* A company's number [SIREN]: 9 digits, the last one a check digit (Luhn), not all 0. */
+bool siren_valid(struct slice siren);
 /* Media types that attachments may have, ended by NULL. */
 const char *const *manifest_media_types(void);
 

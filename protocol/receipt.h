@@ -9,19 +9,8 @@
 #include "protocol/buf.h"
 #include "protocol/error.h"
 #include "protocol/limits.h"
-
-/* ---- receipt numbers ---- */
-
-/* Four groups of four from Crockford's base 32 alphabet, "K7QX-2M4T-9ZRB-4H8W": 75 random bits and a last character
- * that checks the others (Luhn mod 32). */
-#define RECEIPT_NUMBER_SIZE ((size_t)19)
-/* Writes the number for 10 random bytes, NUL-terminated. */
-void receipt_number_make(const uint8_t random[10], char out[RECEIPT_NUMBER_SIZE + 1]);
-/* Reads what a person typed: any case, with or without dashes or spaces, O as 0, I and L as 1. Writes the canonical
- * form; false when it is no number or its check character is wrong. */
-must_check bool receipt_number_parse(struct slice typed, char out[RECEIPT_NUMBER_SIZE + 1]);
-
-/* ---- body ---- */
+#include "protocol/receipt_number.h"
+#include "protocol/time.h"
 
 #define RECEIPT_TYPE "guichet-receipt"
 
@@ -73,22 +62,13 @@ struct receipt {
 	size_t pending_count;
 };
 
-/* Appends the body: compact JSON, members in a fixed order, UTF-8, "type" and "nonce" first, times both as Paris civil time
- * with offset and as UTC. */
+/* Appends the body: compact JSON, members in a fixed order, UTF-8, "type" and "nonce" first, times both as Paris civil
+ * time with offset and as UTC. */
 void receipt_put(struct buf *buf, const struct receipt *receipt);
-/* Parses a body: type first, nonce second, every member present and of its type, none unknown. Slices live in the arena. */
+/* Parses a body: type first, nonce second, every member present and of its type, none unknown. Slices live in the
+ * arena. */
 must_check enum error receipt_parse(struct slice body, struct arena *arena, struct receipt *out, struct fault *fault);
 /* Appends the receipt as a taxpayer reads it, in French, lines of at most 78 columns. */
 void receipt_print_french(struct buf *buf, const struct receipt *receipt);
-
-/* ---- times ---- */
-
-/* Appends "2026-11-22T15:40:29Z". */
-void time_put_utc(struct buf *buf, uint64_t time);
-/* Appends Paris civil time, "2026-11-22T16:40:29+01:00", by the rule in force since 1996 (summer time from the last Sunday
- * of March to the last of October, 01:00 UTC): pure, needs no zone files. */
-void time_put_paris(struct buf *buf, uint64_t time);
-/* Parses what time_put_utc writes. */
-must_check bool time_parse_utc(struct slice text, uint64_t *out);
 
 #endif

@@ -25,8 +25,10 @@ struct signature_signer {
 	struct slice signature; /* value */
 };
 
-/* Appends a detached CMS SignedData (DER .p7s) over a text, certificates of the signers inside, without any private key.
- * `openssl cms -verify -inform DER -binary -purpose any` accepts it with the text as content. Any number of signers. */
+/* Appends a detached CMS SignedData (DER .p7s) over a text, certificates of the signers inside, without any private
+ * key. `openssl cms -verify -inform DER -binary -purpose any` accepts it with the text as content. Any number of
+ * signers. ERROR_key_refused when there is no signer, a certificate cannot be read or its key is of no accepted kind,
+ * or a size or time is over its limit. Whether the values verify is not looked at. */
 must_check enum error signature_export(struct buf *buf, const uint8_t text_digest[DIGEST_SIZE],
     const struct signature_signer *signers, size_t count);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Holders' keys: what OpenSSL signs is accepted, and nothing else is: no other key, message, signature, curve or size. */
+ * Holders' keys: what OpenSSL signs is accepted, and nothing else is: no other key, message, signature or curve. */
 #include "tests/unit/unit.h"
 
 #include <openssl/bn.h>
@@ -109,7 +109,8 @@ test_altered(void **state)
 		signature[size] = 0;
 		assert_int_equal(key_verify(f->verifier, &f->publics[k], message, slice_of(signature, size + 1)),
 		    ERROR_signature_invalid);
-		assert_int_equal(key_verify(f->verifier, &f->publics[k], message, slice_of(signature, size)), ERROR_NONE);
+		assert_int_equal(key_verify(f->verifier, &f->publics[k], message, slice_of(signature, size)),
+		    ERROR_NONE);
 	}
 }
 
@@ -150,7 +151,7 @@ sign_raw(EVP_PKEY *key, const uint8_t encoded[384], uint8_t out[384])
 	EVP_PKEY_CTX_free(context);
 }
 
-/* The classic forgeries by lax padding checks: short padding with garbage behind, other block type, no NULL parameter. */
+/* The classic forgeries by lax padding checks: short padding with garbage behind, other block type, other info. */
 static void
 test_rsa_padding(void **state)
 {
@@ -252,7 +253,8 @@ test_compressed_point(void **state)
 	struct key_public public;
 	EVP_PKEY *key = EVP_PKEY_dup(f->keys[2]);
 
-	assert_int_equal(EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "compressed"), 1);
+	assert_int_equal(EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "compressed"),
+	    1);
 	assert_int_equal(key_public_of(key, &public), ERROR_NONE);
 	assert_memory_equal(&public, &f->publics[2], sizeof public);
 	EVP_PKEY_free(key);

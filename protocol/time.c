@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Calendar arithmetic. Years are counted from March, so that the day a leap year adds is its last one. */
+#include "protocol/time.h"
+
+#include "protocol/check.h"
+
+#define DAY_S 86400
+/* Days of 400, 100, 4 and 1 years counted from March, less the leap day that the last of them may add. */
+#define DAYS_400 146097
+#define DAYS_100 36524
+#define DAYS_4 1461
+#define DAYS_1 365
+/* From 0000-03-01 to 1970-01-01. */
+#define DAYS_TO_1970 719468
+/* 1970-01-01 was a Thursday. */
+#define WEEKDAY_1970 4
+
+static unsigned
+smaller(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+struct time_civil
+time_civil_utc(uint64_t time)
+{
+	check(time <= TIME_MAX);
+	unsigned days = (unsigned)(time / DAY_S), second = (unsigned)(time % DAY_S);
+	unsigned left = days + DAYS_TO_1970, year;
+
+	year = left / DAYS_400 * 400;
+	left %= DAYS_400;
+	/* The last century and the last year of a cycle are the ones with a day more. */
+	unsigned centuries = smaller(left / DAYS_100, 3);
+	left -= centuries * DAYS_100;
+	year += centuries * 100 + left / DAYS_4 * 4;
+	left %= DAYS_4;
+	unsigned years = smaller(left / DAYS_1, 3);
+	left -= years * DAYS_1;
+	year += years;
+	/* From March on, every five months have 153 days: 31 30 31 30 31. */
+	unsigned month = (5 * left + 2) / 153, day = left - (153 * month + 2) / 5 + 1;
+
+	return (struct time_civil){
+		.year = month < 10 ? year : year + 1,
+		.month = month < 10 ? month + 3 : month - 9,
+		.day = day,
+		.hour = second / 3600,
+		.minute = second / 60 % 60,
+		.second = second % 60,
+		.weekday = (days + WEEKDAY_1970) % 7,
+	};
+}
+
+/* The day of the last Sunday in the month of `date`, which has 31 days. */
+static unsigned
+last_sunday(const struct time_civil *date)
+{
+	return 31 - (date->weekday + 31 - date->day) % 7;
+}
+
+unsigned
+time_paris_offset(uint64_t time)
+{
+	struct time_civil utc = time_civil_utc(time);
+	bool summer = utc.month > 3 && utc.month < 10;
+
+	if (utc.month == 3 || utc.month == 10) {
+		unsigned change = last_sunday(&utc);
+		bool after = utc.day > change || (utc.day == change && utc.hour >= 1);
+		summer = after == (utc.month == 3);
+	}
+	return summer ? 7200 : 3600;
+}
+
+struct time_civil
+time_civil_paris(uint64_t time)
+{
+	uint64_t local = time + time_paris_offset(time);
+
+	/* The last hour of 9999 has no Paris date of four digits. */
+	return time_civil_utc(local <= TIME_MAX ? local : TIME_MAX);
+}
+
+static void
+put_civil(struct buf *buf, const struct time_civil *c)
+{
+	buf_put_format(buf, "%04u-%02u-%02uT%02u:%02u:%02u", c->year, c->month, c->day, c->hour, c->minute, c->second);
+}
+
+void
+time_put_utc(struct buf *buf, uint64_t time)
+{
+	if (time > TIME_MAX) {
+		buf_fail(buf);
+		return;
+	}
+	struct time_civil utc = time_civil_utc(time);
+	put_civil(buf, &utc);
+	buf_put_text(buf, "Z");
+}
+
+void
+time_put_paris(struct buf *buf, uint64_t time)
+{
+	if (time > TIME_MAX) {
+		buf_fail(buf);
+		return;
+	}
+	struct time_civil local = time_civil_paris(time);
+	put_civil(buf, &local);
+	buf_put_format(buf, "+%02u:00", time_paris_offset(time) / 3600);
+}
+
+/* Days from 1970 to a date that time_civil_utc could have made; other dates give some other day. */
+static uint64_t
+days_of(unsigned year, unsigned month, unsigned day)
+{
+	unsigned from_march = (month + 9) % 12;
+
+	if (month < 3)
+		year--;
+	return (uint64_t)year * 365 + year / 4 - year / 100 + year / 400 + (153 * from_march + 2) / 5 + day - 1 -
+	    DAYS_TO_1970;
+}
+
+bool
+time_parse_utc(struct slice text, uint64_t *out)
+{
+	static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
+	unsigned parts[6] = { 0 };
+	size_t part = 0;
+
+	if (text.size != sizeof form - 1)
+		return false;
+	for (size_t i = 0; i < text.size; i++) {
+		unsigned digit = (unsigned)text.data[i] - '0';
+		if (form[i] == 'd' ? digit > 9 : text.data[i] != (uint8_t)form[i])
+			return false;
+		if (form[i] == 'd')
+			parts[part] = parts[part] * 10 + digit;
+		else
+			part++;
+	}
+	if (parts[0] < 1970 || parts[1] < 1 || parts[1] > 12 || parts[2] < 1 || parts[2] > 31 || parts[3] > 23 ||
+	    parts[4] > 59 || parts[5] > 59)
+		return false;
+	uint64_t time = days_of(parts[0], parts[1], parts[2]) * DAY_S + parts[3] * 3600 + parts[4] * 60 + parts[5];
+	/* The 31st of a shorter month comes back as another day. */
+	if (time_civil_utc(time).day != parts[2])
+		return false;
+	*out = time;
+	return true;
+}

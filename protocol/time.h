@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Points in time, in seconds since 1970-01-01T00:00:00Z, as calendar dates of UTC and of Paris and back. Pure: no clock
+ * and no zone files. Good to the end of the year 9999. */
+#ifndef GUICHET_TIME_H
+#define GUICHET_TIME_H
+
+#include "protocol/buf.h"
+
+/* 9999-12-31T23:59:59Z: the last point in time whose year has four digits. */
+#define TIME_MAX ((uint64_t)253402300799)
+
+/* A calendar date and time of day, proleptic Gregorian. */
+struct time_civil {
+	unsigned year, month, day; /* month and day from 1 */
+	unsigned hour, minute, second;
+	unsigned weekday; /* 0 is Sunday */
+};
+
+/* The calendar date of `time`, at most TIME_MAX (asserted), in UTC. */
+struct time_civil time_civil_utc(uint64_t time);
+/* The same in Paris, by the rule in force since 1996 (Directive 2000/84/EC: summer time from the last Sunday of March
+ * to the last of October, 01:00 UTC). */
+struct time_civil time_civil_paris(uint64_t time);
+/* Seconds that Paris is ahead of UTC at `time`: 3600 or 7200. */
+unsigned time_paris_offset(uint64_t time);
+
+/* Appends "2026-11-22T15:40:29Z". Fails `buf` past TIME_MAX, as does the next. */
+void time_put_utc(struct buf *buf, uint64_t time);
+/* Appends Paris civil time, "2026-11-22T16:40:29+01:00". */
+void time_put_paris(struct buf *buf, uint64_t time);
+/* Parses what time_put_utc writes, and nothing else: no leap second, no day that the month has not. */
+must_check bool time_parse_utc(struct slice text, uint64_t *out);
+
+#endif
