@@ -442,7 +442,7 @@ json_parse(struct slice text, const struct json_limits *limits, struct arena *ar
 size_t
 json_arena_max(const struct json_limits *limits)
 {
-	/* The copy, unescaped strings, and both of yajl's buffers, which double from 2 KB and leave what they outgrew. */
+	/* The copy, unescaped strings, and both of yajl's buffers, which double from 2 KB and leave old ones. */
 	size_t texts = 2 * limits->size_max + 2 * (4 * limits->size_max + 8192);
 	/* Each value: node, place in its parent's heap, and the rounding of a name and a text. */
 	size_t values = limits->values_max * (sizeof(struct json) + sizeof(void *) + 2 * 32);
@@ -475,6 +475,21 @@ json_find_uint(const struct json *object, const char *name, uint64_t max, uint64
 {
 	const struct json *member = json_find(object, name);
 	return member != NULL && member->type == JSON_NUMBER && decimal_decode(member->text, max, out);
+}
+
+bool
+json_has_only(const struct json *object, const char *const *names, struct slice *unknown)
+{
+	for (const struct json *member = object->first; member != NULL; member = member->next) {
+		size_t i = 0;
+		while (names[i] != NULL && !slice_equal_text(member->name, names[i]))
+			i++;
+		if (names[i] == NULL) {
+			*unknown = member->name;
+			return false;
+		}
+	}
+	return true;
 }
 
 /* ---- writing ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Every check of a filing's content, run by client (offline) and server alike. A rule is a row in rules.def and one
- * function in rules.c. All findings are reported, not only the first. */
+ * place in rules.c or donations.c that finds it. All findings are reported, not only the first. */
 #ifndef GUICHET_RULES_H
 #define GUICHET_RULES_H
 
@@ -39,7 +39,7 @@ struct finding {
 struct findings {
 	struct finding *items;
 	size_t count;
-	size_t errors; /* how many of them refuse the filing */
+	size_t errors; /* how many refuse the filing, those not listed included */
 };
 
 /* A paper still to be sent, found on the way. */
@@ -60,9 +60,13 @@ struct rules_result {
 	size_t papers_count;
 };
 
-/* Checks the return documents of one filing against catalogue and income year. ERROR_NONE: look at result->findings.errors;
- * otherwise memory is short. Pure; never fails on any content. */
-must_check enum error rules_check(const struct catalogue *catalogue, uint64_t income_year, const struct rules_document *documents,
-    size_t count, struct arena *arena, struct rules_result *result);
+/* An arena of so many bytes is enough for any documents of so many bytes together. */
+size_t rules_arena_max(size_t content_size, size_t documents_count);
+
+/* Checks the return documents of one filing (at most LIMIT_DOCUMENTS; attachments are not among them) against catalogue
+ * and income year. ERROR_NONE: look at result->findings.errors; otherwise memory is short. Pure; never fails on any
+ * content. What it found lives in the arena, or is borrowed from the catalogue and from the documents' types. */
+must_check enum error rules_check(const struct catalogue *catalogue, uint64_t income_year,
+    const struct rules_document *documents, size_t count, struct arena *arena, struct rules_result *result);
 
 #endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The catalogue and the campaign: the delivered data are whole, slips in an office's file are refused, days in Paris
+ * begin when they do. */
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+#include "server/default_catalogue.h"
+#include "tests/unit/catalogue_file.h"
+
+static const struct catalogue_box *
+box(const struct catalogue *catalogue, const char *code)
+{
+	return catalogue_find_box(catalogue, slice_of_text(code));
+}
+
+static void
+delivered_catalogue_is_whole(void **state)
+{
+	(void)state;
+	struct catalogue *c = catalogue_file_load();
+	static const struct {
+		const char *code;
+		enum box_type type;
+		enum donation_rule donation;
+		bool is_event;
+		const char *paper;
+	} facts[] = {
+		{ "1AJ", BOX_EUROS, DONATION_NONE, false, "" }, { "0AM", BOX_BOOLEAN, DONATION_NONE, false, "" },
+		{ "0DA", BOX_YEAR, DONATION_NONE, false, "" }, { "0AX", BOX_DATE, DONATION_NONE, true, "" },
+		{ "0AY", BOX_DATE, DONATION_NONE, true, "" }, { "0AZ", BOX_DATE, DONATION_NONE, true, "" },
+		{ "7VO", BOX_INTEGER, DONATION_NONE, false, "" }, { "8TK", BOX_REAL, DONATION_NONE, false, "2047" },
+		{ "7UD", BOX_EUROS, DONATION_NAMED, false, "" }, { "7UF", BOX_EUROS, DONATION_NAMED, false, "" },
+		{ "7VA", BOX_EUROS, DONATION_NAMED, false, "" }, { "7VC", BOX_EUROS, DONATION_NAMED, false, "" },
+		{ "7UH", BOX_EUROS, DONATION_CAMPAIGN, false, "" }, { "7AC", BOX_EUROS, DONATION_EXEMPT, false, "" },
+		{ "4BA", BOX_EUROS, DONATION_NONE, false, "2044" }, { "7DB", BOX_EUROS, DONATION_NONE, false, "rib" },
+	};
+	assert_int_equal(catalogue_boxes_count(c), 1938);
+	assert_true(catalogue_donation_free_max(c) == 3000);
+	for (size_t i = 0; i < catalogue_boxes_count(c); i++) {
+		const struct catalogue_box *b = catalogue_box_at(c, i);
+		assert_ptr_equal(catalogue_find_box(c, b->code), b);
+		assert_true(slice_is_utf8(b->label));
+		assert_true(catalogue_allows(c, catalogue_find_form(c, SLICE_LITERAL("2042")), b));
+	}
+	for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
+		const struct catalogue_box *b = box(c, facts[i].code);
+		assert_non_null(b);
+		assert_int_equal(b->type, facts[i].type);
+		assert_int_equal(b->donation, facts[i].donation);
+		assert_int_equal(b->is_family_event, facts[i].is_event);
+		assert_true(slice_equal_text(b->paper == NULL ? SLICE_EMPTY : b->paper->code, facts[i].paper));
+	}
+	assert_true(slice_equal_text(box(c, "0AZ")->label, "Date de décès du Déclarant 2"));
+	assert_true(box(c, "1AJ")->max == 999999999999);
+	static const char *const none[] = { "", "1A", "1AJX", "AAA", "1aj", "1A-", "\xff\xff\xff", "ZZZ", "4ZZ" };
+	for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
+		assert_null(box(c, none[i]));
+	const struct catalogue_form *f2044 = catalogue_find_form(c, SLICE_LITERAL("2044"));
+	assert_non_null(f2044);
+	assert_false(f2044->is_main);
+	assert_true(catalogue_allows(c, f2044, box(c, "4BA")));
+	assert_false(catalogue_allows(c, f2044, box(c, "1AJ")));
+	assert_null(catalogue_find_form(c, SLICE_LITERAL("2045")));
+	catalogue_destroy(c);
+}
+
+static void
+program_carries_the_delivered_catalogue(void **state)
+{
+	(void)state;
+	size_t size;
+	char *text = file_read(CATALOGUE_FILE, &size);
+	assert_true(slice_equal(default_catalogue(), slice_of(text, size)));
+	free(text);
+}
+
+#define LIMITS "\"limits\":{\"euros\":9,\"real\":9,\"boolean\":1,\"integer\":9,\"year\":9,\"date\":9}"
+#define HEAD "{\"type\":\"guichet-catalogue\",\"donation_free_max\":3," LIMITS ","
+#define FORMS "\"forms\":[{\"code\":\"m\",\"title\":\"t\",\"main\":true,\"boxes\":[\"\"]}],"
+#define PAPERS "\"papers\":[{\"code\":\"p\",\"title\":\"t\",\"way\":\"post\"}],"
+
+static void
+slips_in_a_catalogue_are_refused(void **state)
+{
+	(void)state;
+	static const char good[] = HEAD FORMS PAPERS
+	    "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"max\":8,\"donation\":\"named\",\"paper\":\"p\"}]}";
+	static const struct {
+		const char *text, *place;
+	} bad[] = {
+		{ "[]", "type" },
+		{ "{}", "type" },
+		{ "{", "catalogue" },
+		{ "{\"type\":\"guichet-campaign\"}", "type" },
+		{ "{\"type\":\"guichet-catalogue\",\"boxs\":[]}", "catalogue" },
+		{ "{\"type\":\"guichet-catalogue\"}", "donation_free_max" },
+		{ "{\"type\":\"guichet-catalogue\",\"donation_free_max\":3}", "limits" },
+		{ HEAD "\"forms\":[]," PAPERS "\"boxes\":[]}", "forms" },
+		{ HEAD "\"forms\":[7]," PAPERS "\"boxes\":[]}", "forms" },
+		{ HEAD "\"forms\":[{\"code\":\"m\",\"title\":\"t\",\"boxes\":[\"1234\"]}]," PAPERS "\"boxes\":[]}", "forms.boxes" },
+		{ HEAD FORMS "\"papers\":[{\"code\":\"p\",\"title\":\"t\",\"way\":\"by air\"}],\"boxes\":[]}", "papers.way" },
+		{ HEAD FORMS "\"papers\":[{\"code\":\"p\",\"title\":\"t\",\"way\":\"post\",\"form\":\"x\"}],\"boxes\":[]}", "papers.form" },
+		{ HEAD FORMS PAPERS "\"boxes\":[]}", "boxes" },
+		{ HEAD FORMS PAPERS "\"boxes\":[7]}", "boxes" },
+		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1aj\",\"type\":\"euros\"}]}", "boxes.code" },
+		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euro\"}]}", "boxes.type" },
+		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"max\":10}]}", "boxes.max" },
+		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"max\":-1}]}", "boxes.max" },
+		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"paper\":\"q\"}]}", "boxes.paper" },
+		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"date\",\"donation\":\"named\"}]}", "boxes.donation" },
+		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"event\":\"death\"}]}", "boxes.event" },
+		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"labl\":\"\"}]}", "boxes" },
+		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\"},{\"code\":\"1AJ\",\"type\":\"euros\"}]}", "boxes.code" },
+	};
+	struct catalogue *catalogue;
+	struct fault fault;
+	assert_int_equal(catalogue_parse(SLICE_LITERAL(good), &catalogue, &fault), ERROR_NONE);
+	assert_true(box(catalogue, "1AJ")->max == 8);
+	catalogue_destroy(catalogue);
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		assert_int_equal(catalogue_parse(slice_of_text(bad[i].text), &catalogue, &fault), ERROR_json_malformed);
+		assert_null(catalogue);
+		if (!slice_equal_text(fault.place, bad[i].place))
+			fail_msg("%s: place %.*s", bad[i].text, (int)fault.place.size, (const char *)fault.place.data);
+	}
+}
+
+static void
+default_campaign_is_open_all_its_year(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_create(1 << 20);
+	struct buf *buf = buf_create(1 << 16);
+	struct campaign campaign;
+	struct fault fault;
+	campaign_write(buf, 2025);
+	assert_true(buf_ok(buf));
+	assert_int_equal(campaign_parse(buf_peek(buf), arena, &campaign, &fault), ERROR_NONE);
+	assert_true(slice_equal_text(campaign.name, "ir-2025"));
+	assert_true(campaign.income_year == 2025);
+	assert_true(campaign.opens_at == 1767222000);  /* 2025-12-31T23:00:00Z */
+	assert_true(campaign.closes_at == 1798758000); /* 2026-12-31T23:00:00Z */
+	assert_true(campaign.deadline_a == campaign.closes_at && campaign.deadline_b == campaign.closes_at &&
+	    campaign.deadline_c == campaign.closes_at);
+	assert_true(campaign.contract.size != 0);
+	assert_true(campaign.contract_text.size > 2000 && slice_is_utf8(campaign.contract_text));
+	buf_destroy(buf);
+	arena_destroy(arena);
+}
+
+static void
+days_begin_at_midnight_in_paris(void **state)
+{
+	(void)state;
+	static const struct {
+		unsigned year, month, day;
+		uint64_t start;
+	} days[] = {
+		{ 2026, 3, 28, 1774652400 }, { 2026, 3, 29, 1774738800 }, { 2026, 3, 30, 1774821600 },
+		{ 2026, 10, 24, 1792792800 }, { 2026, 10, 25, 1792879200 }, { 2026, 10, 26, 1792969200 },
+		{ 2024, 2, 29, 1709161200 }, { 2026, 5, 28, 1779919200 },
+	};
+	uint64_t start;
+	for (size_t i = 0; i < sizeof days / sizeof days[0]; i++) {
+		assert_true(campaign_day_start(days[i].year, days[i].month, days[i].day, &start));
+		assert_true(start == days[i].start);
+	}
+	assert_false(campaign_day_start(2026, 2, 29, &start));
+	assert_false(campaign_day_start(2026, 13, 1, &start));
+	assert_false(campaign_day_start(2026, 0, 1, &start));
+	assert_false(campaign_day_start(2026, 4, 31, &start));
+	assert_false(campaign_day_start(1960, 1, 1, &start));
+	assert_true(date_exists(2000, 2, 29) && !date_exists(1900, 2, 29) && !date_exists(0, 1, 1));
+}
+
+#define CONTRACT "\"contract\":{\"version\":\"1\",\"text\":[\"a\",\"b\"]}"
+#define DEADLINES "\"deadlines\":{\"A\":\"2026-05-19\",\"B\":\"2026-05-26\",\"C\":\"2026-12-31\"}"
+
+static void
+campaigns_are_read_strictly(void **state)
+{
+	(void)state;
+	static const char good[] = "{\"type\":\"guichet-campaign\",\"name\":\"ir-2025\",\"income_year\":2025,\"opens\":\"2026-04-09\","
+	    "\"closes\":\"2026-12-31\"," DEADLINES "," CONTRACT "}";
+	static const struct {
+		const char *from, *to, *place;
+	} slips[] = {
+		{ "guichet-campaign", "guichet-campagne", "type" }, { "\"name\"", "\"nom\"", "campaign" }, { "ir-2025", "ir 2025", "name" },
+		{ "\"income_year\":2025", "\"income_year\":\"2025\"", "income_year" }, { "2026-04-09", "2026-4-9", "opens" },
+		{ "2026-04-09", "2026-02-30", "opens" }, { "\"closes\":\"2026", "\"closes\":\"2025", "closes" },
+		{ "2026-05-26", "26-05-2026", "B" }, { "\"version\":\"1\"", "\"version\":\"\"", "contract.version" },
+		{ "[\"a\",\"b\"]", "\"ab\"", "contract.text" }, { "[\"a\",\"b\"]", "[\"a\",1]", "contract.text" },
+	};
+	struct campaign campaign;
+	struct fault fault;
+	struct arena *arena = arena_create(1 << 20);
+	assert_int_equal(campaign_parse(SLICE_LITERAL(good), arena, &campaign, &fault), ERROR_NONE);
+	assert_true(slice_equal_text(campaign.contract_text, "a\n\nb"));
+	assert_true(campaign.deadline_a == 1779228000); /* the 19th is in time to its end: 2026-05-19T22:00:00Z */
+	assert_true(campaign.deadline_c == 1798758000); /* the day after New Year's Eve */
+	for (size_t i = 0; i < sizeof slips / sizeof slips[0]; i++) {
+		char text[600];
+		const char *at = strstr(good, slips[i].from);
+		assert_non_null(at);
+		snprintf(text, sizeof text, "%.*s%s%s", (int)(at - good), good, slips[i].to, at + strlen(slips[i].from));
+		assert_int_equal(campaign_parse(slice_of_text(text), arena, &campaign, &fault), ERROR_json_malformed);
+		assert_true(slice_equal_text(fault.place, slips[i].place));
+	}
+	arena_destroy(arena);
+}
+
+static void
+departments_have_zones(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *code;
+		char zone;
+	} departments[] = {
+		{ "01", 'A' }, { "75", 'C' }, { "13", 'B' }, { "2A", 'B' }, { "2B", 'B' }, { "95", 'C' }, { "69", 'A' }, { "971", 'C' },
+		{ "976", 'C' }, { "20", 0 }, { "00", 0 }, { "96", 0 }, { "975", 0 }, { "", 0 }, { "1", 0 }, { "2a", 0 }, { "9:", 0 },
+	};
+	for (size_t i = 0; i < sizeof departments / sizeof departments[0]; i++)
+		assert_int_equal(campaign_zone(slice_of_text(departments[i].code)), departments[i].zone);
+	unsigned known = 0;
+	for (unsigned n = 0; n < 100; n++) {
+		char code[8];
+		snprintf(code, sizeof code, "%02u", n);
+		known += campaign_zone(slice_of_text(code)) != 0;
+	}
+	assert_int_equal(known, 94);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(delivered_catalogue_is_whole),
+		cmocka_unit_test(program_carries_the_delivered_catalogue),
+		cmocka_unit_test(slips_in_a_catalogue_are_refused),
+		cmocka_unit_test(default_campaign_is_open_all_its_year),
+		cmocka_unit_test(days_begin_at_midnight_in_paris),
+		cmocka_unit_test(campaigns_are_read_strictly),
+		cmocka_unit_test(departments_have_zones),
+	};
+	return cmocka_run_group_tests_name("catalogue", tests, NULL, NULL);
+}
