@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes log.json: the log's vectors, from RFC 6962 as it is written and from the openssl command.
+"""Writes log.json, the log's vectors, from RFC 6962 as it is written and from the openssl command.
 
 Nothing here is shared with the C code that is tested against the result, nor with verify_receipt.py. The key is made
 from 32 bytes of 0x01: it must never sign anything but vectors. Run: python3 log.py > log.json
@@ -115,7 +115,8 @@ def main():
         "roots": [root(hashes[:size]).hex() for size in range(SIZE + 1)],
         "inclusion": [{"index": index, "size": size, "hashes": [h.hex() for h in path(index, hashes[:size])]}
                       for size in (1, 8, SIZE) for index in range(size)],
-        "consistency": [{"size_old": old, "size_new": new, "hashes": [h.hex() for h in subproof(old, hashes[:new], True)]}
+        "consistency": [{"size_old": old, "size_new": new,
+                         "hashes": [h.hex() for h in subproof(old, hashes[:new], True)]}
                         for new in (8, SIZE) for old in range(1, new + 1)],
         "checkpoint": head,
         "receipt": {"index": RECEIPT, "body": leaves[RECEIPT].decode(), "proof": proof},
