@@ -49,6 +49,10 @@ unit_lib = $(BUILD)/lib/libguichet-unit.a
 unit_tests = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(unit_src))
 fuzz_replays = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(fuzz_src))
 
+fuzz_binaries = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(fuzz_src))
+tables = $(BUILD)/bin/guichet-tables
+FUZZ_SECONDS ?= 30
+
 .PHONY: all
 all: $(BUILD)/bin/guichetd $(BUILD)/bin/guichet ## build everything (default)
 
@@ -81,9 +85,17 @@ $(fuzz_replays): $(BUILD)/tests/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/test
 	@mkdir -p $(@D)
 	$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs) $(server_libs)
 
+$(fuzz_binaries): $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(server_lib) $(protocol_lib)
+	@mkdir -p $(@D)/corpus/$(*:fuzz_%=%)
+	$(CC) -fsanitize=fuzzer $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs) $(server_libs)
+
+$(tables): $(call object,tests/docs/tables.c tests/docs/sample.c) $(protocol_lib)
+	@mkdir -p $(@D)
+	$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs)
+
 # ---- what a person types ----
 
-.PHONY: deps unit clean help
+.PHONY: deps unit fuzz-replay fuzz fuzz-run tables clean help
 deps: ## install the Debian packages that are missing
 	@dpkg-query -W -f '$${db:Status-Abbrev}\n' $(packages) 2>/dev/null | grep -qv '^ii' || \
 	  dpkg-query -W $(packages) >/dev/null 2>&1 || \
@@ -91,6 +103,21 @@ deps: ## install the Debian packages that are missing
 
 unit: $(unit_tests) ## run the unit tests
 	@failed=0; for t in $(unit_tests); do $$t || failed=1; done; exit $$failed
+
+fuzz-replay: $(fuzz_replays) ## run every fuzz target over its corpus
+	@failed=0; for t in $(fuzz_replays); do $$t tests/fuzz/corpus/$${t##*/fuzz_} || failed=1; done; exit $$failed
+
+fuzz: ## drive every fuzz target for FUZZ_SECONDS (30) with libFuzzer; needs clang
+	+$(MAKE) --no-print-directory CC=clang SAN=address,undefined BUILD=$(BUILD)/clang \
+	  CFLAGS="-O1 -g -Wno-error -fsanitize=fuzzer-no-link" fuzz-run
+
+fuzz-run: $(fuzz_binaries)
+	@cd $(BUILD)/fuzz && for t in $(notdir $(fuzz_binaries)); do echo "$$t:"; \
+	  ./$$t -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 corpus/$${t#fuzz_} \
+	    $(CURDIR)/tests/fuzz/corpus/$${t#fuzz_} || exit 1; done
+
+tables: $(tables) ## rewrite everything in the tree that is made from the tables
+	$(PYTHON) tests/docs/regenerate.py $(tables)
 
 clean: ## remove everything built
 	rm -rf $(BUILD)

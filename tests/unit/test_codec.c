@@ -278,8 +278,9 @@ printer_hides_what_is_private(void **state)
 	struct sample_leaf leaves[] = { { 7 }, { 8 } };
 	struct sample_branch branches[] = { { leaves, 2, false, 0 }, { NULL, 0, true, 5 } };
 	struct sample_tree tree = { .yes = true, .has_maybe = true, .maybe = true,
-		.id = SLICE_LITERAL("\x01\x02\x03\x04"), .name = SLICE_LITERAL("Zoé"), .has_branches = true, .branches = branches, .branches_count = 2,
-		.has_note = true, .note = SLICE_LITERAL("a\"b\\\n\x1b[2J\x7f\xc2\x9b é") };
+		.id = SLICE_LITERAL("\x01\x02\x03\x04"), .name = SLICE_LITERAL("Zoé"), .has_branches = true,
+		.branches = branches, .branches_count = 2, .has_note = true,
+		.note = SLICE_LITERAL("a\"b\\\n\x1b[2J\x7f\xc2\x9b é") };
 	codec_print(record_tree(), &tree, false, f->buf);
 	buf_put_u8(f->buf, 0);
 	assert_string_equal((const char *)buf_peek(f->buf).data,
