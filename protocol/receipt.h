@@ -21,7 +21,7 @@ struct receipt_person {
 };
 
 struct receipt_signer {
-	struct slice spi;
+	struct slice spi; /* of the holder; empty when the certificate has none */
 	uint8_t serial[SERIAL_SIZE];
 	uint64_t signing_time;
 };
@@ -50,7 +50,7 @@ struct receipt {
 	uint8_t filing_id[DIGEST_SIZE];
 	struct slice replaces; /* number; empty: none */
 	bool in_time;
-	struct slice deadline; /* ISO 8601 with offset; empty: none known */
+	uint64_t last_in_time; /* last second in which it would have been in time (A12); 0: none known */
 	struct slice mode;     /* "online", "offline" */
 	struct receipt_person *persons;
 	size_t persons_count;
@@ -62,13 +62,13 @@ struct receipt {
 	size_t pending_count;
 };
 
-/* Appends the body: compact JSON, members in a fixed order, UTF-8, "type" and "nonce" first, times both as Paris civil
- * time with offset and as UTC. */
+/* Appends the body: compact JSON, members in the order of the struct, UTF-8, "type" and "nonce" first, times both as
+ * Paris civil time with offset and as UTC. Fails `buf` on what receipt_parse would refuse. */
 void receipt_put(struct buf *buf, const struct receipt *receipt);
-/* Parses a body: type first, nonce second, every member present and of its type, none unknown. Slices live in the
- * arena. */
+/* Parses a body: type first, nonce second, every member present, in order and of its type, none unknown. Slices live in
+ * the arena. ERROR_json_malformed with the member's name in fault->place. */
 must_check enum error receipt_parse(struct slice body, struct arena *arena, struct receipt *out, struct fault *fault);
-/* Appends the receipt as a taxpayer reads it, in French, lines of at most 78 columns. */
+/* Appends the receipt as a taxpayer reads it, in French, lines of at most 78 columns (receipt_print.c). */
 void receipt_print_french(struct buf *buf, const struct receipt *receipt);
 
 #endif

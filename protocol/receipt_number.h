@@ -2,7 +2,7 @@
  *
  * Receipt numbers [numéro d'accusé de réception] (A17): four groups of four from Crockford's base 32 alphabet (no I, L,
  * O, U), "K7QX-2M4T-9ZRB-4H8W". 75 random bits and a last character that checks the others (Luhn mod 32): one wrong
- * character is always found, two neighbours exchanged nearly always. */
+ * character is always found, two neighbours exchanged always but for 0 and Z. */
 #ifndef GUICHET_RECEIPT_NUMBER_H
 #define GUICHET_RECEIPT_NUMBER_H
 

@@ -3,6 +3,8 @@
  * Calendar arithmetic. Years are counted from March, so that the day a leap year adds is its last one. */
 #include "protocol/time.h"
 
+#include <stdio.h>
+
 #include "protocol/check.h"
 
 #define DAY_S 86400
@@ -83,34 +85,57 @@ time_civil_paris(uint64_t time)
 	return time_civil_utc(local <= TIME_MAX ? local : TIME_MAX);
 }
 
-static void
-put_civil(struct buf *buf, const struct time_civil *c)
+#define TEXT_MAX 64
+
+/* "2026-11-22T15:40:29" and the zone into `out`; how long that is. */
+static size_t
+format(const struct time_civil *c, const char *zone, char out[TEXT_MAX])
 {
-	buf_put_format(buf, "%04u-%02u-%02uT%02u:%02u:%02u", c->year, c->month, c->day, c->hour, c->minute, c->second);
+	int size = snprintf(out, TEXT_MAX, "%04u-%02u-%02uT%02u:%02u:%02u%s", c->year, c->month, c->day, c->hour,
+	    c->minute, c->second, zone);
+
+	check(size > 0 && size < TEXT_MAX);
+	return (size_t)size;
+}
+
+static size_t
+format_paris(uint64_t time, char out[TEXT_MAX])
+{
+	struct time_civil local = time_civil_paris(time);
+
+	return format(&local, time_paris_offset(time) == 7200 ? "+02:00" : "+01:00", out);
 }
 
 void
 time_put_utc(struct buf *buf, uint64_t time)
 {
+	char text[TEXT_MAX];
+
 	if (time > TIME_MAX) {
 		buf_fail(buf);
 		return;
 	}
 	struct time_civil utc = time_civil_utc(time);
-	put_civil(buf, &utc);
-	buf_put_text(buf, "Z");
+	buf_put(buf, slice_of(text, format(&utc, "Z", text)));
 }
 
 void
 time_put_paris(struct buf *buf, uint64_t time)
 {
-	if (time > TIME_MAX) {
+	char text[TEXT_MAX];
+
+	if (time > TIME_MAX)
 		buf_fail(buf);
-		return;
-	}
-	struct time_civil local = time_civil_paris(time);
-	put_civil(buf, &local);
-	buf_put_format(buf, "+%02u:00", time_paris_offset(time) / 3600);
+	else
+		buf_put(buf, slice_of(text, format_paris(time, text)));
+}
+
+bool
+time_equal_paris(struct slice text, uint64_t time)
+{
+	char expected[TEXT_MAX];
+
+	return time <= TIME_MAX && slice_equal(text, slice_of(expected, format_paris(time, expected)));
 }
 
 /* Days from 1970 to a date that time_civil_utc could have made; other dates give some other day. */

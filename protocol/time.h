@@ -31,5 +31,7 @@ void time_put_utc(struct buf *buf, uint64_t time);
 void time_put_paris(struct buf *buf, uint64_t time);
 /* Parses what time_put_utc writes, and nothing else: no leap second, no day that the month has not. */
 must_check bool time_parse_utc(struct slice text, uint64_t *out);
+/* Is `text` what time_put_paris writes for `time`? */
+bool time_equal_paris(struct slice text, uint64_t time);
 
 #endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Civil time: dates against the C library's calendar, Paris against values of the zone database around both changes. */
+#include "tests/unit/unit.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "protocol/time.h"
+
+/* From Python's zoneinfo, "Europe/Paris". */
+static const struct {
+	uint64_t time;
+	const char *utc, *paris;
+	unsigned weekday;
+} known[] = {
+	{ 852076800, "1997-01-01T00:00:00Z", "1997-01-01T01:00:00+01:00", 3 },
+	{ 951825600, "2000-02-29T12:00:00Z", "2000-02-29T13:00:00+01:00", 2 },
+	{ 1709249400, "2024-02-29T23:30:00Z", "2024-03-01T00:30:00+01:00", 5 },
+	{ 1735686000, "2024-12-31T23:00:00Z", "2025-01-01T00:00:00+01:00", 3 },
+	{ 1743296399, "2025-03-30T00:59:59Z", "2025-03-30T01:59:59+01:00", 0 },
+	{ 1743296400, "2025-03-30T01:00:00Z", "2025-03-30T03:00:00+02:00", 0 },
+	{ 1761440399, "2025-10-26T00:59:59Z", "2025-10-26T02:59:59+02:00", 0 },
+	{ 1761440400, "2025-10-26T01:00:00Z", "2025-10-26T02:00:00+01:00", 0 },
+	{ 1774745999, "2026-03-29T00:59:59Z", "2026-03-29T01:59:59+01:00", 0 },
+	{ 1774746000, "2026-03-29T01:00:00Z", "2026-03-29T03:00:00+02:00", 0 },
+	{ 1784023200, "2026-07-14T10:00:00Z", "2026-07-14T12:00:00+02:00", 2 },
+	{ 1792889999, "2026-10-25T00:59:59Z", "2026-10-25T02:59:59+02:00", 0 },
+	{ 1792890000, "2026-10-25T01:00:00Z", "2026-10-25T02:00:00+01:00", 0 },
+	{ 1795362029, "2026-11-22T15:40:29Z", "2026-11-22T16:40:29+01:00", 0 },
+	{ 1806195599, "2027-03-28T00:59:59Z", "2027-03-28T01:59:59+01:00", 0 },
+	{ 1806195600, "2027-03-28T01:00:00Z", "2027-03-28T03:00:00+02:00", 0 },
+	{ 2140045200, "2037-10-25T01:00:00Z", "2037-10-25T02:00:00+01:00", 0 },
+};
+
+#define KNOWN_COUNT (sizeof known / sizeof known[0])
+
+static void
+test_known(void **state)
+{
+	(void)state;
+	struct buf *buf = buf_create(128);
+
+	for (size_t i = 0; i < KNOWN_COUNT; i++) {
+		uint64_t back = 0;
+		time_put_utc(buf, known[i].time);
+		assert_true(slice_equal_text(buf_peek(buf), known[i].utc));
+		assert_true(time_parse_utc(buf_peek(buf), &back));
+		assert_true(back == known[i].time);
+		buf_clear(buf);
+		time_put_paris(buf, known[i].time);
+		assert_true(slice_equal_text(buf_peek(buf), known[i].paris));
+		assert_true(time_equal_paris(buf_peek(buf), known[i].time));
+		assert_false(time_equal_paris(buf_peek(buf), known[i].time + 1));
+		buf_clear(buf);
+		assert_int_equal(time_civil_paris(known[i].time).weekday, known[i].weekday);
+	}
+	buf_destroy(buf);
+}
+
+/* Every day from 1970 to 9999, at an hour that moves through the day. */
+static void
+test_calendar(void **state)
+{
+	(void)state;
+	for (uint64_t time = 0; time <= TIME_MAX; time += 86400 + 1013) {
+		time_t system = (time_t)time;
+		struct tm tm;
+		struct time_civil c = time_civil_utc(time);
+		assert_non_null(gmtime_r(&system, &tm));
+		if (c.year != (unsigned)tm.tm_year + 1900 || c.month != (unsigned)tm.tm_mon + 1 ||
+		    c.day != (unsigned)tm.tm_mday || c.hour != (unsigned)tm.tm_hour ||
+		    c.minute != (unsigned)tm.tm_min || c.second != (unsigned)tm.tm_sec ||
+		    c.weekday != (unsigned)tm.tm_wday)
+			fail_msg("%llu", (unsigned long long)time);
+	}
+}
+
+/* In every year there are two changes, both at 01:00 UTC on a Sunday that is the last of its month. */
+static void
+test_two_changes_a_year(void **state)
+{
+	(void)state;
+	uint64_t hour = 0;
+
+	for (unsigned year = 1970; year < 2100; year++) {
+		unsigned changes = 0;
+		for (; time_civil_utc(hour).year == year; hour += 3600) {
+			if (hour == 0 || time_paris_offset(hour) == time_paris_offset(hour - 3600))
+				continue;
+			struct time_civil c = time_civil_utc(hour);
+			changes++;
+			assert_int_equal(c.month, changes == 1 ? 3 : 10);
+			assert_int_equal(c.weekday, 0);
+			assert_true(c.day > 24);
+			assert_int_equal(c.hour, 1);
+			assert_int_equal(time_paris_offset(hour), changes == 1 ? 7200 : 3600);
+			assert_int_equal(time_paris_offset(hour - 1), changes == 1 ? 3600 : 7200);
+		}
+		assert_int_equal(changes, 2);
+	}
+}
+
+static void
+test_parse_refuses(void **state)
+{
+	(void)state;
+	static const char *const bad[] = { "", "2026-11-22T15:40:29", "2026-11-22T15:40:29z", "2026-11-22 15:40:29Z",
+		"2026-11-22T15:40:60Z", "2026-11-22T24:00:00Z", "2026-11-22T15:60:29Z", "2026-11-31T15:40:29Z",
+		"2026-00-22T15:40:29Z", "2026-13-22T15:40:29Z", "2026-11-00T15:40:29Z", "2026-02-29T15:40:29Z",
+		"2100-02-29T00:00:00Z", "1969-12-31T23:59:59Z", "2026-11-22T15:40:2 Z", "+026-11-22T15:40:29Z",
+		"2026-11-22T15:40:29Z " };
+	uint64_t out;
+
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		if (time_parse_utc(slice_of_text(bad[i]), &out))
+			fail_msg("accepted: %s", bad[i]);
+	assert_true(time_parse_utc(SLICE_LITERAL("1970-01-01T00:00:00Z"), &out) && out == 0);
+	assert_true(time_parse_utc(SLICE_LITERAL("9999-12-31T23:59:59Z"), &out) && out == TIME_MAX);
+	assert_true(time_parse_utc(SLICE_LITERAL("2000-02-29T00:00:00Z"), &out));
+}
+
+static void
+test_past_the_end(void **state)
+{
+	(void)state;
+	struct buf *buf = buf_create(128);
+
+	time_put_utc(buf, TIME_MAX + 1);
+	assert_false(buf_ok(buf));
+	buf_clear(buf);
+	time_put_paris(buf, UINT64_MAX);
+	assert_false(buf_ok(buf));
+	buf_destroy(buf);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_known),
+		cmocka_unit_test(test_calendar),
+		cmocka_unit_test(test_two_changes_a_year),
+		cmocka_unit_test(test_parse_refuses),
+		cmocka_unit_test(test_past_the_end),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
