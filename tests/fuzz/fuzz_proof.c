@@ -2,14 +2,11 @@
  *
  * Fuzz target: the texts that a client reads from files and peers: proofs, checkpoints, verifier keys. Beyond not
  * crashing: what parses is what would be written, so that no two texts mean the same proof. */
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "protocol/check.h"
 #include "protocol/note.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 /* The key of tests/vectors/log.json, under which the corpus is signed, and its receipt. */
 static const char vectors_key[] =
