@@ -126,14 +126,16 @@ void store_close(struct store *store);
 /* ---- convenience for offline tools and tests: wait for the answer (other callbacks may run meanwhile) ---- */
 
 /* Found: *value in the arena. */
-must_check enum error store_get_now(struct store *store, struct slice key, struct arena *arena, bool *found, struct slice *value);
+must_check enum error store_get_now(struct store *store, struct slice key, struct arena *arena, bool *found,
+    struct slice *value);
 must_check enum error store_range_now(struct store *store, struct slice key, struct slice end, bool backward,
     size_t limit, struct arena *arena, struct store_pair **pairs, size_t *count);
 /* ERROR_not_found for no blob. */
-must_check enum error store_blob_now(struct store *store, struct blob_ref ref, struct arena *arena, struct slice *value);
+must_check enum error store_blob_now(struct store *store, struct blob_ref ref, struct arena *arena,
+    struct slice *value);
 must_check enum error store_commit_now(struct store_batch *batch);
 
-/* ---- the table of operations: what an engine is. Called only by the functions above, which assert the contract ---- */
+/* ---- the table of operations: what an engine is; called only by the functions above, which keep the contract ---- */
 
 struct store_operations {
 	const char *name;

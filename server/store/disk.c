@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Loops around calls that may do less than asked, and the counter that lets them fail. */
+#include "server/store/disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool
+disk_count(struct disk *disk)
+{
+	if (disk == NULL)
+		return true;
+	uint64_t call = atomic_fetch_add_explicit(&disk->calls, 1, memory_order_relaxed) + 1;
+	if (disk->fail_at == 0 || call < disk->fail_at)
+		return true;
+	errno = disk->fail_errno;
+	return false;
+}
+
+bool
+disk_write_at(struct disk *disk, int fd, struct slice bytes, uint64_t offset)
+{
+	if (!disk_count(disk))
+		return false;
+	while (bytes.size > 0) {
+		ssize_t written = pwrite(fd, bytes.data, bytes.size, (off_t)offset);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return false;
+		bytes = slice_from(bytes, (size_t)written);
+		offset += (uint64_t)written;
+	}
+	return true;
+}
+
+bool
+disk_sync(struct disk *disk, int fd)
+{
+	return disk_count(disk) && fdatasync(fd) == 0;
+}
+
+bool
+disk_sync_directory(struct disk *disk, int directory)
+{
+	return disk_count(disk) && fsync(directory) == 0;
+}
+
+bool
+disk_write_file(struct disk *disk, int directory, const char *name, struct slice bytes)
+{
+	char temporary[300];
+
+	if (snprintf(temporary, sizeof temporary, "%s.tmp", name) >= (int)sizeof temporary) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	int fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return false;
+	bool written = disk_write_at(disk, fd, bytes, 0) && disk_sync(disk, fd);
+	int code = errno;
+	close(fd);
+	errno = code;
+	return written && renameat(directory, temporary, directory, name) == 0 && disk_sync_directory(disk, directory);
+}
+
+bool
+disk_read_at(int fd, uint8_t *out, size_t size, uint64_t offset)
+{
+	while (size > 0) {
+		ssize_t got = pread(fd, out, size, (off_t)offset);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got == 0)
+			errno = ENODATA;
+		if (got <= 0)
+			return false;
+		out += got;
+		size -= (size_t)got;
+		offset += (uint64_t)got;
+	}
+	return true;
+}
+
+bool
+disk_read_file(int directory, const char *name, uint8_t *out, size_t size_max, size_t *size)
+{
+	struct stat stat;
+	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	bool good = fstat(fd, &stat) == 0;
+	if (good && (stat.st_size < 0 || (uint64_t)stat.st_size > size_max)) {
+		errno = EFBIG;
+		good = false;
+	}
+	if (good) {
+		*size = (size_t)stat.st_size;
+		good = disk_read_at(fd, out, *size, 0);
+	}
+	int code = errno;
+	close(fd);
+	errno = code;
+	return good;
+}
+
+void
+disk_failure_set(struct disk_failure *failure, int code, const char *format, ...)
+{
+	va_list list;
+
+	if (failure->text[0] != '\0')
+		return;
+	va_start(list, format);
+	vsnprintf(failure->text, sizeof failure->text, format, list);
+	va_end(list);
+	size_t size = strlen(failure->text);
+	const char *words = code == 0 ? NULL : strerrordesc_np(code);
+	if (words != NULL)
+		snprintf(failure->text + size, sizeof failure->text - size, ": %s", words);
+}
+
+enum error
+disk_error(int code)
+{
+	return code == ENOSPC || code == EDQUOT ? ERROR_disk_full : ERROR_file_unreadable;
+}
+
+enum error
+disk_fault(struct fault *fault, struct arena *arena, enum error error, int code, const char *expected,
+    const char *format, ...)
+{
+	char text[512];
+	struct slice copy = SLICE_EMPTY;
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(text, sizeof text, format, list);
+	va_end(list);
+	/* Without memory the error still stands, only without its place. */
+	if (arena != NULL && !arena_copy(arena, slice_of_text(text), &copy))
+		copy = SLICE_EMPTY;
+	const char *words = code == 0 ? NULL : strerrordesc_np(code);
+	fault_set(fault, error, NULL, words == NULL ? SLICE_EMPTY : slice_of_text(words), expected);
+	fault->place = copy;
+	return error;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The writes and syncs of the store's own files, each counted, so that a test can make the nth of them fail. Functions
+ * return false with errno set; any thread may call them. A NULL disk counts nothing. */
+#ifndef GUICHET_STORE_DISK_H
+#define GUICHET_STORE_DISK_H
+
+#include <stdatomic.h>
+
+#include "protocol/arena.h"
+#include "protocol/error.h"
+
+struct disk {
+	_Atomic uint64_t calls; /* made so far */
+	uint64_t fail_at;       /* the call, from 1, that fails, and all after it; 0: none */
+	int fail_errno;
+};
+
+/* Counts a call that somebody else makes (LevelDB); false when it is the one to fail. */
+must_check bool disk_count(struct disk *disk);
+/* Writes all of it at `offset`. */
+must_check bool disk_write_at(struct disk *disk, int fd, struct slice bytes, uint64_t offset);
+/* fdatasync; of a directory, fsync. */
+must_check bool disk_sync(struct disk *disk, int fd);
+must_check bool disk_sync_directory(struct disk *disk, int directory);
+/* Makes or replaces a small file, whole or not at all, mode 0600, synced with its directory. */
+must_check bool disk_write_file(struct disk *disk, int directory, const char *name, struct slice bytes);
+
+/* Reads a file of at most size_max bytes; *size of them. EFBIG when it is longer. */
+must_check bool disk_read_file(int directory, const char *name, uint8_t *out, size_t size_max, size_t *size);
+/* Reads exactly `size` bytes at `offset`; ENODATA when the file ends before. */
+must_check bool disk_read_at(int fd, uint8_t *out, size_t size, uint64_t offset);
+
+/* What went wrong first, in words, for the last line of a log. */
+struct disk_failure {
+	char text[320];
+};
+
+/* Fills it unless it is filled; `code` 0: no words of the system's. */
+void disk_failure_set(struct disk_failure *failure, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ERROR_disk_full for a full disk or quota, ERROR_file_unreadable for the rest. */
+enum error disk_error(int code);
+/* fault_set with a place made of `format` and the system's words for `code` (0: none) as value; texts in the arena. */
+enum error disk_fault(struct fault *fault, struct arena *arena, enum error error, int code, const char *expected,
+    const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+#endif

@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A list of data keys, with the one last used of each class at hand. */
+#include "server/store/keyring.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "protocol/check.h"
+#include "server/store/seal.h"
+
+#define MASTER_NAME "store-master.key"
+#define DATA_NAME "data"
+#define SEALED_VERSION 1
+#define SEALED_HEADER_SIZE ((size_t)8)
+
+/* A data key's file: magic with version, class, year, id; then the key sealed under the master key with all that as
+ * associated data. */
+#define FILE_MAGIC "GCHKEY1"
+#define FILE_MAGIC_SIZE (sizeof FILE_MAGIC - 1)
+#define FILE_HEADER_SIZE (FILE_MAGIC_SIZE + 1 + 2 + 4)
+#define FILE_SIZE (FILE_HEADER_SIZE + SEAL_KEY_SIZE + SEAL_OVERHEAD)
+#define FILE_NAME_MAX 40
+
+struct data_key {
+	struct data_key *next;
+	struct retention retention;
+	uint32_t id; /* random: tells a key made anew from the one destroyed before */
+	struct seal_key *seal;
+	bool saved;
+	uint8_t file[FILE_SIZE];
+};
+
+struct key_file {
+	char name[FILE_NAME_MAX];
+	uint8_t bytes[FILE_SIZE];
+};
+
+struct keyring {
+	int directory; /* of the data keys; -1: they are never saved */
+	struct seal_key *master;
+	struct seal_random *random;
+	EVP_MAC_CTX *mac;
+	struct data_key *keys;
+	struct data_key *recent[RETENTION_CLASS_MAX + 1];
+	size_t unsaved;
+};
+
+static const char *const class_names[RETENTION_CLASS_MAX + 1] = {
+	[RETENTION_PERMANENT] = "permanent",
+	[RETENTION_REGISTER] = "register",
+	[RETENTION_CERTIFICATE] = "certificate",
+	[RETENTION_FILING] = "filing",
+	[RETENTION_ATTEMPT] = "attempt",
+	[RETENTION_MAIL] = "mail",
+	[RETENTION_DRAFT] = "draft",
+	[RETENTION_HOLD] = "hold",
+};
+
+static void
+file_name(struct retention retention, char name[FILE_NAME_MAX])
+{
+	snprintf(name, FILE_NAME_MAX, "%s-%u.key", class_names[retention.class], (unsigned)retention.year);
+}
+
+/* ---- data keys ---- */
+
+static struct data_key *
+key_find(const struct keyring *keyring, struct retention retention)
+{
+	struct data_key *key = keyring->recent[retention.class];
+
+	if (key != NULL && key->retention.year == retention.year)
+		return key;
+	for (key = keyring->keys; key != NULL; key = key->next)
+		if (key->retention.class == retention.class && key->retention.year == retention.year)
+			return key;
+	return NULL;
+}
+
+static void
+key_free(struct data_key *key)
+{
+	seal_key_destroy(key->seal);
+	free(key);
+}
+
+static void
+key_add(struct keyring *keyring, struct data_key *key)
+{
+	key->next = keyring->keys;
+	keyring->keys = key;
+}
+
+/* Fills key->file from the rest and its secret bytes. */
+static bool
+key_wrap(struct keyring *keyring, struct data_key *key, const uint8_t secret[SEAL_KEY_SIZE])
+{
+	uint8_t *at = key->file;
+
+	memcpy(at, FILE_MAGIC, FILE_MAGIC_SIZE);
+	at += FILE_MAGIC_SIZE;
+	*at++ = (uint8_t)key->retention.class;
+	bytes_poke_u16(at, key->retention.year);
+	bytes_poke_u32(at + 2, key->id);
+	return seal_put(keyring->master, keyring->random, slice_of(key->file, FILE_HEADER_SIZE), SLICE_EMPTY,
+	    slice_of(secret, SEAL_KEY_SIZE), key->file + FILE_HEADER_SIZE);
+}
+
+/* A data key from its file's bytes; NULL when they are not what this master key wrapped. */
+static struct data_key *
+key_unwrap(struct keyring *keyring, struct slice file)
+{
+	uint8_t secret[SEAL_KEY_SIZE];
+	struct data_key *key = NULL;
+
+	if (file.size != FILE_SIZE || memcmp(file.data, FILE_MAGIC, FILE_MAGIC_SIZE) != 0 ||
+	    !seal_open(keyring->master, slice_of(file.data, FILE_HEADER_SIZE), SLICE_EMPTY,
+	    slice_from(file, FILE_HEADER_SIZE), secret))
+		return NULL;
+	const uint8_t *at = file.data + FILE_MAGIC_SIZE;
+	if (at[0] >= RETENTION_PERMANENT && at[0] <= RETENTION_CLASS_MAX)
+		key = calloc(1, sizeof *key);
+	if (key != NULL) {
+		key->retention = (struct retention){ (enum retention_class)at[0], bytes_peek_u16(at + 1) };
+		key->id = bytes_peek_u32(at + 3);
+		key->saved = true;
+		key->seal = seal_key_create(secret);
+		if (key->seal == NULL) {
+			key_free(key);
+			key = NULL;
+		}
+	}
+	OPENSSL_cleanse(secret, sizeof secret);
+	return key;
+}
+
+/* A new data key, not saved yet; NULL when memory is short or libcrypto fails. */
+static struct data_key *
+key_make(struct keyring *keyring, struct retention retention)
+{
+	uint8_t secret[SEAL_KEY_SIZE], id[4];
+	struct data_key *key = calloc(1, sizeof *key);
+
+	if (key == NULL)
+		return NULL;
+	bool good = RAND_priv_bytes(secret, (int)sizeof secret) == 1 && RAND_bytes(id, (int)sizeof id) == 1;
+	if (good) {
+		key->retention = retention;
+		key->id = bytes_peek_u32(id);
+		key->seal = seal_key_create(secret);
+		good = key->seal != NULL && key_wrap(keyring, key, secret);
+	}
+	OPENSSL_cleanse(secret, sizeof secret);
+	if (!good) {
+		key_free(key);
+		return NULL;
+	}
+	key->saved = keyring->directory < 0;
+	keyring->unsaved += key->saved ? 0 : 1;
+	key_add(keyring, key);
+	return key;
+}
+
+static struct data_key *
+key_use(struct keyring *keyring, struct retention retention)
+{
+	struct data_key *key = key_find(keyring, retention);
+
+	if (key == NULL)
+		key = key_make(keyring, retention);
+	if (key != NULL)
+		keyring->recent[retention.class] = key;
+	return key;
+}
+
+/* ---- life cycle ---- */
+
+/* HMAC-SHA-256(master, purpose): the master key itself is used for nothing else. */
+static bool
+derive(const uint8_t master[SEAL_KEY_SIZE], const char *purpose, uint8_t out[32])
+{
+	size_t size;
+
+	return EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, master, SEAL_KEY_SIZE, (const unsigned char *)purpose,
+	    strlen(purpose), out, 32, &size) != NULL && size == 32;
+}
+
+/* A MAC context with its key, to be started over for each hash. */
+static EVP_MAC_CTX *
+mac_create(const uint8_t key[32])
+{
+	char digest[] = "SHA256";
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+		OSSL_PARAM_construct_end(),
+	};
+	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	EVP_MAC_CTX *context = mac == NULL ? NULL : EVP_MAC_CTX_new(mac);
+
+	EVP_MAC_free(mac);
+	if (context != NULL && EVP_MAC_init(context, key, 32, params) != 1) {
+		EVP_MAC_CTX_free(context);
+		context = NULL;
+	}
+	return context;
+}
+
+/* A keyring without data keys; takes the directory's fd on success only. */
+static struct keyring *
+keyring_of(const uint8_t master[SEAL_KEY_SIZE], int directory)
+{
+	uint8_t wrapping[32], hashing[32];
+	struct keyring *keyring = calloc(1, sizeof *keyring);
+
+	if (keyring == NULL)
+		return NULL;
+	keyring->directory = -1;
+	if (derive(master, "guichet store: wrapping data keys", wrapping) &&
+	    derive(master, "guichet store: keyed hashes", hashing)) {
+		keyring->master = seal_key_create(wrapping);
+		keyring->mac = mac_create(hashing);
+		keyring->random = seal_random_create();
+	}
+	OPENSSL_cleanse(wrapping, sizeof wrapping);
+	OPENSSL_cleanse(hashing, sizeof hashing);
+	if (keyring->master == NULL || keyring->mac == NULL || keyring->random == NULL) {
+		keyring_close(keyring);
+		return NULL;
+	}
+	keyring->directory = directory;
+	return keyring;
+}
+
+enum error
+keyring_create(const char *directory, struct arena *arena, struct fault *fault)
+{
+	uint8_t master[SEAL_KEY_SIZE];
+	enum error error = ERROR_NONE;
+	int keys = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (keys < 0)
+		return disk_fault(fault, arena, ERROR_file_unreadable, errno, "a directory", "%s", directory);
+	if (faccessat(keys, MASTER_NAME, F_OK, 0) == 0)
+		error = disk_fault(fault, arena, ERROR_file_unreadable, EEXIST, "no master key yet", "%s/%s", directory,
+		    MASTER_NAME);
+	else if (RAND_priv_bytes(master, (int)sizeof master) != 1)
+		error = fault_set(fault, ERROR_key_failed, "random generator", SLICE_EMPTY, NULL);
+	else if ((mkdirat(keys, DATA_NAME, 0700) != 0 && errno != EEXIST) ||
+	    !disk_write_file(NULL, keys, MASTER_NAME, slice_of(master, sizeof master)))
+		error = disk_fault(fault, arena, disk_error(errno), errno, NULL, "%s/%s", directory, MASTER_NAME);
+	OPENSSL_cleanse(master, sizeof master);
+	close(keys);
+	return error;
+}
+
+static enum error
+master_read(const char *directory, int keys, uint8_t master[SEAL_KEY_SIZE], struct arena *arena, struct fault *fault)
+{
+	struct stat stat;
+	size_t size;
+
+	if (fstatat(keys, MASTER_NAME, &stat, 0) != 0 ||
+	    !disk_read_file(keys, MASTER_NAME, master, SEAL_KEY_SIZE, &size))
+		return disk_fault(fault, arena, ERROR_file_unreadable, errno, "32 bytes", "%s/" MASTER_NAME, directory);
+	if (size != SEAL_KEY_SIZE)
+		return disk_fault(fault, arena, ERROR_file_unreadable, 0, "32 bytes", "%s/" MASTER_NAME, directory);
+	if ((stat.st_mode & 077) != 0)
+		return disk_fault(fault, arena, ERROR_file_unreadable, EPERM, "mode 0600", "%s/" MASTER_NAME,
+		    directory);
+	return ERROR_NONE;
+}
+
+/* Reads one data key, which has to be what its name says. */
+static enum error
+data_read(struct keyring *keyring, const char *name, struct arena *arena, struct fault *fault)
+{
+	uint8_t bytes[FILE_SIZE];
+	char expected[FILE_NAME_MAX];
+	size_t size = 0;
+
+	if (!disk_read_file(keyring->directory, name, bytes, sizeof bytes, &size) && errno != EFBIG)
+		return disk_fault(fault, arena, ERROR_file_unreadable, errno, NULL, DATA_NAME "/%s", name);
+	struct data_key *key = key_unwrap(keyring, slice_of(bytes, size));
+	if (key != NULL) {
+		key_add(keyring, key);
+		file_name(key->retention, expected);
+		if (strcmp(expected, name) == 0)
+			return ERROR_NONE;
+	}
+	return disk_fault(fault, arena, ERROR_store_damaged, 0, "a data key wrapped by this master key",
+	    DATA_NAME "/%s", name);
+}
+
+static enum error
+data_read_all(struct keyring *keyring, struct arena *arena, struct fault *fault)
+{
+	enum error error = ERROR_NONE;
+	/* fdopendir takes its fd. */
+	int fd = openat(keyring->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (entries == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return disk_fault(fault, arena, ERROR_file_unreadable, errno, NULL, DATA_NAME);
+	}
+	while (error == ERROR_NONE && (entry = readdir(entries)) != NULL) {
+		size_t size = strlen(entry->d_name);
+		if (size > 4 && strcmp(entry->d_name + size - 4, ".key") == 0)
+			error = data_read(keyring, entry->d_name, arena, fault);
+	}
+	closedir(entries);
+	return error;
+}
+
+enum error
+keyring_open(const char *directory, struct arena *arena, struct keyring **out, struct fault *fault)
+{
+	uint8_t master[SEAL_KEY_SIZE];
+	struct keyring *keyring = NULL;
+	int data = -1;
+	int keys = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (keys < 0)
+		return disk_fault(fault, arena, ERROR_file_unreadable, errno, "a directory", "%s", directory);
+	enum error error = master_read(directory, keys, master, arena, fault);
+	if (error == ERROR_NONE) {
+		data = openat(keys, DATA_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (data < 0)
+			error = disk_fault(fault, arena, ERROR_file_unreadable, errno, "a directory", "%s/" DATA_NAME,
+			    directory);
+	}
+	if (error == ERROR_NONE) {
+		keyring = keyring_of(master, data);
+		error = keyring == NULL ? fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) : ERROR_NONE;
+	}
+	OPENSSL_cleanse(master, sizeof master);
+	close(keys);
+	if (keyring == NULL && data >= 0)
+		close(data);
+	if (error == ERROR_NONE)
+		error = data_read_all(keyring, arena, fault);
+	if (error != ERROR_NONE) {
+		keyring_close(keyring);
+		return error;
+	}
+	*out = keyring;
+	return ERROR_NONE;
+}
+
+struct keyring *
+keyring_open_volatile(void)
+{
+	uint8_t master[SEAL_KEY_SIZE];
+
+	if (RAND_priv_bytes(master, (int)sizeof master) != 1)
+		return NULL;
+	struct keyring *keyring = keyring_of(master, -1);
+	OPENSSL_cleanse(master, sizeof master);
+	return keyring;
+}
+
+void
+keyring_close(struct keyring *keyring)
+{
+	if (keyring == NULL)
+		return;
+	while (keyring->keys != NULL) {
+		struct data_key *next = keyring->keys->next;
+		key_free(keyring->keys);
+		keyring->keys = next;
+	}
+	seal_key_destroy(keyring->master);
+	seal_random_destroy(keyring->random);
+	EVP_MAC_CTX_free(keyring->mac);
+	if (keyring->directory >= 0)
+		close(keyring->directory);
+	free(keyring);
+}
+
+bool
+keyring_has(const struct keyring *keyring, struct retention retention)
+{
+	return key_find(keyring, retention) != NULL;
+}
+
+enum error
+keyring_ensure(struct keyring *keyring, struct retention retention, struct arena *arena, struct fault *fault)
+{
+	char name[FILE_NAME_MAX];
+	struct data_key *key = key_use(keyring, retention);
+
+	if (key == NULL)
+		return fault_set(fault, ERROR_key_failed, "data key", SLICE_EMPTY, NULL);
+	if (key->saved)
+		return ERROR_NONE;
+	file_name(retention, name);
+	if (!disk_write_file(NULL, keyring->directory, name, slice_of(key->file, FILE_SIZE)))
+		return disk_fault(fault, arena, disk_error(errno), errno, NULL, DATA_NAME "/%s", name);
+	key->saved = true;
+	keyring->unsaved--;
+	return ERROR_NONE;
+}
+
+enum error
+keyring_destroy(struct keyring *keyring, struct retention retention, struct arena *arena, struct fault *fault)
+{
+	char name[FILE_NAME_MAX];
+	struct data_key **at = &keyring->keys;
+
+	file_name(retention, name);
+	while (*at != NULL && ((*at)->retention.class != retention.class || (*at)->retention.year != retention.year))
+		at = &(*at)->next;
+	if (*at == NULL)
+		return disk_fault(fault, arena, ERROR_not_found, 0, NULL, DATA_NAME "/%s", name);
+	struct data_key *key = *at;
+	if (keyring->directory >= 0 && key->saved && (unlinkat(keyring->directory, name, 0) != 0 ||
+	    !disk_sync_directory(NULL, keyring->directory)))
+		return disk_fault(fault, arena, ERROR_file_unreadable, errno, NULL, DATA_NAME "/%s", name);
+	keyring->unsaved -= key->saved ? 0 : 1;
+	keyring->recent[retention.class] = NULL;
+	*at = key->next;
+	key_free(key);
+	return ERROR_NONE;
+}
+
+/* ---- keyed hashes ---- */
+
+void
+keyring_hash(struct keyring *keyring, const char *label, struct slice bytes, uint8_t out[KEYRING_HASH_SIZE])
+{
+	uint8_t full[32];
+	size_t size = 0;
+
+	/* Started over without a key, the context keeps the one it has. HMAC over memory has no way to fail but a
+	 * failed allocation, and a wrong hash would be a wrong key. */
+	bool good = EVP_MAC_init(keyring->mac, NULL, 0, NULL) == 1 &&
+	    EVP_MAC_update(keyring->mac, (const unsigned char *)label, strlen(label) + 1) == 1 &&
+	    EVP_MAC_update(keyring->mac, bytes.data, bytes.size) == 1 &&
+	    EVP_MAC_final(keyring->mac, full, &size, sizeof full) == 1;
+	check(good && size == sizeof full);
+	memcpy(out, full, KEYRING_HASH_SIZE);
+}
+
+/* ---- sealing ---- */
+
+enum error
+keyring_seal(struct keyring *keyring, struct retention retention, struct slice associated, struct slice plain,
+    uint8_t *out)
+{
+	struct data_key *key = key_use(keyring, retention);
+
+	if (key == NULL)
+		return ERROR_key_failed;
+	out[0] = SEALED_VERSION;
+	out[1] = (uint8_t)retention.class;
+	bytes_poke_u16(out + 2, retention.year);
+	bytes_poke_u32(out + 4, key->id);
+	return seal_put(key->seal, keyring->random, slice_of(out, SEALED_HEADER_SIZE), associated, plain,
+	    out + SEALED_HEADER_SIZE) ? ERROR_NONE : ERROR_key_failed;
+}
+
+enum error
+keyring_unseal(struct keyring *keyring, struct slice associated, struct slice sealed, uint8_t *out,
+    struct retention *retention)
+{
+	if (sealed.size < SEALED_OVERHEAD || sealed.data[0] != SEALED_VERSION ||
+	    sealed.data[1] < RETENTION_PERMANENT || sealed.data[1] > RETENTION_CLASS_MAX)
+		return ERROR_store_damaged;
+	struct retention named = { (enum retention_class)sealed.data[1], bytes_peek_u16(sealed.data + 2) };
+	if (retention != NULL)
+		*retention = named;
+	struct data_key *key = key_find(keyring, named);
+	if (key == NULL || key->id != bytes_peek_u32(sealed.data + 4))
+		return ERROR_not_found;
+	return seal_open(key->seal, slice_of(sealed.data, SEALED_HEADER_SIZE), associated,
+	    slice_from(sealed, SEALED_HEADER_SIZE), out) ? ERROR_NONE : ERROR_store_damaged;
+}
+
+bool
+keyring_random(struct keyring *keyring, uint8_t *out, size_t size)
+{
+	return seal_random_draw(keyring->random, out, size);
+}
+
+/* ---- data keys not on disk yet ---- */
+
+bool
+keyring_take_unsaved(struct keyring *keyring, struct key_files *out)
+{
+	*out = (struct key_files){ NULL, 0, keyring->directory };
+	if (keyring->unsaved == 0)
+		return true;
+	out->file = calloc(keyring->unsaved, sizeof *out->file);
+	if (out->file == NULL)
+		return false;
+	for (struct data_key *key = keyring->keys; key != NULL; key = key->next) {
+		if (key->saved)
+			continue;
+		struct key_file *file = &out->file[out->count++];
+		file_name(key->retention, file->name);
+		memcpy(file->bytes, key->file, FILE_SIZE);
+		key->saved = true;
+	}
+	check(out->count == keyring->unsaved);
+	keyring->unsaved = 0;
+	return true;
+}
+
+bool
+key_files_write(const struct key_files *files, struct disk *disk)
+{
+	for (size_t i = 0; i < files->count; i++)
+		if (!disk_write_file(disk, files->directory, files->file[i].name,
+		    slice_of(files->file[i].bytes, FILE_SIZE)))
+			return false;
+	return true;
+}
+
+void
+key_files_free(struct key_files *files)
+{
+	free(files->file);
+	files->file = NULL;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The keys of what is stored. One master key (KEYS/store-master.key, 32 random bytes, mode 0600) wraps one data key for
+ * each retention class and year (KEYS/data/CLASS-YEAR.key): destroying a data key destroys all that it sealed. From the
+ * master key also comes the secret of keyed hashes, by which what is personal enters a record's key.
+ *
+ * A data key that is missing is made when something is to be sealed under it; it must be on disk before that is, so the
+ * engine takes the unsaved ones along with each commit. For one thread, but for key_files_write. */
+#ifndef GUICHET_STORE_KEYRING_H
+#define GUICHET_STORE_KEYRING_H
+
+#include "server/store/disk.h"
+#include "server/store/store.h"
+
+struct keyring;
+
+/* ---- life cycle; `directory` is KEYS; texts of faults in `arena` ---- */
+
+/* Makes the master key and the directory of data keys; KEYS must exist. Refuses when there is a master key:
+ * ERROR_file_unreadable. */
+must_check enum error keyring_create(const char *directory, struct arena *arena, struct fault *fault);
+/* Reads all keys. ERROR_file_unreadable: missing, or open to others; ERROR_store_damaged: a data key is not what this
+ * master key wrapped. */
+must_check enum error keyring_open(const char *directory, struct arena *arena, struct keyring **out,
+    struct fault *fault);
+/* A keyring of random keys that nobody saves, for tests. NULL when memory is short. */
+must_check struct keyring *keyring_open_volatile(void);
+/* Wipes and frees; NULL is allowed. */
+void keyring_close(struct keyring *keyring);
+
+/* Makes the data key and saves it at once, unless there is one. Blocks: at start, or in tools. */
+must_check enum error keyring_ensure(struct keyring *keyring, struct retention retention, struct arena *arena,
+    struct fault *fault);
+/* Forgets the data key for ever: file unlinked, directory synced. Blocks. ERROR_not_found when there is none. */
+must_check enum error keyring_destroy(struct keyring *keyring, struct retention retention, struct arena *arena,
+    struct fault *fault);
+/* Is there a data key of this class and year? */
+bool keyring_has(const struct keyring *keyring, struct retention retention);
+
+/* ---- keyed hashes ---- */
+
+#define KEYRING_HASH_SIZE ((size_t)16)
+
+/* HMAC-SHA-256 over `label`, a zero byte and `bytes`, cut to 16 bytes. The label names what is hashed ("spi"), so that
+ * equal bytes of different kinds never meet. */
+void keyring_hash(struct keyring *keyring, const char *label, struct slice bytes, uint8_t out[KEYRING_HASH_SIZE]);
+
+/* ---- sealing: version, class, year, key id; nonce; ciphertext; tag ---- */
+
+#define SEALED_OVERHEAD ((size_t)(8 + 12 + 16))
+
+/* Writes plain.size + SEALED_OVERHEAD bytes. `associated` must be given again to open. ERROR_out_of_memory,
+ * ERROR_key_failed. */
+must_check enum error keyring_seal(struct keyring *keyring, struct retention retention, struct slice associated,
+    struct slice plain, uint8_t *out);
+/* Writes sealed.size - SEALED_OVERHEAD bytes. ERROR_store_damaged: changed, cut, or not sealed with this `associated`.
+ * ERROR_not_found: its data key is not there, destroyed or lost; *retention (may be NULL) says which. */
+must_check enum error keyring_unseal(struct keyring *keyring, struct slice associated, struct slice sealed,
+    uint8_t *out, struct retention *retention);
+
+/* At most 64 random bytes, drawn in bulk; false when the generator fails. */
+must_check bool keyring_random(struct keyring *keyring, uint8_t *out, size_t size);
+
+/* ---- data keys not on disk yet ---- */
+
+struct key_file;
+
+struct key_files {
+	struct key_file *file;
+	size_t count;
+	int directory;
+};
+
+/* Moves those made since the last call into *out; the caller writes them, or stops the process. False when memory is
+ * short. */
+must_check bool keyring_take_unsaved(struct keyring *keyring, struct key_files *out);
+/* Writes and syncs them; on any thread. False with errno. */
+must_check bool key_files_write(const struct key_files *files, struct disk *disk);
+void key_files_free(struct key_files *files);
+
+#endif

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The engine at work: reads answered from LevelDB and segments, batches sealed on the loop's thread and written on the
+ * committer's. */
+#include "server/store/leveldb_engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "protocol/check.h"
+
+/* A batch's memory is kept for the next one unless it grew beyond this. */
+#define BATCH_KEEP_MAX ((size_t)(4 * 1024 * 1024))
+
+static const struct retention permanent = { RETENTION_PERMANENT, 0 };
+
+static struct leveldb_batch *
+of_batch(struct store_batch *batch)
+{
+	return (struct leveldb_batch *)(void *)batch;
+}
+
+/* ---- reading records ---- */
+
+/* Opens a value into the arena. */
+static enum error
+value_open(struct leveldb_store *leveldb, struct slice key, struct slice sealed, struct arena *arena,
+    struct slice *value)
+{
+	char hex[2 * STORE_KEY_MAX + 1] = "?";
+
+	if (key.size <= STORE_KEY_MAX)
+		hex_encode(key, hex);
+	if (sealed.size < SEALED_OVERHEAD) {
+		disk_failure_set(&leveldb->failure, 0, "db: record %s is too short to have been sealed", hex);
+		return ERROR_store_damaged;
+	}
+	size_t size = sealed.size - SEALED_OVERHEAD;
+	uint8_t *plain = arena_alloc(arena, size + 1);
+	if (plain == NULL)
+		return ERROR_out_of_memory;
+	enum error error = keyring_unseal(leveldb->keyring, key, sealed, plain, NULL);
+	*value = slice_of(plain, size);
+	if (error == ERROR_NONE)
+		return ERROR_NONE;
+	disk_failure_set(&leveldb->failure, 0, "db: record %s: %s", hex,
+	    error == ERROR_not_found ? "its data key is missing" : "it is not what was sealed");
+	return ERROR_store_damaged;
+}
+
+void
+leveldb_read_get(struct leveldb_store *leveldb, struct store_read *read)
+{
+	struct slice sealed;
+
+	read->error = db_get(leveldb->db, read->key, &sealed, &leveldb->failure);
+	if (read->error == ERROR_NONE && sealed.data != NULL) {
+		read->error = value_open(leveldb, read->key, sealed, read->arena, &read->value);
+		read->found = read->error == ERROR_NONE;
+	}
+	db_free(sealed);
+}
+
+struct range {
+	struct leveldb_store *leveldb;
+	struct store_read *read;
+	size_t alloc;
+};
+
+/* One more pair at the end of the read's; the array doubles within the arena. */
+static enum error
+range_add(void *context, struct slice key, struct slice value)
+{
+	struct range *range = context;
+	struct store_read *read = range->read;
+
+	if (read->pairs_count == range->alloc) {
+		size_t grown = range->alloc == 0 ? 16 : range->alloc * 2;
+		struct store_pair *pairs = arena_alloc_array(read->arena, grown, sizeof *pairs);
+		if (pairs == NULL)
+			return ERROR_out_of_memory;
+		if (read->pairs_count != 0)
+			memcpy(pairs, read->pairs, read->pairs_count * sizeof *pairs);
+		read->pairs = pairs;
+		range->alloc = grown;
+	}
+	struct store_pair *pair = &read->pairs[read->pairs_count];
+	if (!arena_copy(read->arena, key, &pair->key))
+		return ERROR_out_of_memory;
+	enum error error = value_open(range->leveldb, key, value, read->arena, &pair->value);
+	read->pairs_count += error == ERROR_NONE;
+	return error;
+}
+
+void
+leveldb_read_range(struct leveldb_store *leveldb, struct store_read *read)
+{
+	struct range range = { leveldb, read, 0 };
+
+	read->error = db_range(leveldb->db, read->key, read->end, read->backward, read->limit, range_add, &range,
+	    &leveldb->failure);
+}
+
+static enum store_progress
+leveldb_read(struct store *store, struct store_read *reads, size_t count, store_done done, void *context)
+{
+	struct leveldb_store *leveldb = leveldb_of_store(store);
+
+	for (size_t i = 0; i < count; i++) {
+		if (reads[i].kind == STORE_GET)
+			leveldb_read_get(leveldb, &reads[i]);
+		else if (reads[i].kind == STORE_RANGE)
+			leveldb_read_range(leveldb, &reads[i]);
+	}
+	return blobs_read(&leveldb->blobs, reads, count, done, context);
+}
+
+/* ---- building a batch ---- */
+
+static void
+batch_free(struct leveldb_batch *batch)
+{
+	if (batch == NULL)
+		return;
+	db_batch_destroy(batch->records);
+	buf_destroy(batch->bytes);
+	free(batch->scratch);
+	free(batch);
+}
+
+/* Empties it and keeps it for the next, or frees it. */
+void
+leveldb_batch_put_away(struct leveldb_store *leveldb, struct leveldb_batch *batch)
+{
+	key_files_free(&batch->keys);
+	if (buf_size(batch->bytes) > BATCH_KEEP_MAX)
+		buf_reset(batch->bytes);
+	else
+		buf_clear(batch->bytes);
+	db_batch_clear(batch->records);
+	for (size_t i = 0; i < LEVELDB_SPARES_MAX; i++)
+		if (leveldb->spares[i] == NULL) {
+			leveldb->spares[i] = batch;
+			return;
+		}
+	batch_free(batch);
+}
+
+struct leveldb_batch *
+leveldb_batch_take(struct leveldb_store *leveldb)
+{
+	for (size_t i = 0; i < LEVELDB_SPARES_MAX; i++)
+		if (leveldb->spares[i] != NULL) {
+			struct leveldb_batch *spare = leveldb->spares[i];
+			leveldb->spares[i] = NULL;
+			return spare;
+		}
+	struct leveldb_batch *batch = calloc(1, sizeof *batch);
+	if (batch == NULL)
+		return NULL;
+	batch->records = db_batch_create();
+	batch->bytes = buf_create(STORE_BATCH_MAX);
+	if (batch->records != NULL && batch->bytes != NULL)
+		return batch;
+	batch_free(batch);
+	return NULL;
+}
+
+static void
+batch_fail(struct leveldb_batch *batch, enum error error, const char *what)
+{
+	if (batch->error == ERROR_NONE)
+		batch->error = error;
+	disk_failure_set(&batch->failure, 0, "building a batch: %s: %s", what, error_name(error));
+}
+
+static void
+batch_put(struct leveldb_store *leveldb, struct leveldb_batch *batch, struct retention retention, struct slice key,
+    struct slice value)
+{
+	size_t size = value.size + SEALED_OVERHEAD;
+
+	if (batch->scratch_size < size) {
+		free(batch->scratch);
+		batch->scratch_size = size < 1024 ? 1024 : size * 2;
+		batch->scratch = malloc(batch->scratch_size);
+		if (batch->scratch == NULL) {
+			batch->scratch_size = 0;
+			batch_fail(batch, ERROR_out_of_memory, "put");
+			return;
+		}
+	}
+	enum error error = keyring_seal(leveldb->keyring, retention, key, value, batch->scratch);
+	if (error != ERROR_NONE) {
+		batch_fail(batch, error, "put");
+		return;
+	}
+	db_batch_put(batch->records, key, slice_of(batch->scratch, size));
+}
+
+void
+leveldb_full_key(uint32_t segment, uint8_t key[LEVELDB_FULL_KEY_SIZE])
+{
+	memcpy(key, LEVELDB_FULL_KEY.data, LEVELDB_FULL_KEY.size);
+	bytes_poke_u32(key + LEVELDB_FULL_KEY.size, segment);
+}
+
+static void
+full_put(struct leveldb_store *leveldb, struct leveldb_batch *batch, uint32_t segment, uint64_t length)
+{
+	uint8_t key[LEVELDB_FULL_KEY_SIZE], value[8];
+
+	leveldb_full_key(segment, key);
+	bytes_poke_u64(value, length);
+	batch_put(leveldb, batch, permanent, slice_of(key, sizeof key), slice_of(value, sizeof value));
+}
+
+static void
+state_put(struct leveldb_store *leveldb, struct leveldb_batch *batch)
+{
+	uint8_t value[LEVELDB_STATE_SIZE];
+
+	bytes_poke_u64(value, batch->number);
+	bytes_poke_u32(value + 8, batch->segment);
+	bytes_poke_u64(value + 12, batch->start + buf_size(batch->bytes));
+	batch_put(leveldb, batch, permanent, LEVELDB_STATE_KEY, slice_of(value, sizeof value));
+}
+
+static struct store_batch *
+leveldb_batch_create(struct store *store)
+{
+	struct leveldb_store *leveldb = leveldb_of_store(store);
+	struct leveldb_batch *batch = leveldb_batch_take(leveldb);
+
+	if (batch == NULL)
+		return NULL;
+	batch->batch.store = store;
+	batch->error = ERROR_NONE;
+	batch->failure.text[0] = '\0';
+	batch->number = leveldb->number + 1;
+	batch->segment = leveldb->segment;
+	batch->start = leveldb->end;
+	/* One batch lies in one segment, so that it costs one sync. */
+	if (batch->start >= leveldb->segment_size) {
+		full_put(leveldb, batch, batch->segment, batch->start);
+		batch->segment++;
+		batch->start = 0;
+	}
+	return &batch->batch;
+}
+
+static void
+leveldb_put_record(struct store_batch *handle, struct retention retention, struct slice key, struct slice value)
+{
+	batch_put(leveldb_of_store(handle->store), of_batch(handle), retention, key, value);
+}
+
+static void
+leveldb_remove_record(struct store_batch *handle, struct slice key)
+{
+	db_batch_remove(of_batch(handle)->records, key);
+}
+
+static struct blob_ref
+leveldb_blob(struct store_batch *handle, struct retention retention, struct slice bytes)
+{
+	struct leveldb_store *leveldb = leveldb_of_store(handle->store);
+	struct leveldb_batch *batch = of_batch(handle);
+	struct blob_ref ref = { { 0 } };
+
+	if (!blobs_put(&leveldb->blobs, retention, bytes, batch->number, batch->segment, batch->start, batch->bytes,
+	    &ref))
+		batch_fail(batch, ERROR_out_of_memory, "blob");
+	return ref;
+}
+
+static void
+leveldb_batch_destroy(struct store_batch *handle)
+{
+	/* Its places were counted from the store's end, which has not moved. */
+	leveldb_batch_put_away(leveldb_of_store(handle->store), of_batch(handle));
+}
+
+/* ---- committing ---- */
+
+void
+leveldb_space_measure(struct leveldb_store *leveldb)
+{
+	struct statvfs space;
+
+	if (fstatvfs(leveldb->directory, &space) != 0)
+		return;
+	uint64_t bytes = (uint64_t)space.f_bavail * space.f_frsize;
+	atomic_store_explicit(&leveldb->space, bytes > leveldb->reserve ? bytes - leveldb->reserve : 0,
+	    memory_order_relaxed);
+}
+
+static enum error
+commit_failed(struct leveldb_batch *batch, const char *what)
+{
+	int code = errno;
+
+	disk_failure_set(&batch->failure, code, "%s", what);
+	return disk_error(code);
+}
+
+enum error
+leveldb_batch_write(struct leveldb_store *leveldb, struct leveldb_batch *batch)
+{
+	char name[SEGMENT_NAME_SIZE + 16] = "segments/";
+	struct slice bytes = buf_peek(batch->bytes);
+
+	if (!key_files_write(&batch->keys, &leveldb->disk))
+		return commit_failed(batch, "writing a data key");
+	segment_name(batch->segment, name + strlen(name));
+	if (bytes.size != 0 && !segment_append(&leveldb->writer, &leveldb->disk, batch->segment, batch->start, bytes))
+		return commit_failed(batch, name);
+	if (!disk_count(&leveldb->disk))
+		return commit_failed(batch, "db: write");
+	return db_write(leveldb->db, batch->records, &batch->failure);
+}
+
+static void
+commit_run(void *argument)
+{
+	struct leveldb_batch *batch = argument;
+	struct leveldb_store *leveldb = leveldb_of_store(batch->batch.store);
+
+	if (leveldb->broken == ERROR_NONE)
+		leveldb->broken = batch->error != ERROR_NONE ? batch->error : leveldb_batch_write(leveldb, batch);
+	batch->error = leveldb->broken;
+	leveldb_space_measure(leveldb);
+}
+
+static void
+commit_done(void *argument)
+{
+	struct leveldb_batch *batch = argument;
+	struct leveldb_store *leveldb = leveldb_of_store(batch->batch.store);
+	store_done done = batch->done;
+	void *context = batch->context;
+	enum error error = batch->error;
+
+	if (batch->failure.text[0] != '\0')
+		disk_failure_set(&leveldb->failure, 0, "%s", batch->failure.text);
+	leveldb->commits--;
+	leveldb_batch_put_away(leveldb, batch);
+	done(context, error);
+}
+
+void
+leveldb_batch_finish(struct leveldb_store *leveldb, struct leveldb_batch *batch)
+{
+	state_put(leveldb, batch);
+	if (!keyring_take_unsaved(leveldb->keyring, &batch->keys))
+		batch_fail(batch, ERROR_out_of_memory, "commit");
+	leveldb->number = batch->number;
+	leveldb->segment = batch->segment;
+	leveldb->end = batch->start + buf_size(batch->bytes);
+}
+
+static void
+leveldb_commit(struct store_batch *handle, store_done done, void *context)
+{
+	struct leveldb_store *leveldb = leveldb_of_store(handle->store);
+	struct leveldb_batch *batch = of_batch(handle);
+
+	check(leveldb->commits < STORE_COMMITS_MAX);
+	leveldb_batch_finish(leveldb, batch);
+	batch->done = done;
+	batch->context = context;
+	leveldb->commits++;
+	/* STORE_COMMITS_MAX is well below what a worker takes. */
+	bool submitted = worker_submit(leveldb->committer, commit_run, commit_done, batch);
+	check(submitted);
+}
+
+/* ---- state ---- */
+
+static void
+space_run(void *argument)
+{
+	leveldb_space_measure(argument);
+}
+
+static void
+space_done(void *argument)
+{
+	struct leveldb_store *leveldb = argument;
+	leveldb->space_asked = false;
+}
+
+static uint64_t
+leveldb_space_left(struct store *store)
+{
+	struct leveldb_store *leveldb = leveldb_of_store(store);
+	uint64_t space = atomic_load_explicit(&leveldb->space, memory_order_relaxed);
+
+	/* Every commit measures; when there is no room there are no commits. */
+	if (space == 0 && !leveldb->space_asked)
+		leveldb->space_asked = worker_submit(leveldb->committer, space_run, space_done, leveldb);
+	return space;
+}
+
+static const char *
+leveldb_failure(const struct store *store)
+{
+	return ((const struct leveldb_store *)(const void *)store)->failure.text;
+}
+
+void
+leveldb_wait(struct store *store)
+{
+	struct leveldb_store *leveldb = leveldb_of_store(store);
+
+	while (leveldb->commits != 0 || leveldb->blobs.reading_count != 0 || leveldb->space_asked) {
+		worker_wait(leveldb->committer);
+		worker_wait(leveldb->reader);
+	}
+}
+
+static void
+fd_close(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+void
+leveldb_store_free(struct leveldb_store *leveldb)
+{
+	for (size_t i = 0; i < LEVELDB_SPARES_MAX; i++)
+		batch_free(leveldb->spares[i]);
+	segment_writer_close(&leveldb->writer);
+	blobs_close(&leveldb->blobs);
+	db_close(leveldb->db);
+	fd_close(leveldb->segments);
+	fd_close(leveldb->lock);
+	fd_close(leveldb->directory);
+	free(leveldb);
+}
+
+static void
+leveldb_close_store(struct store *store)
+{
+	struct leveldb_store *leveldb = leveldb_of_store(store);
+	char text[24];
+
+	while (leveldb->space_asked)
+		worker_wait(leveldb->committer);
+	check(leveldb->commits == 0 && leveldb->blobs.reading_count == 0);
+	/* Only a bound that helps to find damage: not having it is no damage. */
+	snprintf(text, sizeof text, "%llu", (unsigned long long)leveldb->number);
+	if (leveldb->broken == ERROR_NONE &&
+	    !disk_write_file(NULL, leveldb->directory, LEVELDB_COMMITTED_NAME, slice_of_text(text)))
+		disk_failure_set(&leveldb->failure, errno, LEVELDB_COMMITTED_NAME);
+	leveldb_store_free(leveldb);
+}
+
+const struct store_operations leveldb_operations = {
+	.name = "leveldb",
+	.read = leveldb_read,
+	.batch_create = leveldb_batch_create,
+	.put = leveldb_put_record,
+	.remove = leveldb_remove_record,
+	.blob = leveldb_blob,
+	.commit = leveldb_commit,
+	.batch_destroy = leveldb_batch_destroy,
+	.space_left = leveldb_space_left,
+	.failure = leveldb_failure,
+	.wait = leveldb_wait,
+	.close = leveldb_close_store,
+};

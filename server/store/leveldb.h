@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The engine of one machine: records in LevelDB (DIR/db), blobs in segments (DIR/segments), everything sealed with the
+ * keyring. A commit is one job of the committer: segment appended and synced, then one synced LevelDB write that holds
+ * the records and the segment's new length. Reads of records are answered at once; a blob too if it is in memory, else
+ * the reader fetches it.
+ *
+ * DIR/lock is held while the store is open. At open, what lies behind the recorded length of the last segment is cut;
+ * anything else that disagrees stops the open.
+ *
+ * LevelDB starts a thread of its own: block signals before opening. */
+#ifndef GUICHET_STORE_LEVELDB_H
+#define GUICHET_STORE_LEVELDB_H
+
+#include "server/store/keyring.h"
+#include "server/store/store.h"
+#include "server/worker.h"
+
+struct leveldb_config {
+	const char *directory;   /* DIR */
+	struct keyring *keyring; /* borrowed while the store is open */
+	struct arena *arena;     /* where the texts of a fault at open go */
+	bool create;             /* a new store is made, else it has to be there */
+	uint64_t reserve;        /* bytes of the disk that store_space_left keeps back */
+	/* For tests. */
+	uint64_t segment_size; /* 0: SEGMENT_SIZE_MAX */
+	uint64_t fail_at;      /* the nth write or sync of a commit, and all after it, fails; 0: none */
+	int fail_errno;
+};
+
+/* Opens; the workers are borrowed while the store is open and may serve others too. ERROR_directory_locked,
+ * ERROR_store_damaged, ERROR_disk_full, ERROR_file_unreadable, ERROR_out_of_memory, ERROR_key_failed; *fault says
+ * where. */
+must_check enum error leveldb_store_open(const struct leveldb_config *config, struct worker *committer,
+    struct worker *reader, struct store **out, struct fault *fault);
+
+/* ---- reading the whole archive, for the audit ---- */
+
+/* Where the next entry is read; all zeros: at the beginning. */
+struct leveldb_cursor {
+	uint32_t segment;
+	uint64_t offset;
+};
+
+/* One entry. bytes is valid during the call; error is ERROR_NONE, ERROR_not_found (its data key is destroyed) or
+ * ERROR_store_damaged (bytes is empty then). */
+typedef void (*leveldb_visit)(void *context, struct blob_ref ref, struct retention retention, struct slice bytes,
+    enum error error);
+
+/* Visits up to `count` committed entries from the cursor on, in the order they were written; *end when none is left.
+ * Holds one entry at a time. ERROR_store_damaged, ERROR_file_unreadable when the walk itself cannot go on. Blocks. */
+must_check enum error leveldb_store_walk(struct store *store, struct leveldb_cursor *cursor, size_t count,
+    leveldb_visit visit, void *context, bool *end);
+
+/* Merges all tables, so that what was removed is gone from disk. Blocks, long. */
+void leveldb_store_compact(struct store *store);
+
+#endif

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How the engine starts: lock, LevelDB, its own state, the segments made to agree. And how the whole archive is
+ * read. */
+#include "server/store/leveldb_engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "protocol/check.h"
+
+static enum error
+directories_open(struct leveldb_store *leveldb, const struct leveldb_config *config, struct fault *fault)
+{
+	const char *path = config->directory;
+
+	leveldb->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (leveldb->directory < 0)
+		return disk_fault(fault, config->arena, ERROR_file_unreadable, errno, "a directory", "%s", path);
+	leveldb->lock = openat(leveldb->directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (leveldb->lock < 0)
+		return disk_fault(fault, config->arena, disk_error(errno), errno, NULL, "%s/lock", path);
+	if (flock(leveldb->lock, LOCK_EX | LOCK_NB) != 0)
+		return disk_fault(fault, config->arena, ERROR_directory_locked, 0, "no other process in it", "%s",
+		    path);
+	if (config->create && ((mkdirat(leveldb->directory, "segments", 0700) != 0 && errno != EEXIST) ||
+	    (mkdirat(leveldb->directory, "db", 0700) != 0 && errno != EEXIST)))
+		return disk_fault(fault, config->arena, disk_error(errno), errno, "a new store", "%s", path);
+	leveldb->segments = openat(leveldb->directory, "segments", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (leveldb->segments < 0)
+		return disk_fault(fault, config->arena, ERROR_store_damaged, errno, "a directory", "%s/segments", path);
+	return ERROR_NONE;
+}
+
+/* The words of a failure during the open become its fault. */
+static enum error
+open_failed(struct leveldb_store *leveldb, const struct leveldb_config *config, enum error error, struct fault *fault)
+{
+	return disk_fault(fault, config->arena, error, 0, NULL, "%s", leveldb->failure.text);
+}
+
+/* The first record of a new store, so that an empty LevelDB is never mistaken for one. */
+static enum error
+state_create(struct leveldb_store *leveldb, const struct leveldb_config *config, struct fault *fault)
+{
+	leveldb->segment = 1;
+	struct leveldb_batch *batch = leveldb_batch_take(leveldb);
+	if (batch == NULL)
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	batch->segment = 1;
+	leveldb_batch_finish(leveldb, batch);
+	enum error error = batch->error != ERROR_NONE ? batch->error : leveldb_batch_write(leveldb, batch);
+	disk_failure_set(&leveldb->failure, 0, "%s", batch->failure.text);
+	leveldb_batch_put_away(leveldb, batch);
+	return error == ERROR_NONE ? ERROR_NONE : open_failed(leveldb, config, error, fault);
+}
+
+/* Reads the state, and what is known of segments into *lengths, in `arena`. */
+static enum error
+state_read(struct leveldb_store *leveldb, struct arena *arena, struct segment_length **lengths, size_t *count)
+{
+	uint8_t last[LEVELDB_FULL_KEY_SIZE];
+	struct store_read state = { .arena = arena, .key = LEVELDB_STATE_KEY };
+
+	leveldb_read_get(leveldb, &state);
+	if (state.error != ERROR_NONE)
+		return state.error;
+	if (!state.found || state.value.size != LEVELDB_STATE_SIZE) {
+		disk_failure_set(&leveldb->failure, 0, "db: the engine's own record is missing");
+		return ERROR_store_damaged;
+	}
+	leveldb->number = bytes_peek_u64(state.value.data);
+	leveldb->segment = bytes_peek_u32(state.value.data + 8);
+	leveldb->end = bytes_peek_u64(state.value.data + 12);
+
+	leveldb_full_key(leveldb->segment, last);
+	struct store_read full = { .arena = arena, .key = LEVELDB_FULL_KEY,
+		.end = slice_of(last, sizeof last), .limit = SIZE_MAX };
+	leveldb_read_range(leveldb, &full);
+	if (full.error != ERROR_NONE)
+		return full.error;
+	*count = full.pairs_count + 1;
+	*lengths = arena_alloc_array(arena, *count, sizeof **lengths);
+	if (*lengths == NULL)
+		return ERROR_out_of_memory;
+	for (size_t i = 0; i < full.pairs_count; i++) {
+		struct store_pair *pair = &full.pairs[i];
+		if (pair->key.size != LEVELDB_FULL_KEY_SIZE || pair->value.size != 8)
+			return ERROR_store_damaged;
+		(*lengths)[i] = (struct segment_length){ bytes_peek_u32(pair->key.data + LEVELDB_FULL_KEY.size),
+			bytes_peek_u64(pair->value.data) };
+	}
+	(*lengths)[full.pairs_count] = (struct segment_length){ leveldb->segment, leveldb->end };
+	return ERROR_NONE;
+}
+
+/* The number noted at the last orderly close is a lower bound. */
+static enum error
+committed_check(struct leveldb_store *leveldb, const struct leveldb_config *config, struct fault *fault)
+{
+	uint8_t text[24];
+	uint64_t number;
+	size_t size;
+
+	if (!disk_read_file(leveldb->directory, LEVELDB_COMMITTED_NAME, text, sizeof text, &size))
+		return errno == ENOENT ? ERROR_NONE :
+		    disk_fault(fault, config->arena, ERROR_file_unreadable, errno, NULL, LEVELDB_COMMITTED_NAME);
+	if (!decimal_decode(slice_of(text, size), UINT64_MAX, &number))
+		return disk_fault(fault, config->arena, ERROR_store_damaged, 0, "a decimal number",
+		    LEVELDB_COMMITTED_NAME);
+	if (leveldb->number < number)
+		return disk_fault(fault, config->arena, ERROR_store_damaged, 0,
+		    "every batch up to the last orderly close", "db: the last batch is %llu",
+		    (unsigned long long)leveldb->number);
+	return ERROR_NONE;
+}
+
+static enum error
+state_recover(struct leveldb_store *leveldb, const struct leveldb_config *config, struct fault *fault)
+{
+	struct segment_length *lengths = NULL;
+	size_t count = 0;
+	struct arena *arena = arena_create(16 * 1024 * 1024);
+
+	if (arena == NULL)
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	enum error error = state_read(leveldb, arena, &lengths, &count);
+	if (error != ERROR_NONE)
+		error = open_failed(leveldb, config, error, fault);
+	else
+		error = committed_check(leveldb, config, fault);
+	if (error == ERROR_NONE)
+		error = segments_recover(leveldb->segments, lengths, count, leveldb->number, config->arena, fault);
+	arena_destroy(arena);
+	return error;
+}
+
+enum error
+leveldb_store_open(const struct leveldb_config *config, struct worker *committer, struct worker *reader,
+    struct store **out, struct fault *fault)
+{
+	char path[4096];
+	struct leveldb_store *leveldb = calloc(1, sizeof *leveldb);
+
+	if (leveldb == NULL)
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	leveldb->store.operations = &leveldb_operations;
+	leveldb->keyring = config->keyring;
+	leveldb->committer = committer;
+	leveldb->reader = reader;
+	leveldb->reserve = config->reserve;
+	leveldb->segment_size = config->segment_size == 0 ? SEGMENT_SIZE_MAX : config->segment_size;
+	leveldb->directory = leveldb->lock = leveldb->segments = leveldb->writer.fd = -1;
+	enum error error = directories_open(leveldb, config, fault);
+	leveldb->writer.directory = leveldb->segments;
+	leveldb->blobs = (struct blobs){ .keyring = config->keyring, .reader = reader, .directory = leveldb->segments,
+		.failure = &leveldb->failure };
+	if (error == ERROR_NONE) {
+		snprintf(path, sizeof path, "%s/db", config->directory);
+		error = db_open(path, config->create, &leveldb->db, &leveldb->failure);
+		if (error != ERROR_NONE)
+			open_failed(leveldb, config, error, fault);
+	}
+	if (error == ERROR_NONE && config->create)
+		error = state_create(leveldb, config, fault);
+	if (error == ERROR_NONE)
+		error = state_recover(leveldb, config, fault);
+	if (error != ERROR_NONE) {
+		leveldb_store_free(leveldb);
+		return error;
+	}
+	/* Counted from here: the nth call of the commits. */
+	leveldb->disk.fail_errno = config->fail_errno;
+	leveldb->disk.fail_at = config->fail_at == 0 ? 0 : atomic_load(&leveldb->disk.calls) + config->fail_at;
+	leveldb_space_measure(leveldb);
+	*out = &leveldb->store;
+	return ERROR_NONE;
+}
+
+/* ---- the walk ---- */
+
+/* The end of a segment as far as it is committed; 0 when there is none of this number. */
+static uint64_t
+segment_end(struct leveldb_store *leveldb, uint32_t segment)
+{
+	struct stat stat;
+	char name[SEGMENT_NAME_SIZE];
+
+	if (segment == leveldb->segment)
+		return leveldb->end;
+	segment_name(segment, name);
+	return fstatat(leveldb->segments, name, &stat, 0) == 0 ? (uint64_t)stat.st_size : 0;
+}
+
+enum error
+leveldb_store_walk(struct store *store, struct leveldb_cursor *cursor, size_t count, leveldb_visit visit, void *context,
+    bool *end)
+{
+	struct leveldb_store *leveldb = leveldb_of_store(store);
+	struct segment_place place;
+	struct retention retention;
+	enum error error, opened;
+	uint8_t *plain;
+
+	/* What is committed but on its way is not on disk yet. */
+	leveldb_wait(store);
+	if (cursor->segment == 0)
+		cursor->segment = 1;
+	for (size_t i = 0; i < count; i++) {
+		while (cursor->offset >= segment_end(leveldb, cursor->segment) && cursor->segment < leveldb->segment) {
+			cursor->segment++;
+			cursor->offset = 0;
+		}
+		*end = cursor->offset >= segment_end(leveldb, cursor->segment);
+		if (*end)
+			return ERROR_NONE;
+		error = blobs_visit(&leveldb->blobs, cursor->segment, cursor->offset, &place, &retention, &plain,
+		    &opened);
+		if (error != ERROR_NONE)
+			return error;
+		visit(context, segment_place_put(&place), retention,
+		    plain == NULL ? SLICE_EMPTY : slice_of(plain, place.size - SEALED_OVERHEAD), opened);
+		free(plain);
+		cursor->offset += SEGMENT_HEADER_SIZE + place.size;
+	}
+	*end = false;
+	return ERROR_NONE;
+}
+
+void
+leveldb_store_compact(struct store *store)
+{
+	db_compact(leveldb_of_store(store)->db);
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Append, read, and the one repair that is allowed: to cut what no record speaks of. */
+#include "server/store/segments.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "protocol/check.h"
+
+#define MAGIC 0x47534501 /* "GSE", version 1 */
+/* What sealing adds is small change beside this bound on sizes that come from disk. */
+#define ENTRY_SIZE_MAX (STORE_BLOB_MAX + 1024)
+
+struct blob_ref
+segment_place_put(const struct segment_place *place)
+{
+	struct blob_ref ref;
+
+	bytes_poke_u32(ref.bytes, place->segment);
+	bytes_poke_u32(ref.bytes + 4, place->size);
+	bytes_poke_u64(ref.bytes + 8, place->offset);
+	memcpy(ref.bytes + 16, place->id, SEGMENT_ID_SIZE);
+	return ref;
+}
+
+bool
+segment_place_get(const struct blob_ref *ref, struct segment_place *place)
+{
+	static const struct blob_ref none;
+
+	place->segment = bytes_peek_u32(ref->bytes);
+	place->size = bytes_peek_u32(ref->bytes + 4);
+	place->offset = bytes_peek_u64(ref->bytes + 8);
+	memcpy(place->id, ref->bytes + 16, SEGMENT_ID_SIZE);
+	return memcmp(ref, &none, sizeof none) != 0;
+}
+
+void
+segment_name(uint32_t segment, char name[SEGMENT_NAME_SIZE])
+{
+	snprintf(name, SEGMENT_NAME_SIZE, "%08" PRIu32 ".seg", segment);
+}
+
+void
+segment_header_put(const struct segment_place *place, uint64_t batch, uint8_t header[SEGMENT_HEADER_SIZE])
+{
+	bytes_poke_u32(header, MAGIC);
+	bytes_poke_u32(header + 4, place->size);
+	bytes_poke_u64(header + 8, batch);
+	memcpy(header + 16, place->id, SEGMENT_ID_SIZE);
+}
+
+bool
+segment_header_get(const uint8_t header[SEGMENT_HEADER_SIZE], struct segment_place *place, uint64_t *batch)
+{
+	place->size = bytes_peek_u32(header + 4);
+	*batch = bytes_peek_u64(header + 8);
+	memcpy(place->id, header + 16, SEGMENT_ID_SIZE);
+	return bytes_peek_u32(header) == MAGIC && place->size <= ENTRY_SIZE_MAX;
+}
+
+void
+segment_associated(const struct segment_place *place, const uint8_t header[SEGMENT_HEADER_SIZE],
+    uint8_t out[SEGMENT_ASSOCIATED_SIZE])
+{
+	bytes_poke_u32(out, place->segment);
+	bytes_poke_u64(out + 4, place->offset);
+	memcpy(out + 12, header, SEGMENT_HEADER_SIZE);
+}
+
+/* ---- writing ---- */
+
+void
+segment_writer_close(struct segment_writer *writer)
+{
+	if (writer->fd >= 0)
+		close(writer->fd);
+	writer->fd = -1;
+}
+
+/* A file that is made is synced with its directory, before anything can refer to it. */
+static bool
+writer_open(struct segment_writer *writer, struct disk *disk, uint32_t segment, bool make)
+{
+	char name[SEGMENT_NAME_SIZE];
+
+	segment_writer_close(writer);
+	segment_name(segment, name);
+	if (make && !disk_count(disk))
+		return false;
+	writer->fd = openat(writer->directory, name, O_WRONLY | O_CLOEXEC | (make ? O_CREAT : 0), 0600);
+	writer->segment = segment;
+	return writer->fd >= 0 && (!make || disk_sync_directory(disk, writer->directory));
+}
+
+bool
+segment_append(struct segment_writer *writer, struct disk *disk, uint32_t segment, uint64_t offset, struct slice bytes)
+{
+	if ((writer->fd < 0 || writer->segment != segment) && !writer_open(writer, disk, segment, offset == 0))
+		return false;
+	return disk_write_at(disk, writer->fd, bytes, offset) && disk_sync(disk, writer->fd);
+}
+
+/* ---- reading ---- */
+
+static int
+segment_open(int directory, uint32_t segment, int flags)
+{
+	char name[SEGMENT_NAME_SIZE];
+
+	segment_name(segment, name);
+	return openat(directory, name, flags | O_CLOEXEC);
+}
+
+static void
+close_quietly(int fd)
+{
+	int code = errno;
+	close(fd);
+	errno = code;
+}
+
+/* Is what was read the entry that the place speaks of? */
+static bool
+is_at(const struct segment_place *place, const uint8_t header[SEGMENT_HEADER_SIZE])
+{
+	struct segment_place found;
+	uint64_t batch;
+
+	if (segment_header_get(header, &found, &batch) && found.size == place->size &&
+	    memcmp(found.id, place->id, SEGMENT_ID_SIZE) == 0)
+		return true;
+	errno = EBADMSG;
+	return false;
+}
+
+bool
+segment_read(int directory, const struct segment_place *place, uint8_t *out)
+{
+	int fd = segment_open(directory, place->segment, O_RDONLY);
+
+	if (fd < 0)
+		return false;
+	bool good = disk_read_at(fd, out, SEGMENT_HEADER_SIZE + place->size, place->offset);
+	close_quietly(fd);
+	return good && is_at(place, out);
+}
+
+bool
+segment_read_cached(struct segment_cache *cache, int directory, const struct segment_place *place, uint8_t *out)
+{
+	const size_t slot = place->segment % (sizeof cache->slots / sizeof cache->slots[0]);
+	struct iovec whole = { out, SEGMENT_HEADER_SIZE + place->size };
+
+	if (cache->slots[slot].segment != place->segment) {
+		if (cache->slots[slot].segment != 0)
+			close(cache->slots[slot].fd);
+		int fd = segment_open(directory, place->segment, O_RDONLY);
+		cache->slots[slot].segment = fd < 0 ? 0 : place->segment;
+		cache->slots[slot].fd = fd;
+		if (fd < 0)
+			return false;
+	}
+	/* A file system without the flag, or with only a part in memory, is a miss like any other. */
+	ssize_t got = preadv2(cache->slots[slot].fd, &whole, 1, (off_t)place->offset, RWF_NOWAIT);
+	if (got == (ssize_t)whole.iov_len)
+		return is_at(place, out);
+	errno = EAGAIN;
+	return false;
+}
+
+void
+segment_cache_close(struct segment_cache *cache)
+{
+	for (size_t i = 0; i < sizeof cache->slots / sizeof cache->slots[0]; i++)
+		if (cache->slots[i].segment != 0)
+			close(cache->slots[i].fd);
+	*cache = (struct segment_cache){ 0 };
+}
+
+bool
+segment_peek(int directory, uint32_t segment, uint64_t offset, struct segment_place *place)
+{
+	uint8_t header[SEGMENT_HEADER_SIZE];
+	uint64_t batch;
+	int fd = segment_open(directory, segment, O_RDONLY);
+
+	if (fd < 0)
+		return false;
+	bool good = disk_read_at(fd, header, sizeof header, offset);
+	close_quietly(fd);
+	if (!good)
+		return false;
+	place->segment = segment;
+	place->offset = offset;
+	if (segment_header_get(header, place, &batch))
+		return true;
+	errno = EBADMSG;
+	return false;
+}
+
+/* ---- at open ---- */
+
+struct recovery {
+	int directory;
+	const struct segment_length *lengths;
+	size_t count;
+	uint64_t batch;
+	struct arena *arena;
+	struct fault *fault;
+};
+
+static enum error
+damaged(struct recovery *recovery, uint32_t segment, int code, const char *expected)
+{
+	char name[SEGMENT_NAME_SIZE];
+
+	segment_name(segment, name);
+	return disk_fault(recovery->fault, recovery->arena, ERROR_store_damaged, code, expected, "segments/%s", name);
+}
+
+/* Refuses a tail that a single unrecorded batch cannot have left. The walk ends at the first thing that is no header:
+ * a torn write may leave anything. */
+static enum error
+tail_check(struct recovery *recovery, int fd, uint32_t segment, uint64_t from, uint64_t to)
+{
+	uint8_t header[SEGMENT_HEADER_SIZE];
+	struct segment_place place;
+	uint64_t batch;
+
+	if (to - from > STORE_BATCH_MAX)
+		return damaged(recovery, segment, 0, "no more than one batch behind what is recorded");
+	while (to - from >= SEGMENT_HEADER_SIZE) {
+		if (!disk_read_at(fd, header, sizeof header, from))
+			return damaged(recovery, segment, errno, "a readable file");
+		if (!segment_header_get(header, &place, &batch))
+			return ERROR_NONE;
+		if (batch > recovery->batch + 1)
+			return damaged(recovery, segment, 0, "the records of every batch but the last that it holds");
+		if (to - from - SEGMENT_HEADER_SIZE < place.size)
+			return ERROR_NONE;
+		from += SEGMENT_HEADER_SIZE + place.size;
+	}
+	return ERROR_NONE;
+}
+
+/* Cuts the segment written to at its recorded length; or, with length 0, takes the file away: a batch that was never
+ * recorded began it. */
+static enum error
+tail_cut(struct recovery *recovery, uint32_t segment, uint64_t length)
+{
+	struct stat stat;
+	char name[SEGMENT_NAME_SIZE];
+	int fd = segment_open(recovery->directory, segment, O_RDWR);
+
+	if (fd < 0)
+		return length == 0 && errno == ENOENT ? ERROR_NONE : damaged(recovery, segment, errno, "the file");
+	enum error error = fstat(fd, &stat) == 0 ? ERROR_NONE : damaged(recovery, segment, errno, "a readable file");
+	if (error == ERROR_NONE && (uint64_t)stat.st_size < length)
+		error = damaged(recovery, segment, 0, "at least the length that is recorded");
+	if (error == ERROR_NONE && (uint64_t)stat.st_size > length)
+		error = tail_check(recovery, fd, segment, length, (uint64_t)stat.st_size);
+	if (error == ERROR_NONE && (uint64_t)stat.st_size > length &&
+	    (ftruncate(fd, (off_t)length) != 0 || fsync(fd) != 0))
+		error = damaged(recovery, segment, errno, "a file that can be cut");
+	close(fd);
+	if (error != ERROR_NONE || length != 0)
+		return error;
+	segment_name(segment, name);
+	if (unlinkat(recovery->directory, name, 0) != 0 || fsync(recovery->directory) != 0)
+		return damaged(recovery, segment, errno, "a file that can be removed");
+	return ERROR_NONE;
+}
+
+/* Segments that are full are as long as recorded, no more and no less. */
+static enum error
+full_check(struct recovery *recovery, const struct segment_length *full)
+{
+	struct stat stat;
+	char name[SEGMENT_NAME_SIZE];
+
+	segment_name(full->segment, name);
+	if (fstatat(recovery->directory, name, &stat, 0) != 0)
+		return damaged(recovery, full->segment, errno, "the file");
+	if ((uint64_t)stat.st_size != full->length)
+		return damaged(recovery, full->segment, 0, "the length that is recorded");
+	return ERROR_NONE;
+}
+
+static bool
+name_parse(const char *name, uint32_t *segment)
+{
+	char again[SEGMENT_NAME_SIZE];
+	uint64_t number = 0;
+
+	if (strlen(name) != 12 || strcmp(name + 8, ".seg") != 0)
+		return false;
+	for (size_t i = 0; i < 8; i++)
+		number = number * 10 + (uint64_t)(name[i] - '0');
+	*segment = (uint32_t)number;
+	segment_name(*segment, again);
+	return strcmp(name, again) == 0;
+}
+
+static bool
+is_known(const struct recovery *recovery, uint32_t segment)
+{
+	/* The one behind the last may have been begun by a batch that was not recorded. */
+	if (segment == recovery->lengths[recovery->count - 1].segment + 1)
+		return true;
+	for (size_t i = 0; i < recovery->count; i++)
+		if (recovery->lengths[i].segment == segment)
+			return true;
+	return false;
+}
+
+/* No file that no record speaks of. */
+static enum error
+strangers_check(struct recovery *recovery)
+{
+	enum error error = ERROR_NONE;
+	struct dirent *entry;
+	uint32_t segment;
+	int fd = openat(recovery->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+
+	if (entries == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return disk_fault(recovery->fault, recovery->arena, ERROR_file_unreadable, errno, NULL, "segments");
+	}
+	while (error == ERROR_NONE && (entry = readdir(entries)) != NULL)
+		if (name_parse(entry->d_name, &segment) && !is_known(recovery, segment))
+			error = damaged(recovery, segment, 0, "only segments that are recorded");
+	closedir(entries);
+	return error;
+}
+
+enum error
+segments_recover(int directory, const struct segment_length *lengths, size_t count, uint64_t batch, struct arena *arena,
+    struct fault *fault)
+{
+	struct recovery recovery = { directory, lengths, count, batch, arena, fault };
+
+	check(count >= 1);
+	const struct segment_length *last = &lengths[count - 1];
+	enum error error = strangers_check(&recovery);
+	for (size_t i = 0; error == ERROR_NONE && i + 1 < count; i++)
+		error = full_check(&recovery, &lengths[i]);
+	if (error == ERROR_NONE)
+		error = tail_cut(&recovery, last->segment + 1, 0);
+	if (error == ERROR_NONE)
+		error = tail_cut(&recovery, last->segment, last->length);
+	return error;
+}
