@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A listening TCP socket: accepts while its taker has room and leaves the rest in the kernel's backlog, where they wait
- * unharmed. Out of descriptors, it pauses on a timer and says so once; the one descriptor that it holds in
+ * A listening TCP socket: accepts while its taker has room and leaves the rest in the kernel's backlog, where they
+ * wait unharmed. Out of descriptors, it pauses on a timer and says so once; the one descriptor that it holds in
  * reserve is then free for the rest of the process, and accepting goes on only when it could be taken back. */
 #ifndef GUICHET_LISTENER_H
 #define GUICHET_LISTENER_H
@@ -22,8 +22,9 @@ struct listener_taker {
 };
 
 /* Listens on `address`: "192.0.2.1:8443" or "[2001:db8::1]:8443", numeric, port 0 for any free one; "[::]:8443" takes
- * IPv4 as well. ERROR_usage when it is no such text, ERROR_unreachable when it cannot be bound; *fault says more, its texts
- * borrowed from `address` and constants. loop, log and what taker->context points to must outlive it; *taker is copied. */
+ * IPv4 as well. ERROR_usage when it is no such text, ERROR_unreachable when it cannot be bound; *fault says more,
+ * its texts borrowed from `address` and constants. loop, log and what taker->context points to must outlive it;
+ * *taker is copied. */
 must_check enum error listener_create(struct loop *loop, struct log *log, const char *address,
     const struct listener_taker *taker, struct listener **out, struct fault *fault);
 /* Stops listening: whoever waits in the backlog is told so by the kernel. NULL is allowed. */

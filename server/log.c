@@ -246,8 +246,8 @@ line_end(struct line *line, int fd)
 		line->size += sizeof TRUNCATED - 1;
 	}
 	line->text[line->size++] = '\n';
-	/* O_NONBLOCK would change the descriptor for everyone who shares it, a shell's terminal for one. A pipe that polls
-	 * writable takes PIPE_BUF bytes at once (POSIX), more than a line. */
+	/* O_NONBLOCK would change the descriptor for everyone who shares it, a shell's terminal for one. A pipe
+	 * that polls writable takes PIPE_BUF bytes at once (POSIX), more than a line. */
 	if (poll(&poll_fd, 1, 0) != 1 || !(poll_fd.revents & POLLOUT))
 		return false;
 	return write(fd, line->text, line->size) == (ssize_t)line->size;

@@ -4,9 +4,10 @@
  *
  *   2026-11-22T15:40:29.123Z info listening port=8443 handshakes_max=64
  *
- * No line can hold personal data, by construction: a field is a number, a text constant of this program, the beginning of
- * a digest, an identifier that was drawn at random, or what the operator wrote in the configuration. There is no way
- * to put a string of any other origin in. Addresses of peers are personal data too and have no constructor.
+ * No line can hold personal data, by construction: a field is a number, a text constant of this program, the
+ * beginning of a digest, an identifier that was drawn at random, or what the operator wrote in the configuration.
+ * There is no way to put a string of any other origin in. Addresses of peers are personal data too and have no
+ * constructor.
  *
  * Never blocks: a line that the descriptor cannot take at once is dropped and counted, and the next line that
  * goes through follows one that says how many are missing. For the loop's thread only. */
@@ -20,8 +21,8 @@ struct log;
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* Longest line, its newline included; below PIPE_BUF, so a line is never torn among those of other writers. A field that
- * does not fit is left out and the line ends with truncated=1. */
+/* Longest line, its newline included; below PIPE_BUF, so a line is never torn among those of other writers. A field
+ * that does not fit is left out and the line ends with truncated=1. */
 #define LOG_LINE_MAX ((size_t)1024)
 
 /* Lines of `most` and more important ones go to `fd`, which stays the caller's. wall_ms: the time they bear, as
@@ -63,7 +64,8 @@ struct log_field log_field_text(const char *key, const char *constant);
 
 /* ---- lines ---- */
 
-/* log_event(log, LOG_LEVEL_INFO, "listening", log_uint("port", port)): the event is a literal, any number of fields. */
+/* log_event(log, LOG_LEVEL_INFO, "listening", log_uint("port", port)): the event is a literal, any number of
+ * fields. */
 #define log_event(log, level, event, ...)                                                                          \
 	log_write((log), (level), "" event, (const struct log_field[]){ { 0 }, __VA_ARGS__ },                        \
 	    sizeof((const struct log_field[]){ { 0 }, __VA_ARGS__ }) / sizeof(struct log_field))

@@ -13,7 +13,8 @@
 #include "protocol/check.h"
 #include "server/clock.h"
 
-/* Events taken from the kernel in one round. Enough to fill a batch, few enough that removing a source may search them. */
+/* Events taken from the kernel in one round. Enough to fill a batch, few enough that removing a source may search
+ * them. */
 #define EVENTS_MAX 256
 
 struct loop {

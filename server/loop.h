@@ -3,9 +3,9 @@
  * The event loop: descriptors, timers, signals and work put off to the end of a round. Knows nothing of TLS or of
  * messages. One thread; nothing that it calls may block.
  *
- * A round: wait, read the clock once, call the sources that are ready, the timers that are due, then the hooks (batches are
- * sealed there, once a round), then the tasks (answers are written there, many at a time). After a round that ran tasks
- * the next one does not wait, since they may have made work for a hook.
+ * A round: wait, read the clock once, call the sources that are ready, the timers that are due, then the hooks
+ * (batches are sealed there, once a round), then the tasks (answers are written there, many at a time). After a
+ * round that ran tasks the next one does not wait, since they may have made work for a hook.
  *
  * Sources, timers, hooks and tasks are embedded in their owner, who outlives their registration; the loop never
  * allocates after loop_create, so nothing here can fail for want of memory but the kernel's own loop_add. Any of them
@@ -46,7 +46,8 @@ uint64_t loop_steady_ms(const struct loop *loop);
 enum loop_event {
 	LOOP_READ = 1 << 0,
 	LOOP_WRITE = 1 << 1,
-	/* Error or hang-up: told even when not asked for, so whoever gets it must read the error or remove the source. */
+	/* Error or hang-up: told even when not asked for, so whoever gets it must read the error or remove the
+	 * source. */
 	LOOP_ERROR = 1 << 2,
 };
 
@@ -57,7 +58,8 @@ struct loop_source {
 	unsigned wanted; /* the loop's */
 };
 
-/* Watches source->fd, which the owner opened and will close after loop_remove. False, with errno, when the kernel refuses. */
+/* Watches source->fd, which the owner opened and will close after loop_remove. False, with errno, when the kernel
+ * refuses. */
 must_check bool loop_add(struct loop *loop, struct loop_source *source, unsigned wanted);
 /* Changes what is wanted; costs nothing when it stays the same. */
 void loop_want(struct loop *loop, struct loop_source *source, unsigned wanted);
@@ -65,8 +67,8 @@ void loop_remove(struct loop *loop, struct loop_source *source);
 
 /* ---- timers ---- */
 
-/* Zeroed but for `fire` before first use. Fires once. Moving it to a later time, the common case of a deadline that is put
- * off at every sign of life, costs no search. */
+/* Zeroed but for `fire` before first use. Fires once. Moving it to a later time, the common case of a deadline that
+ * is put off at every sign of life, costs no search. */
 struct loop_timer {
 	void (*fire)(struct loop_timer *timer);
 	uint64_t at_ms;                        /* the loop's, as all below */
@@ -110,8 +112,8 @@ struct loop_signals {
 	void *context;
 };
 
-/* Takes the signals above as events from now on, and ignores SIGPIPE: a peer that is gone is the error of a write. Call once,
- * before any thread is started, since threads inherit the mask. `signals` is copied. False, with errno. */
+/* Takes the signals above as events from now on, and ignores SIGPIPE: a peer that is gone is the error of a write.
+ * Call once, before any thread is started, since threads inherit the mask. `signals` is copied. False, with errno. */
 must_check bool loop_take_signals(struct loop *loop, const struct loop_signals *signals);
 
 #endif

@@ -114,9 +114,10 @@ static void
 only_numeric_addresses_are_understood(void **state)
 {
 	struct fixture *f = *state;
-	static const char *const wrong[] = { "", "8443", ":8443", "localhost:8443", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
-		"127.0.0.1:08", "127.0.0.1:80 ", "127.0.0.1:-1", "::1:80", "[::1]", "[::1]80", "[::1]:", "[127.0.0.1]:80",
-		"[]:80", "1.2.3:80", "[::1:80", "[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]:80" };
+	static const char *const wrong[] = { "", "8443", ":8443", "localhost:8443", "127.0.0.1", "127.0.0.1:",
+		"127.0.0.1:65536", "127.0.0.1:08", "127.0.0.1:80 ", "127.0.0.1:-1", "::1:80", "[::1]", "[::1]80",
+		"[::1]:", "[127.0.0.1]:80", "[]:80", "1.2.3:80", "[::1:80",
+		"[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]:80" };
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
 		assert_int_equal(listen_on(f, wrong[i]), ERROR_usage);
 	/* A documentation address (RFC 5737) is none of this machine's. */
@@ -195,7 +196,8 @@ without_descriptors(struct fixture *f)
 	loop_round(f->loop, 0);
 	if (f->taken != 0 || !log_has(f, "error accept_paused reason=EMFILE"))
 		return 3;
-	/* The reserve is free for others now, and nothing spins: rounds without a client's event, nothing logged again. */
+	/* The reserve is free for others now, and nothing spins: rounds without a client's event, nothing logged
+	 * again. */
 	if ((held[count] = dup(0)) < 0)
 		return 4;
 	loop_round(f->loop, 0);

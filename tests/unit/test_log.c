@@ -62,8 +62,8 @@ a_line_has_time_level_event_and_fields(void **state)
 	uint8_t digest[DIGEST_SIZE] = { 0xab, 0xcd, [7] = 0x01, [8] = 0xff };
 	log_event(f->log, LOG_LEVEL_WARN, "filing_refused", log_uint("documents", 3), log_error("error", ERROR_busy),
 	    log_errno("reason", ENOSPC), log_digest("filing", digest), log_text("state", "open"));
-	assert_string_equal(written(f), "2026-11-22T15:40:29.123Z warn filing_refused documents=3 error=busy reason=ENOSPC "
-	    "filing=abcd000000000001 state=open\n");
+	assert_string_equal(written(f), "2026-11-22T15:40:29.123Z warn filing_refused documents=3 error=busy "
+	    "reason=ENOSPC filing=abcd000000000001 state=open\n");
 	log_event(f->log, LOG_LEVEL_INFO, "started");
 	assert_string_equal(written(f), "2026-11-22T15:40:29.123Z info started\n");
 }
@@ -72,7 +72,8 @@ static void
 a_value_cannot_break_out_of_its_line(void **state)
 {
 	struct fixture *f = *state;
-	log_event(f->log, LOG_LEVEL_INFO, "opened", log_setting("directory", "/srv/a b\n\"error\\"), log_setting("empty", ""));
+	log_event(f->log, LOG_LEVEL_INFO, "opened", log_setting("directory", "/srv/a b\n\"error\\"),
+	    log_setting("empty", ""));
 	assert_string_equal(written(f),
 	    "2026-11-22T15:40:29.123Z info opened directory=\"/srv/a b\\x0a\\x22error\\x5c\" empty=\"\"\n");
 }
@@ -84,7 +85,8 @@ a_field_that_does_not_fit_is_left_out_whole(void **state)
 	char path[LOG_LINE_MAX];
 	memset(path, 'x', sizeof path - 1);
 	path[sizeof path - 1] = '\0';
-	log_event(f->log, LOG_LEVEL_INFO, "opened", log_uint("port", 1), log_setting("directory", path), log_uint("late", 2));
+	log_event(f->log, LOG_LEVEL_INFO, "opened", log_uint("port", 1), log_setting("directory", path),
+	    log_uint("late", 2));
 	assert_string_equal(written(f), "2026-11-22T15:40:29.123Z info opened port=1 truncated=1\n");
 	/* One that just fits is not cut. */
 	path[LOG_LINE_MAX - strlen("2026-11-22T15:40:29.123Z info opened directory= truncated=1\n")] = '\0';

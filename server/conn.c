@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One function of work for each state, run until the state stays; then conn_settle, the only place that decides
+ * what to wait for, until when, and whether the connection is to be freed. */
+#include "server/conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "protocol/limits.h"
+#include "protocol/net/stream.h"
+#include "server/log.h"
+#include "server/loop.h"
+#include "server/session.h"
+
+/* What one connection may have of one round, before the others get their turn. */
+#define ROUND_BYTES ((size_t)64 * 1024)
+#define ROUND_FRAMES 32
+
+enum conn_state { CONN_HANDSHAKE, CONN_OPEN, CONN_DRAINING, CONN_LINGERING, CONN_CLOSED };
+
+struct conn {
+	struct loop_source source;
+	struct loop_timer timer;
+	struct loop_task task;
+	struct conn_shared *shared;
+	struct conn *next, **link;
+	struct stream *stream;   /* NULL from lingering on */
+	struct session *session; /* from open until lingering */
+	struct buf *in;          /* received, not delivered: whole frames only while is_held */
+	uint64_t number;         /* names it in the log */
+	uint64_t received_ms;    /* wall clock of the wake-up that last read */
+	uint64_t since_ms;       /* steady clock: last sign of life, or entry into the state */
+	uint64_t frame_since_ms; /* of the half frame in `in`; 0: none */
+	uint64_t write_since_ms; /* of the present window of a reader who does not take all; 0: none */
+	size_t window_sent;      /* in that window */
+	size_t counted;          /* in shared->buffered */
+	uint8_t address[16];
+	enum conn_state state;
+	unsigned read_waits, write_waits; /* loop events without which reading, writing would get nowhere; 0: try */
+	bool is_held;                     /* a whole frame waits for the session to want it */
+	bool is_ended;                    /* the peer sends no more */
+};
+
+static void conn_handshake(struct conn *conn);
+static void conn_converse(struct conn *conn);
+static void conn_drain(struct conn *conn);
+static void conn_linger(struct conn *conn);
+static void conn_rest(struct conn *conn);
+
+static const struct {
+	const char *name;
+	void (*work)(struct conn *conn);
+} states[] = {
+	[CONN_HANDSHAKE] = { "handshake", conn_handshake },
+	[CONN_OPEN] = { "open", conn_converse },
+	[CONN_DRAINING] = { "draining", conn_drain },
+	[CONN_LINGERING] = { "lingering", conn_linger },
+	[CONN_CLOSED] = { "closed", conn_rest },
+};
+
+/* ---- changes of state ---- */
+
+static void
+conn_set_state(struct conn *conn, enum conn_state state)
+{
+	struct conn_shared *shared = conn->shared;
+
+	if (conn->state == CONN_HANDSHAKE)
+		shared->handshakes--;
+	conn->state = state;
+	conn->since_ms = loop_steady_ms(shared->loop);
+	conn->read_waits = conn->write_waits = 0;
+	conn->frame_since_ms = conn->write_since_ms = 0;
+}
+
+/* The reason is a constant text. */
+static void
+conn_log(const struct conn *conn, enum log_level level, const char *reason)
+{
+	log_event(conn->shared->log, level, "connection_ended", log_uint("connection", conn->number),
+	    log_field_text("state", states[conn->state].name), log_field_text("reason", reason));
+}
+
+static void
+conn_close(struct conn *conn, enum log_level level, const char *reason)
+{
+	conn_log(conn, level, reason);
+	conn_set_state(conn, CONN_CLOSED);
+}
+
+/* Nothing more is read; whole frames in hand are still delivered. */
+static void
+conn_start_draining(struct conn *conn, enum log_level level, const char *reason)
+{
+	unsigned write_waits = conn->write_waits;
+	uint64_t write_since_ms = conn->write_since_ms;
+
+	conn_log(conn, level, reason);
+	conn_set_state(conn, CONN_DRAINING);
+	conn->write_waits = write_waits;
+	conn->write_since_ms = write_since_ms;
+	if (!conn->is_held)
+		buf_reset(conn->in);
+}
+
+static void
+conn_refuse(struct conn *conn, const struct frame *frame, enum error error)
+{
+	log_event(conn->shared->log, LOG_LEVEL_INFO, "frame_refused", log_uint("connection", conn->number),
+	    log_error("error", error), log_uint("op", frame->op));
+	session_refuse_frame(conn->session, frame, error);
+	conn_start_draining(conn, LOG_LEVEL_DEBUG, "frame refused");
+}
+
+/* What a stream that can go no further means. */
+static void
+conn_stream_failed(struct conn *conn, const struct stream_result *result)
+{
+	conn_close(conn, LOG_LEVEL_INFO, result->reason != NULL ? result->reason : "closed by peer");
+}
+
+static unsigned
+event_of(enum stream_status status)
+{
+	return status == STREAM_WANT_WRITE ? LOOP_WRITE : LOOP_READ;
+}
+
+/* ---- receiving ---- */
+
+/* May the session be given another frame? When memory is short over all connections, who has answers to collect
+ * collects them first. */
+static bool
+conn_wants_more(struct conn *conn)
+{
+	if (conn->shared->buffered > conn->shared->limits.buffered_max && buf_size(session_answers(conn->session)) != 0)
+		return false;
+	return session_wants_more(conn->session);
+}
+
+static bool
+conn_may_read(struct conn *conn)
+{
+	if (conn->state != CONN_OPEN || conn->is_held)
+		return false;
+	/* A frame that has begun is read to its end. */
+	return buf_size(conn->in) != 0 || (!conn->shared->is_stopping && conn_wants_more(conn));
+}
+
+/* Half a frame is all that `in` holds. */
+static void
+conn_keep_half(struct conn *conn, const struct frame *frame)
+{
+	struct conn_shared *shared = conn->shared;
+
+	if (conn->state == CONN_DRAINING) {
+		buf_reset(conn->in);
+		return;
+	}
+	if (conn->frame_since_ms == 0)
+		conn->frame_since_ms = loop_steady_ms(shared->loop);
+	if (shared->buffered > shared->limits.buffered_max && buf_size(conn->in) >= FRAME_HEADER_SIZE)
+		conn_refuse(conn, frame, ERROR_busy);
+}
+
+/* Gives the session the whole frames in hand, as many as it wants and `frames_max` allow. */
+static void
+conn_deliver(struct conn *conn, unsigned *frames_max)
+{
+	conn->is_held = false;
+	while (buf_size(conn->in) != 0) {
+		struct frame frame = { 0 };
+		size_t size = 0;
+		enum error error = frame_peek(buf_peek(conn->in), LIMIT_FRAME_BODY, &frame, &size);
+		/* Told by the length alone; but a refusal should name the stream, which comes with the header. */
+		if (error == ERROR_frame_too_large && buf_size(conn->in) < FRAME_HEADER_SIZE)
+			error = ERROR_NONE;
+		if (error != ERROR_NONE) {
+			conn_refuse(conn, &frame, error);
+			return;
+		}
+		if (size == 0) {
+			conn_keep_half(conn, &frame);
+			return;
+		}
+		conn->frame_since_ms = 0;
+		if (*frames_max == 0 || !conn_wants_more(conn)) {
+			conn->is_held = true;
+			return;
+		}
+		--*frames_max;
+		conn->since_ms = loop_steady_ms(conn->shared->loop);
+		session_receive(conn->session, &frame, conn->received_ms);
+		buf_consume(conn->in, size);
+	}
+}
+
+/* One read; false when there is nothing more to read for now. */
+static bool
+conn_read(struct conn *conn, size_t *bytes_max)
+{
+	struct stream_result result = stream_read(conn->stream, conn->in, *bytes_max);
+
+	switch (result.status) {
+	case STREAM_PROGRESS:
+		*bytes_max -= result.size;
+		conn->received_ms = loop_wall_ms(conn->shared->loop);
+		conn->read_waits = result.pending ? 0 : LOOP_READ;
+		return true;
+	case STREAM_WANT_READ:
+	case STREAM_WANT_WRITE:
+		conn->read_waits = event_of(result.status);
+		return false;
+	case STREAM_CLOSED:
+		conn->is_ended = true;
+		conn_start_draining(conn, LOG_LEVEL_DEBUG, "ended by peer");
+		return false;
+	default:
+		conn_stream_failed(conn, &result);
+		return false;
+	}
+}
+
+static void
+conn_receive(struct conn *conn)
+{
+	size_t bytes_max = ROUND_BYTES;
+	unsigned frames_max = ROUND_FRAMES;
+
+	conn_deliver(conn, &frames_max);
+	while (bytes_max != 0 && conn_may_read(conn) && conn->read_waits == 0 && conn_read(conn, &bytes_max))
+		conn_deliver(conn, &frames_max);
+}
+
+/* ---- sending ---- */
+
+/* The reader took `size` bytes but not all. */
+static void
+conn_watch_reader(struct conn *conn, size_t size)
+{
+	conn->window_sent += size;
+	if (conn->write_since_ms == 0 || conn->window_sent >= CONN_WRITE_MIN) {
+		conn->write_since_ms = loop_steady_ms(conn->shared->loop);
+		conn->window_sent = 0;
+	}
+}
+
+static void
+conn_send(struct conn *conn)
+{
+	struct buf *answers = session_answers(conn->session);
+
+	if (!buf_ok(answers)) {
+		conn_close(conn, LOG_LEVEL_ERROR, "an answer was lost for want of memory");
+		return;
+	}
+	if (buf_size(answers) == 0 || conn->write_waits != 0)
+		return;
+	struct stream_result result = stream_write(conn->stream, answers);
+	switch (result.status) {
+	case STREAM_PROGRESS:
+	case STREAM_WANT_READ:
+	case STREAM_WANT_WRITE:
+		break;
+	default:
+		conn_stream_failed(conn, &result);
+		return;
+	}
+	if (result.size != 0)
+		conn->since_ms = loop_steady_ms(conn->shared->loop);
+	if (buf_size(answers) == 0) {
+		conn->write_since_ms = 0;
+		return;
+	}
+	conn->write_waits = result.status == STREAM_WANT_READ ? LOOP_READ : LOOP_WRITE;
+	conn_watch_reader(conn, result.size);
+}
+
+/* ---- work by state ---- */
+
+static void
+conn_answered(void *context)
+{
+	struct conn *conn = context;
+	loop_later(conn->shared->loop, &conn->task);
+}
+
+static void
+conn_handshake(struct conn *conn)
+{
+	struct session_peer peer = { .answered = conn_answered, .context = conn };
+
+	if (conn->read_waits != 0)
+		return;
+	struct stream_result result = stream_handshake(conn->stream);
+	if (result.status == STREAM_WANT_READ || result.status == STREAM_WANT_WRITE) {
+		conn->read_waits = event_of(result.status);
+		return;
+	}
+	if (result.status != STREAM_PROGRESS) {
+		conn_stream_failed(conn, &result);
+		return;
+	}
+	memcpy(peer.address, conn->address, sizeof peer.address);
+	_Static_assert(sizeof peer.channel_binding == STREAM_BINDING_SIZE, "a session takes what a stream gives");
+	if (stream_binding(conn->stream, peer.channel_binding))
+		conn->session = session_create(conn->shared->dispatch, &peer);
+	if (conn->session == NULL) {
+		conn_close(conn, LOG_LEVEL_ERROR, "no session for want of memory");
+		return;
+	}
+	conn_set_state(conn, CONN_OPEN);
+}
+
+/* Nothing received is unanswered, nothing answered unsent. */
+static bool
+conn_is_quiet(const struct conn *conn)
+{
+	return buf_size(conn->in) == 0 && session_unanswered(conn->session) == 0 &&
+	    buf_size(session_answers(conn->session)) == 0;
+}
+
+static void
+conn_converse(struct conn *conn)
+{
+	conn_receive(conn);
+	if (conn->state == CONN_OPEN)
+		conn_send(conn);
+	if (conn->state == CONN_OPEN && conn->shared->is_stopping && conn_is_quiet(conn))
+		conn_start_draining(conn, LOG_LEVEL_DEBUG, "server stops");
+}
+
+static void
+conn_drain(struct conn *conn)
+{
+	unsigned frames_max = ROUND_FRAMES;
+
+	conn_deliver(conn, &frames_max);
+	conn_send(conn);
+	if (conn->state != CONN_DRAINING || !conn_is_quiet(conn) || conn->write_waits != 0)
+		return;
+	struct stream_result result = stream_shutdown(conn->stream);
+	if (result.status == STREAM_WANT_READ || result.status == STREAM_WANT_WRITE) {
+		conn->write_waits = event_of(result.status);
+		conn_watch_reader(conn, 0);
+		return;
+	}
+	if (result.status != STREAM_PROGRESS || conn->is_ended || shutdown(conn->source.fd, SHUT_WR) != 0) {
+		conn_set_state(conn, CONN_CLOSED);
+		return;
+	}
+	/* What is costly goes now: a peer that does not close keeps a descriptor, for linger_ms. */
+	session_destroy(conn->session);
+	conn->session = NULL;
+	stream_destroy(conn->stream);
+	conn->stream = NULL;
+	conn_set_state(conn, CONN_LINGERING);
+}
+
+static void
+conn_linger(struct conn *conn)
+{
+	uint8_t scrap[4096];
+
+	for (size_t read = 0; read < ROUND_BYTES; read += sizeof scrap) {
+		ssize_t size = recv(conn->source.fd, scrap, sizeof scrap, 0);
+		if (size > 0)
+			continue;
+		if (size == 0 || (errno != EAGAIN && errno != EINTR))
+			conn_set_state(conn, CONN_CLOSED);
+		break;
+	}
+	conn->read_waits = LOOP_READ;
+}
+
+static void
+conn_rest(struct conn *conn)
+{
+	(void)conn;
+}
+
+/* ---- deadlines ---- */
+
+enum deadline { DEADLINE_NONE, DEADLINE_HANDSHAKE, DEADLINE_FRAME, DEADLINE_WRITE, DEADLINE_IDLE, DEADLINE_LINGER };
+
+static const struct {
+	const char *reason;
+	bool is_final; /* no use in answering or in taking leave */
+} deadlines[] = {
+	[DEADLINE_HANDSHAKE] = { "handshake took too long", true },
+	[DEADLINE_FRAME] = { "frame took too long", false },
+	[DEADLINE_WRITE] = { "peer reads too slowly", true },
+	[DEADLINE_IDLE] = { "idle", false },
+	[DEADLINE_LINGER] = { "peer does not close", true },
+};
+
+struct due {
+	enum deadline deadline;
+	uint64_t at_ms;
+};
+
+static void
+due_sooner(struct due *due, enum deadline deadline, uint64_t at_ms)
+{
+	if (due->deadline == DEADLINE_NONE || at_ms < due->at_ms)
+		*due = (struct due){ deadline, at_ms };
+}
+
+/* The deadline that comes first; none while the peer waits for us. */
+static struct due
+conn_due(const struct conn *conn)
+{
+	const struct conn_limits *limits = &conn->shared->limits;
+	struct due due = { DEADLINE_NONE, 0 };
+
+	if (conn->state == CONN_HANDSHAKE)
+		due_sooner(&due, DEADLINE_HANDSHAKE, conn->since_ms + limits->handshake_ms);
+	if (conn->state == CONN_LINGERING)
+		due_sooner(&due, DEADLINE_LINGER, conn->since_ms + limits->linger_ms);
+	if (conn->state == CONN_OPEN && conn_is_quiet(conn))
+		due_sooner(&due, DEADLINE_IDLE, conn->since_ms + limits->idle_ms);
+	if (conn->frame_since_ms != 0)
+		due_sooner(&due, DEADLINE_FRAME, conn->frame_since_ms + limits->frame_ms);
+	if (conn->write_since_ms != 0)
+		due_sooner(&due, DEADLINE_WRITE, conn->write_since_ms + limits->write_ms);
+	return due;
+}
+
+/* ---- after the work ---- */
+
+void
+conn_destroy(struct conn *conn)
+{
+	struct conn_shared *shared = conn->shared;
+
+	if (conn->state == CONN_HANDSHAKE)
+		shared->handshakes--;
+	loop_remove(shared->loop, &conn->source);
+	loop_timer_stop(shared->loop, &conn->timer);
+	if (conn->session != NULL)
+		session_destroy(conn->session);
+	loop_forget(shared->loop, &conn->task);
+	stream_destroy(conn->stream);
+	buf_destroy(conn->in);
+	close(conn->source.fd);
+	*conn->link = conn->next;
+	if (conn->next != NULL)
+		conn->next->link = conn->link;
+	shared->buffered -= conn->counted;
+	shared->count--;
+	free(conn);
+}
+
+static void
+conn_count_buffered(struct conn *conn)
+{
+	size_t held = buf_size(conn->in);
+	if (conn->session != NULL)
+		held += buf_size(session_answers(conn->session));
+	conn->shared->buffered += held - conn->counted;
+	conn->counted = held;
+}
+
+/* An idle connection keeps no buffers. */
+static void
+conn_give_back(struct conn *conn)
+{
+	buf_reset(conn->in);
+	buf_reset(session_answers(conn->session));
+}
+
+static void
+conn_wait(struct conn *conn)
+{
+	struct loop *loop = conn->shared->loop;
+	bool may_read = conn->state == CONN_HANDSHAKE || conn->state == CONN_LINGERING || conn_may_read(conn);
+	struct due due = conn_due(conn);
+
+	loop_want(loop, &conn->source, (may_read ? conn->read_waits : 0) | conn->write_waits);
+	if ((may_read && conn->read_waits == 0) || (conn->is_held && conn_wants_more(conn)))
+		loop_later(loop, &conn->task);
+	/* With nothing due a timer that is set may stay: it fires in vain, more rarely than it would be stopped and
+	 * set. */
+	if (due.deadline != DEADLINE_NONE)
+		loop_timer_set(loop, &conn->timer, due.at_ms);
+}
+
+static void
+conn_settle(struct conn *conn)
+{
+	struct conn_shared *shared = conn->shared;
+
+	if (conn->state == CONN_CLOSED) {
+		conn_destroy(conn);
+	} else {
+		if (conn->session != NULL && conn_is_quiet(conn))
+			conn_give_back(conn);
+		conn_count_buffered(conn);
+		conn_wait(conn);
+	}
+	shared->changed(shared);
+}
+
+static void
+conn_work(struct conn *conn)
+{
+	enum conn_state state;
+	do {
+		state = conn->state;
+		states[state].work(conn);
+	} while (conn->state != state);
+	conn_settle(conn);
+}
+
+/* ---- what the loop calls ---- */
+
+static void
+conn_ready(struct loop_source *source, unsigned events)
+{
+	struct conn *conn = loop_owner(source, struct conn, source);
+
+	/* An error is read by whoever waits for the socket; when nobody does, the peer is gone while we work for
+	 * it. */
+	if ((events & LOOP_ERROR) && source->wanted == 0)
+		conn_close(conn, LOG_LEVEL_INFO, "connection lost");
+	if (events & (conn->read_waits | LOOP_ERROR))
+		conn->read_waits = 0;
+	if (events & (conn->write_waits | LOOP_ERROR))
+		conn->write_waits = 0;
+	conn_work(conn);
+}
+
+static void
+conn_run(struct loop_task *task)
+{
+	conn_work(loop_owner(task, struct conn, task));
+}
+
+static void
+conn_fire(struct loop_timer *timer)
+{
+	struct conn *conn = loop_owner(timer, struct conn, timer);
+	struct due due = conn_due(conn);
+
+	/* What was due when the timer was set may have been met, or put off, since. */
+	if (due.deadline != DEADLINE_NONE && due.at_ms <= loop_steady_ms(conn->shared->loop)) {
+		if (deadlines[due.deadline].is_final)
+			conn_close(conn, LOG_LEVEL_INFO, deadlines[due.deadline].reason);
+		else
+			conn_start_draining(conn, LOG_LEVEL_INFO, deadlines[due.deadline].reason);
+	}
+	conn_work(conn);
+}
+
+/* ---- life ---- */
+
+bool
+conn_create(struct conn_shared *shared, int fd, const uint8_t address[16])
+{
+	struct conn *conn = calloc(1, sizeof *conn);
+	if (conn == NULL)
+		return false;
+	conn->shared = shared;
+	conn->number = shared->next_number++;
+	memcpy(conn->address, address, sizeof conn->address);
+	conn->since_ms = loop_steady_ms(shared->loop);
+	conn->source = (struct loop_source){ .fd = fd, .ready = conn_ready };
+	conn->timer.fire = conn_fire;
+	conn->task.run = conn_run;
+	conn->read_waits = LOOP_READ;
+	conn->stream = stream_create(shared->tls, fd, NULL);
+	conn->in = buf_create(FRAME_HEADER_SIZE + LIMIT_FRAME_BODY);
+	if (conn->stream == NULL || conn->in == NULL || !loop_add(shared->loop, &conn->source, LOOP_READ)) {
+		stream_destroy(conn->stream);
+		buf_destroy(conn->in);
+		free(conn);
+		return false;
+	}
+	conn->next = shared->first;
+	conn->link = &shared->first;
+	if (conn->next != NULL)
+		conn->next->link = &conn->next;
+	shared->first = conn;
+	shared->count++;
+	shared->handshakes++;
+	conn_wait(conn);
+	return true;
+}
+
+struct conn *
+conn_next(const struct conn *conn)
+{
+	return conn->next;
+}
+
+void
+conn_stop(struct conn *conn)
+{
+	if (conn->state == CONN_HANDSHAKE)
+		conn_close(conn, LOG_LEVEL_DEBUG, "server stops");
+	conn_work(conn);
+}

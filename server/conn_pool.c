@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Counts, room and the end; what a connection does stands in conn.c. */
+#include "server/conn_pool.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "protocol/check.h"
+#include "server/log.h"
+#include "server/loop.h"
+
+struct conn_pool {
+	struct conn_shared shared;
+	bool was_full;
+	void (*room)(void *context);
+	void *room_context;
+	struct loop_timer drain_timer;
+	struct loop_task drained_task;
+	void (*drained)(void *context);
+	void *drained_context;
+};
+
+/* A frame of a megabyte in two minutes is a line of 70 Kbit/s. */
+const struct conn_limits conn_limits_default = {
+	.connections_max = 20000,
+	.handshakes_max = 256,
+	.buffered_max = (size_t)256 * 1024 * 1024,
+	.handshake_ms = 20 * 1000,
+	.frame_ms = 120 * 1000,
+	.idle_ms = 300 * 1000,
+	.write_ms = 30 * 1000,
+	.linger_ms = 2 * 1000,
+	.drain_ms = 20 * 1000,
+};
+
+static void
+pool_changed(struct conn_shared *shared)
+{
+	struct conn_pool *pool = loop_owner(shared, struct conn_pool, shared);
+
+	if (shared->is_stopping) {
+		if (shared->count == 0)
+			loop_later(shared->loop, &pool->drained_task);
+	} else if (pool->was_full && conn_pool_has_room(pool)) {
+		pool->was_full = false;
+		if (pool->room != NULL)
+			pool->room(pool->room_context);
+	}
+}
+
+static void
+pool_end_all(struct conn_pool *pool)
+{
+	while (pool->shared.first != NULL)
+		conn_destroy(pool->shared.first);
+}
+
+static void
+pool_drain_fire(struct loop_timer *timer)
+{
+	struct conn_pool *pool = loop_owner(timer, struct conn_pool, drain_timer);
+
+	log_event(pool->shared.log, LOG_LEVEL_WARN, "drain_cut_short", log_uint("connections", pool->shared.count));
+	pool_end_all(pool);
+	pool_changed(&pool->shared);
+}
+
+static void
+pool_drained(struct loop_task *task)
+{
+	struct conn_pool *pool = loop_owner(task, struct conn_pool, drained_task);
+
+	loop_timer_stop(pool->shared.loop, &pool->drain_timer);
+	pool->drained(pool->drained_context);
+}
+
+struct conn_pool *
+conn_pool_create(struct loop *loop, struct log *log, const struct tls_config *tls, struct dispatch *dispatch,
+    const struct conn_limits *limits)
+{
+	struct conn_pool *pool = calloc(1, sizeof *pool);
+	if (pool == NULL)
+		return NULL;
+	pool->shared = (struct conn_shared){ .loop = loop, .log = log, .tls = tls, .dispatch = dispatch,
+		.limits = *limits, .changed = pool_changed };
+	pool->drain_timer.fire = pool_drain_fire;
+	pool->drained_task.run = pool_drained;
+	return pool;
+}
+
+void
+conn_pool_destroy(struct conn_pool *pool)
+{
+	if (pool == NULL)
+		return;
+	pool_end_all(pool);
+	loop_timer_stop(pool->shared.loop, &pool->drain_timer);
+	loop_forget(pool->shared.loop, &pool->drained_task);
+	free(pool);
+}
+
+bool
+conn_pool_has_room(void *context)
+{
+	struct conn_pool *pool = context;
+	const struct conn_shared *shared = &pool->shared;
+	bool has_room = !shared->is_stopping && shared->count < shared->limits.connections_max &&
+	    shared->handshakes < shared->limits.handshakes_max;
+
+	if (!has_room)
+		pool->was_full = true;
+	return has_room;
+}
+
+void
+conn_pool_take(void *context, int fd, const uint8_t address[16])
+{
+	struct conn_pool *pool = context;
+
+	if (conn_create(&pool->shared, fd, address))
+		return;
+	log_event(pool->shared.log, LOG_LEVEL_ERROR, "connection_not_taken", log_error("error", ERROR_out_of_memory));
+	close(fd);
+}
+
+void
+conn_pool_on_room(struct conn_pool *pool, void (*room)(void *context), void *context)
+{
+	pool->room = room;
+	pool->room_context = context;
+}
+
+void
+conn_pool_drain(struct conn_pool *pool, void (*done)(void *context), void *context)
+{
+	struct conn_shared *shared = &pool->shared;
+
+	check(!shared->is_stopping);
+	shared->is_stopping = true;
+	pool->drained = done;
+	pool->drained_context = context;
+	loop_timer_set(shared->loop, &pool->drain_timer, loop_steady_ms(shared->loop) + shared->limits.drain_ms);
+	for (struct conn *conn = shared->first, *next; conn != NULL; conn = next) {
+		next = conn_next(conn);
+		conn_stop(conn);
+	}
+	pool_changed(shared);
+}
+
+size_t
+conn_pool_count(const struct conn_pool *pool)
+{
+	return pool->shared.count;
+}
+
+size_t
+conn_pool_handshakes(const struct conn_pool *pool)
+{
+	return pool->shared.handshakes;
+}
+
+size_t
+conn_pool_buffered(const struct conn_pool *pool)
+{
+	return pool->shared.buffered;
+}
