@@ -237,7 +237,7 @@ cddl_print(void)
 		if (records[i]()->fields[0].key == 0)
 			printf("%s%s", i == 0 ? " " : "\n  / ", records[i]()->name);
 	printf("\n\n; What a field that this version does not know may hold.\n"
-	       "item = uint / bstr / tstr / bool / [* item] / { * (uint / bstr / tstr / bool) => item }\n");
+	       "scalar = uint / bstr / tstr / bool\nitem = scalar / [* item] / { * scalar => item }\n");
 	for (size_t i = 0; i < RECORDS_COUNT; i++) {
 		const struct record *record = records[i]();
 		printf("\n; %s\n%s = {\n", record->about, record->name);

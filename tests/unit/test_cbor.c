@@ -106,6 +106,11 @@ strings_of_the_rfc(void **state)
 		assert_int_equal(reader.rest.size, 0);
 		assert_true(slice_equal(buf_peek(buf), sample));
 		buf_clear(buf);
+		for (size_t size = 0; size < sample.size; size++) {
+			reader.rest = slice_of(sample.data, size);
+			assert_false(samples[i].type == CBOR_BYTES ? cbor_get_bytes(&reader, &value) :
+			                                             cbor_get_text(&reader, &value));
+		}
 	}
 	buf_destroy(buf);
 }
