@@ -48,8 +48,8 @@ must_check struct stream_result stream_read(struct stream *stream, struct buf *t
 must_check struct stream_result stream_write(struct stream *stream, struct buf *from);
 /* Says that no more will be written (close_notify), after the last stream_write has sent all. Reading goes on. */
 must_check struct stream_result stream_shutdown(struct stream *stream);
-/* The channel binding, equal at both ends and on no other connection (RFC 9266, tls-exporter), once the handshake is done;
- * false when this machine fails. */
+/* The channel binding, equal at both ends and on no other connection (RFC 9266, tls-exporter), once the handshake is
+ * done; false when this machine fails. */
 must_check bool stream_binding(struct stream *stream, uint8_t out[STREAM_BINDING_SIZE]);
 
 #endif

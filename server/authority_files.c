@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Small files, whole, with care for who may read them and for what a crash leaves. */
+#include "server/authority_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+char *
+authority_path_create(const char *dir, const char *name)
+{
+	size_t dir_size = strlen(dir), name_size = strlen(name);
+	char *path = malloc(dir_size + 1 + name_size + 1);
+
+	if (path == NULL)
+		return NULL;
+	memcpy(path, dir, dir_size);
+	path[dir_size] = '/';
+	memcpy(path + dir_size + 1, name, name_size + 1);
+	return path;
+}
+
+/* A descriptor, or -1 with errno. */
+static int
+file_open(const char *dir, const char *name, int flags, mode_t mode)
+{
+	char *path = authority_path_create(dir, name);
+	if (path == NULL)
+		return -1;
+	int fd = open(path, flags | O_CLOEXEC, mode);
+	int reason = errno;
+	free(path);
+	errno = reason;
+	return fd;
+}
+
+static bool
+read_all(int fd, struct buf *out)
+{
+	for (;;) {
+		uint8_t *to = buf_reserve(out, 4096);
+		if (to == NULL)
+			return false;
+		ssize_t n = read(fd, to, 4096);
+		buf_commit(out, n > 0 ? (size_t)n : 0);
+		if (n == 0)
+			return true;
+		if (n < 0 && errno != EINTR)
+			return false;
+	}
+}
+
+enum error
+authority_file_read(const char *dir, const char *name, bool private, struct buf *out, struct fault *fault)
+{
+	const char *expected = NULL;
+	struct stat facts;
+	int fd = file_open(dir, name, O_RDONLY | O_NONBLOCK, 0);
+
+	if (fd < 0)
+		return fault_set(fault, ERROR_file_unreadable, "authority", slice_of_text(name), strerror(errno));
+	if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_size > (off_t)AUTHORITY_FILE_MAX)
+		expected = "a regular file of at most 64 KB";
+	else if (private && (facts.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+		expected = "mode 0600: nobody but its owner may read a private key";
+	else if (!read_all(fd, out))
+		expected = "a file that can be read to its end";
+	close(fd);
+	if (expected != NULL)
+		return fault_set(fault, ERROR_file_unreadable, "authority", slice_of_text(name), expected);
+	return ERROR_NONE;
+}
+
+static bool
+write_all(int fd, struct slice content)
+{
+	while (content.size != 0) {
+		ssize_t n = write(fd, content.data, content.size);
+		if (n < 0 && errno != EINTR)
+			return false;
+		content = slice_from(content, n > 0 ? (size_t)n : 0);
+	}
+	return fsync(fd) == 0;
+}
+
+enum error
+authority_file_write(const char *dir, const char *name, bool private, struct slice content, struct fault *fault)
+{
+	int fd = file_open(dir, name, O_WRONLY | O_CREAT | O_EXCL, private ? 0600 : 0644);
+
+	if (fd < 0)
+		return fault_set(fault, ERROR_file_unreadable, "authority", slice_of_text(name),
+		    errno == EEXIST ? "no file of this name: an authority is never overwritten" : strerror(errno));
+	bool written = write_all(fd, content);
+	if (close(fd) != 0 || !written) {
+		authority_file_remove(dir, name);
+		return fault_set(fault, ERROR_file_unreadable, "authority", slice_of_text(name), "a disk that takes it");
+	}
+	return ERROR_NONE;
+}
+
+void
+authority_file_remove(const char *dir, const char *name)
+{
+	char *path = authority_path_create(dir, name);
+	if (path != NULL)
+		(void)unlink(path);
+	free(path);
+}
+
+bool
+authority_directory_sync(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	bool synced = fsync(fd) == 0;
+	return close(fd) == 0 && synced;
+}

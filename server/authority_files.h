@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The authority's files: their names, and how they are read and written. Only for authority*.c. */
+#ifndef GUICHET_AUTHORITY_FILES_H
+#define GUICHET_AUTHORITY_FILES_H
+
+#include "protocol/buf.h"
+#include "protocol/error.h"
+
+/* In keys_dir. The roots' keys are needed only to certify anew, and may be kept elsewhere. */
+#define AUTHORITY_ROOT_KEY_FILE "root.key"
+#define AUTHORITY_ISSUING_KEY_FILE "issuing.key"
+#define AUTHORITY_TLS_ROOT_KEY_FILE "tls-root.key"
+#define AUTHORITY_TLS_KEY_FILE "tls-server.key"
+#define AUTHORITY_TLS_CERTIFICATE_FILE "tls-server.pem"
+#define AUTHORITY_LOG_KEY_FILE "log.key"
+
+/* None of the files is larger. */
+#define AUTHORITY_FILE_MAX ((size_t)64 * 1024)
+
+/* "dir/name"; NULL when memory is short. The caller frees it. */
+must_check char *authority_path_create(const char *dir, const char *name);
+/* Appends a file's content. ERROR_file_unreadable, also when it is `private` and others than its owner may read it.
+ * `name` is a constant: the fault borrows it. */
+must_check enum error authority_file_read(const char *dir, const char *name, bool private, struct buf *out,
+    struct fault *fault);
+/* Writes a new file, mode 0600 if `private`, else 0644, and syncs it; an existing one is left alone and an error. */
+must_check enum error authority_file_write(const char *dir, const char *name, bool private, struct slice content,
+    struct fault *fault);
+/* Removes a file that was just written. */
+void authority_file_remove(const char *dir, const char *name);
+/* Makes the directory's entries durable. */
+must_check bool authority_directory_sync(const char *dir);
+
+#endif

@@ -1,0 +1,738 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The authority judged by a tool nobody here wrote: whatever it makes, the openssl command must accept, and refuse
+ * where it has to. */
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "protocol/digest.h"
+#include "protocol/net/tls_config.h"
+#include "server/authority.h"
+
+#define NOW ((uint64_t)1775037600) /* 2026-04-01 10:00:00 UTC */
+#define DAY ((uint64_t)86400)
+#define ORIGIN "impots.example.fr/guichet"
+
+static char base[] = "/tmp/guichet-authority-XXXXXX";
+static struct authority *authority;
+
+/* ---- files and commands ---- */
+
+static const char *
+path_of(const char *name)
+{
+	static char paths[8][160];
+	static unsigned next;
+	char *path = paths[next++ % 8];
+	snprintf(path, sizeof paths[0], "%s/%s", base, name);
+	return path;
+}
+
+static void
+write_file(const char *name, struct slice content)
+{
+	FILE *file = fopen(path_of(name), "wb");
+	assert_non_null(file);
+	assert_int_equal(fwrite(content.data, 1, content.size, file), content.size);
+	assert_int_equal(fclose(file), 0);
+}
+
+static size_t
+read_file(const char *name, char *out, size_t size_max)
+{
+	FILE *file = fopen(path_of(name), "rb");
+	assert_non_null(file);
+	size_t size = fread(out, 1, size_max - 1, file);
+	out[size] = '\0';
+	fclose(file);
+	return size;
+}
+
+/* Runs a command inside the temporary directory; its output goes to the file "out". The exit status. */
+static int
+run(const char *command)
+{
+	char line[1024];
+	snprintf(line, sizeof line, "cd %s && ( %s ) >out 2>&1 </dev/null", base, command);
+	int status = system(line);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void
+expect_run(const char *command)
+{
+	if (run(command) == 0)
+		return;
+	char output[4096];
+	read_file("out", output, sizeof output);
+	fail_msg("%s\n%s", command, output);
+}
+
+static void
+expect_output(const char *text)
+{
+	char output[16384];
+	read_file("out", output, sizeof output);
+	if (strstr(output, text) == NULL)
+		fail_msg("expected \"%s\" in\n%s", text, output);
+}
+
+static bool
+exists(const char *name)
+{
+	return access(path_of(name), F_OK) == 0;
+}
+
+/* ---- authorities ---- */
+
+static enum error
+create(const char *keys, const char *public, const char *origin, const char *host, struct fault *fault)
+{
+	const char *hosts[] = { host, "192.0.2.7" };
+	struct authority_plan plan = {
+		.keys_dir = path_of(keys), .public_dir = path_of(public), .origin = origin,
+		.hosts = hosts, .hosts_count = host == NULL ? 0 : 2, .now = NOW,
+	};
+	mkdir(plan.keys_dir, 0700);
+	mkdir(plan.public_dir, 0755);
+	return authority_create(&plan, fault);
+}
+
+static int
+set_up(void **state)
+{
+	struct fault fault;
+
+	(void)state;
+	assert_non_null(mkdtemp(base));
+	assert_int_equal(create("keys", "public", ORIGIN, "guichet.example.fr", &fault), ERROR_NONE);
+	assert_int_equal(authority_open(path_of("keys"), path_of("public"), &authority, &fault), ERROR_NONE);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	char line[128];
+
+	(void)state;
+	authority_close(authority);
+	snprintf(line, sizeof line, "rm -r %s", base);
+	return system(line);
+}
+
+/* ---- requests and certificates ---- */
+
+/* A request as a client makes it; `type` is the ASN.1 type of the common name. */
+static struct slice
+make_request(EVP_PKEY *key, const EVP_MD *digest, int type, struct slice common_name, uint8_t out[LIMIT_CSR * 4])
+{
+	X509_REQ *request = X509_REQ_new();
+	unsigned char *at = out;
+	if (common_name.size != 0)
+		assert_int_equal(X509_NAME_add_entry_by_NID(X509_REQ_get_subject_name(request), NID_commonName, type,
+		    common_name.data, (int)common_name.size, -1, 0), 1);
+	assert_int_equal(X509_REQ_set_pubkey(request, key), 1);
+	assert_true(X509_REQ_sign(request, key, digest) > 0);
+	int size = i2d_X509_REQ(request, &at);
+	assert_true(size > 0);
+	X509_REQ_free(request);
+	return slice_of(out, (size_t)size);
+}
+
+static struct slice
+make_good_request(EVP_PKEY *key, uint8_t out[LIMIT_CSR * 4])
+{
+	return make_request(key, EVP_sha256(), V_ASN1_UTF8STRING, SLICE_LITERAL("Zoé Lefèvre"), out);
+}
+
+static struct authority_holder
+holder_of(EVP_PKEY *key)
+{
+	struct authority_holder holder = {
+		.kind = ROLE_TAXPAYER,
+		.common_name = SLICE_LITERAL("Zoé Aïcha Lefèvre"),
+		.birth_name = SLICE_LITERAL("Lefèvre"),
+		.first_names = SLICE_LITERAL("Zoé Aïcha"),
+		.spi = SLICE_LITERAL("1234567890123"),
+		.not_before = NOW,
+		.not_after = authority_expiry(NOW, AUTHORITY_HOLDER_YEARS),
+	};
+	assert_int_equal(key_public_of(key, &holder.key), ERROR_NONE);
+	return holder;
+}
+
+/* Issues to "NAME.pem"; the serial number is random but for its last byte. */
+static void
+issue_file(const struct authority_holder *holder, uint8_t last, const char *name, uint8_t serial[SERIAL_SIZE])
+{
+	struct fault fault;
+	struct buf *der = buf_create(LIMIT_CERTIFICATE);
+	char command[160];
+	assert_int_equal(RAND_bytes(serial, SERIAL_SIZE), 1);
+	serial[SERIAL_SIZE - 1] = last;
+	authority_shape_serial(serial);
+	assert_int_equal(authority_issue(authority, holder, serial, der, &fault), ERROR_NONE);
+	write_file("certificate.der", buf_peek(der));
+	snprintf(command, sizeof command, "openssl x509 -inform DER -in certificate.der -out %s.pem", name);
+	expect_run(command);
+	buf_destroy(der);
+}
+
+/* ---- making ---- */
+
+static void
+private_keys_are_for_their_owner_only(void **state)
+{
+	(void)state;
+	static const char *const keys[] = {
+		"keys/root.key", "keys/issuing.key", "keys/tls-root.key", "keys/tls-server.key", "keys/log.key",
+	};
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		struct stat facts;
+		char text[256];
+		assert_int_equal(stat(path_of(keys[i]), &facts), 0);
+		assert_int_equal(facts.st_mode & 07777, 0600);
+		read_file(keys[i], text, sizeof text);
+		assert_int_equal(strncmp(text, "-----BEGIN PRIVATE KEY-----\n", 28), 0);
+	}
+	assert_int_equal(run("grep -r PRIVATE public"), 1);
+}
+
+static void
+authority_is_never_overwritten(void **state)
+{
+	(void)state;
+	struct fault fault;
+	expect_run("sha256sum keys/* public/* > sums");
+	assert_int_equal(create("keys", "public", ORIGIN, NULL, &fault), ERROR_file_unreadable);
+	assert_true(slice_equal_text(fault.value, "root.key"));
+	expect_run("sha256sum -c sums");
+}
+
+static void
+failed_making_leaves_nothing(void **state)
+{
+	(void)state;
+	static const char *const obstacles[] = { "log.vkey", "crl.pem", "ca.pem" };
+	for (size_t i = 0; i < sizeof obstacles / sizeof obstacles[0]; i++) {
+		struct fault fault;
+		char name[64], text[16];
+		expect_run("rm -rf k p && mkdir p");
+		snprintf(name, sizeof name, "p/%s", obstacles[i]);
+		write_file(name, SLICE_LITERAL("mine"));
+		assert_int_equal(create("k", "p", ORIGIN, NULL, &fault), ERROR_file_unreadable);
+		assert_true(slice_equal_text(fault.value, obstacles[i]));
+		expect_run("test -z \"$(ls k)\" && test \"$(ls p | wc -l)\" = 1");
+		read_file(name, text, sizeof text);
+		assert_string_equal(text, "mine");
+	}
+}
+
+static void
+unusable_names_are_refused(void **state)
+{
+	(void)state;
+	struct fault fault;
+	char long_origin[LIMIT_ORIGIN + 2];
+	memset(long_origin, 'a', sizeof long_origin - 1);
+	long_origin[sizeof long_origin - 1] = '\0';
+	const char *const origins[] = { "", "two words", "a+b", "a\nb", "\xff", long_origin };
+	for (size_t i = 0; i < sizeof origins / sizeof origins[0]; i++) {
+		assert_int_equal(create("refused-k", "refused-p", origins[i], NULL, &fault), ERROR_usage);
+		assert_true(slice_equal_text(fault.place, "origin"));
+	}
+	static const char *const hosts[] = { "", "a b", "x,DNS:evil", "*.fr", "1.2.3.4/8", "-x", "é.fr" };
+	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+		assert_int_equal(create("refused-k", "refused-p", ORIGIN, hosts[i], &fault), ERROR_usage);
+		assert_true(slice_equal_text(fault.value, hosts[i]));
+	}
+	assert_false(exists("refused-k/root.key"));
+	long_origin[LIMIT_ORIGIN] = '\0';
+	assert_int_equal(create("long-k", "long-p", long_origin, NULL, &fault), ERROR_NONE);
+}
+
+static void
+two_trusts_are_kept_apart(void **state)
+{
+	(void)state;
+	expect_run("openssl x509 -in public/ca.pem -out issuing.pem");
+	expect_run("openssl verify -x509_strict -attime 1775037600 -CAfile public/ca.pem issuing.pem");
+	expect_run("openssl verify -x509_strict -attime 1775037600 -CAfile public/tls.pem -purpose sslserver "
+	    "-verify_hostname localhost keys/tls-server.pem");
+	static const char *const hosts[] = {
+		"-verify_hostname guichet.example.fr", "-verify_ip 127.0.0.1", "-verify_ip ::1", "-verify_ip 192.0.2.7",
+	};
+	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+		char command[256];
+		snprintf(command, sizeof command, "openssl verify -attime 1775037600 -CAfile public/tls.pem %s "
+		    "keys/tls-server.pem", hosts[i]);
+		expect_run(command);
+	}
+	assert_int_not_equal(run("openssl verify -attime 1775037600 -CAfile public/tls.pem -verify_hostname example.fr "
+	    "keys/tls-server.pem"), 0);
+	assert_int_not_equal(run("openssl verify -attime 1775037600 -CAfile public/ca.pem keys/tls-server.pem"), 0);
+	assert_int_not_equal(run("openssl verify -attime 1775037600 -partial_chain -CAfile public/tls.pem issuing.pem"), 0);
+	expect_run("openssl x509 -in public/tls.pem -noout -subject -enddate -nameopt RFC2253");
+	expect_output("subject=CN=TLS root CA,O=" ORIGIN);
+	expect_output("notAfter=Apr  1 09:59:59 2046 GMT");
+}
+
+static void
+server_can_use_the_tls_files(void **state)
+{
+	(void)state;
+	struct tls_config *server, *client;
+	struct fault fault;
+	assert_int_equal(tls_config_create_server(authority_tls_certificate_path(authority),
+	    authority_tls_key_path(authority), &server, &fault), ERROR_NONE);
+	assert_int_equal(tls_config_create_client(path_of("public/tls.pem"), &client, &fault), ERROR_NONE);
+	tls_config_destroy(server);
+	tls_config_destroy(client);
+}
+
+static void
+log_key_is_the_published_one(void **state)
+{
+	(void)state;
+	const struct note_verifier *verifier = authority_log_verifier(authority);
+	uint8_t raw[32];
+	size_t size = sizeof raw;
+	assert_string_equal(verifier->name, ORIGIN);
+	assert_int_equal(EVP_PKEY_get_raw_public_key(authority_log_key(authority), raw, &size), 1);
+	assert_memory_equal(raw, verifier->public_key, sizeof raw);
+}
+
+/* ---- opening ---- */
+
+static void
+what_does_not_belong_together_is_not_opened(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *damage;
+		enum error error;
+		const char *name;
+	} rows[] = {
+		{ "chmod 640 k/issuing.key", ERROR_file_unreadable, "issuing.key" },
+		{ "rm k/log.key", ERROR_file_unreadable, "log.key" },
+		{ "rm p/ca.pem && mkdir p/ca.pem", ERROR_file_unreadable, "ca.pem" },
+		{ ": > p/ca.pem", ERROR_file_unreadable, "ca.pem" },
+		{ "echo nonsense > p/log.vkey", ERROR_file_unreadable, "log.vkey" },
+		{ "cat keys/root.key > k/issuing.key", ERROR_store_damaged, "ca.pem" },
+		{ "cat keys/issuing.key > k/issuing.key", ERROR_store_damaged, "ca.pem" },
+		{ "cat public/tls.pem > p/ca.pem", ERROR_store_damaged, "ca.pem" },
+		{ "cat keys/log.key > k/log.key", ERROR_store_damaged, "log.vkey" },
+		{ "openssl pkey -in keys/log.key -aes128 -passout pass:x > k/log.key", ERROR_file_unreadable, "log.key" },
+	};
+	struct fault fault;
+	struct authority *opened;
+	expect_run("rm -rf k0 p0");
+	assert_int_equal(create("k0", "p0", "elsewhere.example", NULL, &fault), ERROR_NONE);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		expect_run("rm -rf k p && cp -rp k0 k && cp -rp p0 p");
+		assert_int_equal(run(rows[i].damage), 0);
+		assert_int_equal(authority_open(path_of("k"), path_of("p"), &opened, &fault), rows[i].error);
+		assert_null(opened);
+		assert_true(slice_equal_text(fault.value, rows[i].name));
+	}
+	/* The roots' keys may be kept elsewhere. */
+	expect_run("rm -rf k p && cp -rp k0 k && cp -rp p0 p && rm k/root.key k/tls-root.key");
+	assert_int_equal(authority_open(path_of("k"), path_of("p"), &opened, &fault), ERROR_NONE);
+	authority_close(opened);
+}
+
+/* ---- requests ---- */
+
+static void
+good_requests_tell_key_and_name(void **state)
+{
+	(void)state;
+	for (int algorithm = KEY_RSA3072; algorithm <= KEY_P256; algorithm++) {
+		struct authority_request request;
+		struct fault fault;
+		struct key_public expected;
+		uint8_t bytes[LIMIT_CSR * 4], digest[DIGEST_SIZE];
+		EVP_PKEY *key = key_generate((enum key_algorithm)algorithm);
+		struct slice der = make_good_request(key, bytes);
+		assert_int_equal(authority_check_request(der, &request, &fault), ERROR_NONE);
+		assert_int_equal(key_public_of(key, &expected), ERROR_NONE);
+		assert_int_equal(request.key.algorithm, algorithm);
+		assert_int_equal(request.key.size, expected.size);
+		assert_memory_equal(request.key.bytes, expected.bytes, expected.size);
+		assert_string_equal(request.common_name, "Zoé Lefèvre");
+		digest_bytes(der, digest);
+		assert_memory_equal(request.digest, digest, sizeof digest);
+		EVP_PKEY_free(key);
+	}
+}
+
+static void
+requests_of_the_openssl_command_are_accepted(void **state)
+{
+	(void)state;
+	struct authority_request request;
+	struct fault fault;
+	char bytes[LIMIT_CSR];
+	expect_run("openssl req -new -newkey rsa:3072 -nodes -keyout /dev/null -subj '/CN=Agent 7' -outform DER "
+	    "-addext basicConstraints=critical,CA:TRUE -out request.der");
+	size_t size = read_file("request.der", bytes, sizeof bytes);
+	assert_int_equal(authority_check_request(slice_of(bytes, size), &request, &fault), ERROR_NONE);
+	assert_string_equal(request.common_name, "Agent 7");
+}
+
+/* Whatever byte is changed, cut off or added, the request is refused: nothing stands outside its signature. */
+static void
+every_byte_is_covered_by_the_signature(void **state)
+{
+	(void)state;
+	struct authority_request request;
+	struct fault fault;
+	uint8_t bytes[LIMIT_CSR * 4];
+	EVP_PKEY *key = key_generate(KEY_P256);
+	struct slice der = make_good_request(key, bytes);
+	for (size_t i = 0; i < der.size; i++) {
+		bytes[i] ^= 1;
+		enum error error = authority_check_request(der, &request, &fault);
+		assert_true(error == ERROR_request_invalid || error == ERROR_key_refused);
+		bytes[i] ^= 1;
+	}
+	for (size_t size = 0; size < der.size; size++)
+		assert_int_equal(authority_check_request(slice_of(bytes, size), &request, &fault), ERROR_request_invalid);
+	bytes[der.size] = 0;
+	assert_int_equal(authority_check_request(slice_of(bytes, der.size + 1), &request, &fault), ERROR_request_invalid);
+	EVP_PKEY_free(key);
+}
+
+/* P-256, but with its parameters spelt out instead of named. */
+static EVP_PKEY *
+explicit_p256(void)
+{
+	EVP_PKEY *key = key_generate(KEY_P256);
+	assert_int_equal(EVP_PKEY_set_utf8_string_param(key, "encoding", "explicit"), 1);
+	return key;
+}
+
+static void
+other_keys_and_digests_are_refused(void **state)
+{
+	(void)state;
+	struct authority_request request;
+	struct fault fault;
+	uint8_t bytes[LIMIT_CSR * 4];
+	const struct {
+		EVP_PKEY *key;
+		const EVP_MD *digest;
+		enum error error;
+	} rows[] = {
+		{ EVP_RSA_gen(2048), EVP_sha256(), ERROR_key_refused },
+		{ EVP_EC_gen("P-384"), EVP_sha256(), ERROR_key_refused },
+		{ EVP_EC_gen("secp256k1"), EVP_sha256(), ERROR_key_refused },
+		{ EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), NULL, ERROR_key_refused },
+		{ explicit_p256(), EVP_sha256(), ERROR_key_refused },
+		{ EVP_EC_gen("P-256"), EVP_sha1(), ERROR_request_invalid },
+		{ EVP_EC_gen("P-256"), EVP_sha384(), ERROR_request_invalid },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct slice der = make_request(rows[i].key, rows[i].digest, V_ASN1_UTF8STRING, SLICE_LITERAL("x"), bytes);
+		assert_int_equal(authority_check_request(der, &request, &fault), rows[i].error);
+		EVP_PKEY_free(rows[i].key);
+	}
+}
+
+static void
+common_names_are_taken_only_when_clean(void **state)
+{
+	(void)state;
+	static char long_name[300];
+	memset(long_name, 'x', sizeof long_name);
+	const struct {
+		int type;
+		struct slice text;
+		const char *taken;
+	} rows[] = {
+		{ V_ASN1_UTF8STRING, SLICE_EMPTY, "" },
+		{ V_ASN1_UTF8STRING, SLICE_LITERAL("Œuvre"), "Œuvre" },
+		{ V_ASN1_BMPSTRING, SLICE_LITERAL("\0Z\0o\0\xe9"), "Zoé" },
+		{ V_ASN1_UTF8STRING, SLICE_LITERAL("a\0b"), "" },
+		{ V_ASN1_UTF8STRING, SLICE_LITERAL("a\nb"), "" },
+		{ V_ASN1_UTF8STRING, SLICE_LITERAL("a\xc2\x85" "b"), "" },
+		{ V_ASN1_UTF8STRING, slice_of(long_name, sizeof long_name), "" },
+	};
+	uint8_t bytes[LIMIT_CSR * 4];
+	EVP_PKEY *key = key_generate(KEY_P256);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct authority_request request;
+		struct fault fault;
+		struct slice der = make_request(key, EVP_sha256(), rows[i].type, rows[i].text, bytes);
+		assert_int_equal(authority_check_request(der, &request, &fault), ERROR_NONE);
+		assert_string_equal(request.common_name, rows[i].taken);
+	}
+	/* Over the limit, though it is a request. */
+	static char huge[LIMIT_CSR];
+	memset(huge, 'x', sizeof huge);
+	struct authority_request request;
+	struct fault fault;
+	struct slice der = make_request(key, EVP_sha256(), V_ASN1_UTF8STRING, slice_of(huge, sizeof huge), bytes);
+	assert_int_equal(authority_check_request(der, &request, &fault), ERROR_request_invalid);
+	EVP_PKEY_free(key);
+}
+
+/* ---- certificates ---- */
+
+static void
+certificates_follow_the_profile(void **state)
+{
+	(void)state;
+	for (int algorithm = KEY_RSA3072; algorithm <= KEY_P256; algorithm++) {
+		uint8_t serial[SERIAL_SIZE];
+		char line[256], hex[2 * SERIAL_SIZE + 1];
+		EVP_PKEY *key = key_generate((enum key_algorithm)algorithm);
+		struct authority_holder holder = holder_of(key);
+		issue_file(&holder, 7, "holder", serial);
+		expect_run("openssl verify -x509_strict -check_ss_sig -attime 1775037600 -CAfile public/ca.pem -purpose any "
+		    "-crl_check -CRLfile public/crl.pem holder.pem");
+		/* Not for TLS, not for e-mail. */
+		assert_int_not_equal(run("openssl verify -attime 1775037600 -CAfile public/ca.pem -purpose sslclient "
+		    "holder.pem"), 0);
+		assert_int_not_equal(run("openssl verify -attime 1775037600 -CAfile public/ca.pem -purpose smimesign "
+		    "holder.pem"), 0);
+		expect_run("openssl x509 -in holder.pem -noout -text -nameopt utf8,sep_comma_plus,lname");
+		expect_output("X509v3 Basic Constraints: critical\n                CA:FALSE\n");
+		expect_output("X509v3 Key Usage: critical\n                Digital Signature, Non Repudiation\n");
+		expect_output("X509v3 Extended Key Usage: critical\n                "
+		    "2.25.276075734165952363996226375985216860489.1\n");
+		expect_output("X509v3 Subject Key Identifier");
+		expect_output("X509v3 Authority Key Identifier");
+		expect_output("organizationalUnitName=taxpayer,commonName=Zoé Aïcha Lefèvre,surname=Lefèvre,"
+		    "givenName=Zoé Aïcha,serialNumber=1234567890123\n");
+		expect_output("Not Before: Apr  1 10:00:00 2026 GMT\n            Not After : Apr  1 09:59:59 2029 GMT\n");
+		expect_run("openssl asn1parse -in holder.pem");
+		expect_output("UTF8STRING        :Lef");
+		expect_output("PRINTABLESTRING   :1234567890123");
+		hex_encode(slice_of(serial, sizeof serial), hex);
+		expect_run("openssl x509 -in holder.pem -noout -serial > serial");
+		snprintf(line, sizeof line, "tr A-F a-f <serial | grep -qx serial=%s", hex);
+		expect_run(line);
+
+		FILE *file = fopen(path_of("holder.pem"), "r");
+		X509 *certificate = PEM_read_X509(file, NULL, NULL, NULL);
+		fclose(file);
+		assert_int_equal(X509_check_private_key(certificate, key), 1);
+		X509_free(certificate);
+		EVP_PKEY_free(key);
+	}
+}
+
+static void
+names_that_cannot_stand_are_refused(void **state)
+{
+	(void)state;
+	struct fault fault;
+	struct buf *der = buf_create(LIMIT_CERTIFICATE);
+	uint8_t serial[SERIAL_SIZE] = { 0x40, 1 };
+	EVP_PKEY *key = key_generate(KEY_P256);
+	static const struct {
+		size_t offset;
+		struct slice text;
+		const char *place;
+	} rows[] = {
+		{ offsetof(struct authority_holder, common_name), { NULL, 0 }, "common_name" },
+		{ offsetof(struct authority_holder, common_name), { (const uint8_t *)"a\0b", 3 }, "common_name" },
+		{ offsetof(struct authority_holder, birth_name), { (const uint8_t *)"\xc3", 1 }, "birth_name" },
+		{ offsetof(struct authority_holder, first_names), { (const uint8_t *)"a\x1b", 2 }, "first_names" },
+		{ offsetof(struct authority_holder, spi), { (const uint8_t *)"12é", 4 }, "spi" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct authority_holder holder = holder_of(key);
+		*(struct slice *)((char *)&holder + rows[i].offset) = rows[i].text;
+		assert_int_equal(authority_issue(authority, &holder, serial, der, &fault), ERROR_field_invalid);
+		assert_true(slice_equal_text(fault.place, rows[i].place));
+		assert_int_equal(buf_size(der), 0);
+	}
+	buf_destroy(der);
+	EVP_PKEY_free(key);
+}
+
+/* 64 characters, not bytes, and never half of one. */
+static void
+long_common_name_is_cut_between_characters(void **state)
+{
+	(void)state;
+	uint8_t serial[SERIAL_SIZE];
+	char name[200], line[300];
+	EVP_PKEY *key = key_generate(KEY_P256);
+	struct authority_holder holder = holder_of(key);
+	for (int i = 0; i < 100; i++)
+		memcpy(name + 2 * i, "é", 2);
+	holder.common_name = slice_of(name, sizeof name);
+	issue_file(&holder, 1, "long", serial);
+	snprintf(line, sizeof line, "commonName=%.*s,", (int)(2 * AUTHORITY_NAME_MAX), name);
+	expect_run("openssl x509 -in long.pem -noout -subject -nameopt utf8,sep_comma_plus,lname");
+	expect_output(line);
+	EVP_PKEY_free(key);
+}
+
+static void
+expiry_is_the_same_date_exclusive(void **state)
+{
+	(void)state;
+	assert_int_equal(authority_expiry(NOW, 3), 1869731999);         /* 2029-04-01 09:59:59 */
+	assert_int_equal(authority_expiry(1709164800, 3), 1803859199);  /* 2024-02-29 -> 2027-02-28 23:59:59 */
+	assert_int_equal(authority_expiry(1709164800, 4), 1835395199);  /* 2024-02-29 -> 2028-02-28 23:59:59 */
+	assert_int_equal(authority_expiry(4102444800, 20), 4733510399); /* 2100-01-01 -> 2119-12-31 23:59:59 */
+}
+
+static void
+shaped_serials_are_positive_and_full_length(void **state)
+{
+	(void)state;
+	for (int first = 0; first < 256; first++) {
+		uint8_t serial[SERIAL_SIZE] = { (uint8_t)first, 0xab };
+		authority_shape_serial(serial);
+		assert_in_range(serial[0], 0x40, 0x7f);
+		assert_int_equal(serial[0] & 0x3f, first & 0x3f);
+		assert_int_equal(serial[1], 0xab);
+	}
+}
+
+/* ---- revocation ---- */
+
+static void
+revoked_certificates_are_refused(void **state)
+{
+	(void)state;
+	struct authority_revoked revoked[3] = {
+		{ .time = NOW + DAY, .reason = 1 }, { .time = NOW + 2 * DAY, .reason = 0 }, { .time = NOW + 2 * DAY, .reason = 4 },
+	};
+	uint8_t kept_serial[SERIAL_SIZE];
+	EVP_PKEY *key = key_generate(KEY_P256);
+	struct authority_holder holder = holder_of(key);
+	issue_file(&holder, 1, "lost", revoked[0].serial);
+	issue_file(&holder, 2, "kept", kept_serial);
+	issue_file(&holder, 3, "given-back", revoked[1].serial);
+	issue_file(&holder, 4, "replaced", revoked[2].serial);
+	struct buf *pem = buf_create(100000);
+	assert_int_equal(authority_crl(authority, revoked, 3, NOW + 3 * DAY, NOW + 10 * DAY, 77, pem), ERROR_NONE);
+	write_file("crl.pem", buf_peek(pem));
+	static const struct {
+		const char *name;
+		int revoked;
+	} rows[] = { { "lost", 1 }, { "kept", 0 }, { "given-back", 1 }, { "replaced", 1 } };
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char command[256];
+		snprintf(command, sizeof command, "openssl verify -x509_strict -attime 1775400000 -CAfile public/ca.pem -crl_check "
+		    "-CRLfile crl.pem -purpose any %s.pem", rows[i].name);
+		if (!rows[i].revoked) {
+			expect_run(command);
+			continue;
+		}
+		assert_int_equal(run(command), 2);
+		expect_output("certificate revoked");
+	}
+	expect_run("openssl crl -in crl.pem -noout -text -CAfile public/ca.pem");
+	expect_output("verify OK");
+	expect_output("X509v3 CRL Number: \n                77\n");
+	expect_output("Key Compromise");
+	expect_output("Superseded");
+	expect_output("Last Update: Apr  4 10:00:00 2026 GMT\n        Next Update: Apr 11 10:00:00 2026 GMT\n");
+	revoked[1].reason = 7;
+	assert_int_equal(authority_crl(authority, revoked, 3, NOW, NOW + DAY, 78, pem), ERROR_field_invalid);
+	buf_destroy(pem);
+	EVP_PKEY_free(key);
+}
+
+static void
+first_list_is_empty_and_valid(void **state)
+{
+	(void)state;
+	expect_run("openssl crl -in public/crl.pem -noout -text -CAfile public/ca.pem");
+	expect_output("verify OK");
+	expect_output("No Revoked Certificates.");
+	expect_output("X509v3 CRL Number: \n                1\n");
+}
+
+/* ---- cost ---- */
+
+static double
+cpu_us(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+static void
+costs_are_told(void **state)
+{
+	(void)state;
+	enum { ISSUES = 300, REVOKED = 5000 };
+	struct fault fault;
+	struct authority_request request;
+	uint8_t serial[SERIAL_SIZE] = { 0x40 }, bytes[LIMIT_CSR * 4];
+	struct buf *out = buf_create(4 * 1024 * 1024);
+	EVP_PKEY *key = key_generate(KEY_P256);
+	struct authority_holder holder = holder_of(key);
+	struct slice der = make_good_request(key, bytes);
+	double begin = cpu_us();
+	for (int i = 0; i < ISSUES; i++)
+		assert_int_equal(authority_check_request(der, &request, &fault), ERROR_NONE);
+	double checked = cpu_us();
+	for (int i = 0; i < ISSUES; i++) {
+		assert_int_equal(authority_issue(authority, &holder, serial, out, &fault), ERROR_NONE);
+		buf_clear(out);
+	}
+	double issued = cpu_us();
+	struct authority_revoked *revoked = calloc(REVOKED, sizeof *revoked);
+	for (int i = 0; i < REVOKED; i++) {
+		revoked[i] = (struct authority_revoked){ .serial = { 0x40 }, .time = NOW, .reason = 1 };
+		bytes_poke_u32(revoked[i].serial + 12, (uint32_t)i);
+	}
+	double list = cpu_us();
+	assert_int_equal(authority_crl(authority, revoked, REVOKED, NOW, NOW + DAY, 1, out), ERROR_NONE);
+	print_message("request checked in %.0f us, certificate issued in %.0f us, CRL: %.1f us an entry\n",
+	    (checked - begin) / ISSUES, (issued - checked) / ISSUES, (cpu_us() - list) / REVOKED);
+	free(revoked);
+	buf_destroy(out);
+	EVP_PKEY_free(key);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(private_keys_are_for_their_owner_only),
+		cmocka_unit_test(authority_is_never_overwritten),
+		cmocka_unit_test(failed_making_leaves_nothing),
+		cmocka_unit_test(unusable_names_are_refused),
+		cmocka_unit_test(two_trusts_are_kept_apart),
+		cmocka_unit_test(server_can_use_the_tls_files),
+		cmocka_unit_test(log_key_is_the_published_one),
+		cmocka_unit_test(what_does_not_belong_together_is_not_opened),
+		cmocka_unit_test(good_requests_tell_key_and_name),
+		cmocka_unit_test(requests_of_the_openssl_command_are_accepted),
+		cmocka_unit_test(every_byte_is_covered_by_the_signature),
+		cmocka_unit_test(other_keys_and_digests_are_refused),
+		cmocka_unit_test(common_names_are_taken_only_when_clean),
+		cmocka_unit_test(certificates_follow_the_profile),
+		cmocka_unit_test(names_that_cannot_stand_are_refused),
+		cmocka_unit_test(long_common_name_is_cut_between_characters),
+		cmocka_unit_test(expiry_is_the_same_date_exclusive),
+		cmocka_unit_test(shaped_serials_are_positive_and_full_length),
+		cmocka_unit_test(revoked_certificates_are_refused),
+		cmocka_unit_test(first_list_is_empty_and_valid),
+		cmocka_unit_test(costs_are_told),
+	};
+	return cmocka_run_group_tests_name("authority", tests, set_up, tear_down);
+}
