@@ -120,7 +120,9 @@ conn_refuse(struct conn *conn, const struct frame *frame, enum error error)
 static void
 conn_stream_failed(struct conn *conn, const struct stream_result *result)
 {
-	conn_close(conn, LOG_LEVEL_INFO, result->reason != NULL ? result->reason : "closed by peer");
+	/* A peer that goes without a word is daily life. */
+	enum log_level level = result->status == STREAM_FAILED ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
+	conn_close(conn, level, result->reason != NULL ? result->reason : "closed by peer");
 }
 
 static unsigned
