@@ -4,11 +4,9 @@
  * where it has to. */
 #include "tests/unit/unit.h"
 
-#include <fcntl.h>
-#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
-#include <openssl/x509v3.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "protocol/digest.h"
 #include "protocol/net/tls_config.h"
 #include "server/authority.h"
 
@@ -132,30 +129,7 @@ tear_down(void **state)
 	return system(line);
 }
 
-/* ---- requests and certificates ---- */
-
-/* A request as a client makes it; `type` is the ASN.1 type of the common name. */
-static struct slice
-make_request(EVP_PKEY *key, const EVP_MD *digest, int type, struct slice common_name, uint8_t out[LIMIT_CSR * 4])
-{
-	X509_REQ *request = X509_REQ_new();
-	unsigned char *at = out;
-	if (common_name.size != 0)
-		assert_int_equal(X509_NAME_add_entry_by_NID(X509_REQ_get_subject_name(request), NID_commonName, type,
-		    common_name.data, (int)common_name.size, -1, 0), 1);
-	assert_int_equal(X509_REQ_set_pubkey(request, key), 1);
-	assert_true(X509_REQ_sign(request, key, digest) > 0);
-	int size = i2d_X509_REQ(request, &at);
-	assert_true(size > 0);
-	X509_REQ_free(request);
-	return slice_of(out, (size_t)size);
-}
-
-static struct slice
-make_good_request(EVP_PKEY *key, uint8_t out[LIMIT_CSR * 4])
-{
-	return make_request(key, EVP_sha256(), V_ASN1_UTF8STRING, SLICE_LITERAL("Zoé Lefèvre"), out);
-}
+/* ---- certificates ---- */
 
 static struct authority_holder
 holder_of(EVP_PKEY *key)
@@ -353,143 +327,7 @@ what_does_not_belong_together_is_not_opened(void **state)
 	authority_close(opened);
 }
 
-/* ---- requests ---- */
-
-static void
-good_requests_tell_key_and_name(void **state)
-{
-	(void)state;
-	for (int algorithm = KEY_RSA3072; algorithm <= KEY_P256; algorithm++) {
-		struct authority_request request;
-		struct fault fault;
-		struct key_public expected;
-		uint8_t bytes[LIMIT_CSR * 4], digest[DIGEST_SIZE];
-		EVP_PKEY *key = key_generate((enum key_algorithm)algorithm);
-		struct slice der = make_good_request(key, bytes);
-		assert_int_equal(authority_check_request(der, &request, &fault), ERROR_NONE);
-		assert_int_equal(key_public_of(key, &expected), ERROR_NONE);
-		assert_int_equal(request.key.algorithm, algorithm);
-		assert_int_equal(request.key.size, expected.size);
-		assert_memory_equal(request.key.bytes, expected.bytes, expected.size);
-		assert_string_equal(request.common_name, "Zoé Lefèvre");
-		digest_bytes(der, digest);
-		assert_memory_equal(request.digest, digest, sizeof digest);
-		EVP_PKEY_free(key);
-	}
-}
-
-static void
-requests_of_the_openssl_command_are_accepted(void **state)
-{
-	(void)state;
-	struct authority_request request;
-	struct fault fault;
-	char bytes[LIMIT_CSR];
-	expect_run("openssl req -new -newkey rsa:3072 -nodes -keyout /dev/null -subj '/CN=Agent 7' -outform DER "
-	    "-addext basicConstraints=critical,CA:TRUE -out request.der");
-	size_t size = read_file("request.der", bytes, sizeof bytes);
-	assert_int_equal(authority_check_request(slice_of(bytes, size), &request, &fault), ERROR_NONE);
-	assert_string_equal(request.common_name, "Agent 7");
-}
-
-/* Whatever byte is changed, cut off or added, the request is refused: nothing stands outside its signature. */
-static void
-every_byte_is_covered_by_the_signature(void **state)
-{
-	(void)state;
-	struct authority_request request;
-	struct fault fault;
-	uint8_t bytes[LIMIT_CSR * 4];
-	EVP_PKEY *key = key_generate(KEY_P256);
-	struct slice der = make_good_request(key, bytes);
-	for (size_t i = 0; i < der.size; i++) {
-		bytes[i] ^= 1;
-		enum error error = authority_check_request(der, &request, &fault);
-		assert_true(error == ERROR_request_invalid || error == ERROR_key_refused);
-		bytes[i] ^= 1;
-	}
-	for (size_t size = 0; size < der.size; size++)
-		assert_int_equal(authority_check_request(slice_of(bytes, size), &request, &fault), ERROR_request_invalid);
-	bytes[der.size] = 0;
-	assert_int_equal(authority_check_request(slice_of(bytes, der.size + 1), &request, &fault), ERROR_request_invalid);
-	EVP_PKEY_free(key);
-}
-
-/* P-256, but with its parameters spelt out instead of named. */
-static EVP_PKEY *
-explicit_p256(void)
-{
-	EVP_PKEY *key = key_generate(KEY_P256);
-	assert_int_equal(EVP_PKEY_set_utf8_string_param(key, "encoding", "explicit"), 1);
-	return key;
-}
-
-static void
-other_keys_and_digests_are_refused(void **state)
-{
-	(void)state;
-	struct authority_request request;
-	struct fault fault;
-	uint8_t bytes[LIMIT_CSR * 4];
-	const struct {
-		EVP_PKEY *key;
-		const EVP_MD *digest;
-		enum error error;
-	} rows[] = {
-		{ EVP_RSA_gen(2048), EVP_sha256(), ERROR_key_refused },
-		{ EVP_EC_gen("P-384"), EVP_sha256(), ERROR_key_refused },
-		{ EVP_EC_gen("secp256k1"), EVP_sha256(), ERROR_key_refused },
-		{ EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), NULL, ERROR_key_refused },
-		{ explicit_p256(), EVP_sha256(), ERROR_key_refused },
-		{ EVP_EC_gen("P-256"), EVP_sha1(), ERROR_request_invalid },
-		{ EVP_EC_gen("P-256"), EVP_sha384(), ERROR_request_invalid },
-	};
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct slice der = make_request(rows[i].key, rows[i].digest, V_ASN1_UTF8STRING, SLICE_LITERAL("x"), bytes);
-		assert_int_equal(authority_check_request(der, &request, &fault), rows[i].error);
-		EVP_PKEY_free(rows[i].key);
-	}
-}
-
-static void
-common_names_are_taken_only_when_clean(void **state)
-{
-	(void)state;
-	static char long_name[300];
-	memset(long_name, 'x', sizeof long_name);
-	const struct {
-		int type;
-		struct slice text;
-		const char *taken;
-	} rows[] = {
-		{ V_ASN1_UTF8STRING, SLICE_EMPTY, "" },
-		{ V_ASN1_UTF8STRING, SLICE_LITERAL("Œuvre"), "Œuvre" },
-		{ V_ASN1_BMPSTRING, SLICE_LITERAL("\0Z\0o\0\xe9"), "Zoé" },
-		{ V_ASN1_UTF8STRING, SLICE_LITERAL("a\0b"), "" },
-		{ V_ASN1_UTF8STRING, SLICE_LITERAL("a\nb"), "" },
-		{ V_ASN1_UTF8STRING, SLICE_LITERAL("a\xc2\x85" "b"), "" },
-		{ V_ASN1_UTF8STRING, slice_of(long_name, sizeof long_name), "" },
-	};
-	uint8_t bytes[LIMIT_CSR * 4];
-	EVP_PKEY *key = key_generate(KEY_P256);
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct authority_request request;
-		struct fault fault;
-		struct slice der = make_request(key, EVP_sha256(), rows[i].type, rows[i].text, bytes);
-		assert_int_equal(authority_check_request(der, &request, &fault), ERROR_NONE);
-		assert_string_equal(request.common_name, rows[i].taken);
-	}
-	/* Over the limit, though it is a request. */
-	static char huge[LIMIT_CSR];
-	memset(huge, 'x', sizeof huge);
-	struct authority_request request;
-	struct fault fault;
-	struct slice der = make_request(key, EVP_sha256(), V_ASN1_UTF8STRING, slice_of(huge, sizeof huge), bytes);
-	assert_int_equal(authority_check_request(der, &request, &fault), ERROR_request_invalid);
-	EVP_PKEY_free(key);
-}
-
-/* ---- certificates ---- */
+/* ---- issuing ---- */
 
 static void
 certificates_follow_the_profile(void **state)
@@ -679,16 +517,11 @@ costs_are_told(void **state)
 	(void)state;
 	enum { ISSUES = 300, REVOKED = 5000 };
 	struct fault fault;
-	struct authority_request request;
-	uint8_t serial[SERIAL_SIZE] = { 0x40 }, bytes[LIMIT_CSR * 4];
+	uint8_t serial[SERIAL_SIZE] = { 0x40 };
 	struct buf *out = buf_create(4 * 1024 * 1024);
 	EVP_PKEY *key = key_generate(KEY_P256);
 	struct authority_holder holder = holder_of(key);
-	struct slice der = make_good_request(key, bytes);
 	double begin = cpu_us();
-	for (int i = 0; i < ISSUES; i++)
-		assert_int_equal(authority_check_request(der, &request, &fault), ERROR_NONE);
-	double checked = cpu_us();
 	for (int i = 0; i < ISSUES; i++) {
 		assert_int_equal(authority_issue(authority, &holder, serial, out, &fault), ERROR_NONE);
 		buf_clear(out);
@@ -701,8 +534,8 @@ costs_are_told(void **state)
 	}
 	double list = cpu_us();
 	assert_int_equal(authority_crl(authority, revoked, REVOKED, NOW, NOW + DAY, 1, out), ERROR_NONE);
-	print_message("request checked in %.0f us, certificate issued in %.0f us, CRL: %.1f us an entry\n",
-	    (checked - begin) / ISSUES, (issued - checked) / ISSUES, (cpu_us() - list) / REVOKED);
+	print_message("certificate issued in %.0f us, CRL: %.1f us an entry\n", (issued - begin) / ISSUES,
+	    (cpu_us() - list) / REVOKED);
 	free(revoked);
 	buf_destroy(out);
 	EVP_PKEY_free(key);
@@ -720,11 +553,6 @@ main(void)
 		cmocka_unit_test(server_can_use_the_tls_files),
 		cmocka_unit_test(log_key_is_the_published_one),
 		cmocka_unit_test(what_does_not_belong_together_is_not_opened),
-		cmocka_unit_test(good_requests_tell_key_and_name),
-		cmocka_unit_test(requests_of_the_openssl_command_are_accepted),
-		cmocka_unit_test(every_byte_is_covered_by_the_signature),
-		cmocka_unit_test(other_keys_and_digests_are_refused),
-		cmocka_unit_test(common_names_are_taken_only_when_clean),
 		cmocka_unit_test(certificates_follow_the_profile),
 		cmocka_unit_test(names_that_cannot_stand_are_refused),
 		cmocka_unit_test(long_common_name_is_cut_between_characters),

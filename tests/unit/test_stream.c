@@ -2,21 +2,13 @@
  *
  * Streams over socket pairs, both ends in one thread: torn bytes, back-pressure, every way of ending, every peer that
  * must be turned away, and what an idle connection keeps. */
-#include "tests/unit/unit.h"
+#include "tests/unit/stream_pair.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "protocol/net/stream.h"
-#include "protocol/net/tls_config.h"
 
 /* ---- memory that OpenSSL holds, by who asked for it ---- */
 
@@ -69,182 +61,6 @@ counted_realloc(void *data, size_t size, const char *file, int line)
 	return fresh;
 }
 
-/* ---- certificates for the tests ---- */
-
-static char directory[] = "/tmp/guichet-stream-XXXXXX";
-
-static const char *
-path_of(const char *name)
-{
-	static char paths[4][128];
-	static unsigned next;
-	char *path = paths[next++ % 4];
-	snprintf(path, sizeof paths[0], "%s/%s", directory, name);
-	return path;
-}
-
-/* A self-signed certificate for localhost and 127.0.0.1 in NAME.pem and its key in NAME.key. */
-static void
-write_identity(const char *name)
-{
-	char file[64];
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *certificate = X509_new();
-	X509_set_version(certificate, X509_VERSION_3);
-	ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-	X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-	X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_UTF8,
-	    (const unsigned char *)name, -1, -1, 0);
-	X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
-	X509_set_pubkey(certificate, key);
-	X509_EXTENSION *names = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
-	X509_add_ext(certificate, names, -1);
-	X509_EXTENSION_free(names);
-	assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
-
-	snprintf(file, sizeof file, "%s.pem", name);
-	FILE *out = fopen(path_of(file), "w");
-	assert_non_null(out);
-	assert_int_equal(PEM_write_X509(out, certificate), 1);
-	fclose(out);
-	snprintf(file, sizeof file, "%s.key", name);
-	out = fopen(path_of(file), "w");
-	assert_non_null(out);
-	assert_int_equal(PEM_write_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL), 1);
-	fclose(out);
-	X509_free(certificate);
-	EVP_PKEY_free(key);
-}
-
-static struct tls_config *server_config, *client_config;
-
-static int
-set_up(void **state)
-{
-	struct fault fault;
-
-	(void)state;
-	assert_non_null(mkdtemp(directory));
-	write_identity("office");
-	write_identity("stranger");
-	assert_int_equal(tls_config_create_server(path_of("office.pem"), path_of("office.key"), &server_config, &fault), 0);
-	assert_int_equal(tls_config_create_client(path_of("office.pem"), &client_config, &fault), 0);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	static const char *const files[] = { "office.pem", "office.key", "stranger.pem", "stranger.key" };
-
-	(void)state;
-	tls_config_destroy(server_config);
-	tls_config_destroy(client_config);
-	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
-		unlink(path_of(files[i]));
-	return rmdir(directory);
-}
-
-/* ---- two ends ---- */
-
-struct pair {
-	int fds[2]; /* server's, client's */
-	struct stream *server, *client;
-};
-
-static void
-make_sockets(int fds[2])
-{
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-}
-
-static struct pair
-pair_open(const char *host)
-{
-	struct pair pair;
-	make_sockets(pair.fds);
-	pair.server = stream_create(server_config, pair.fds[0], NULL);
-	pair.client = stream_create(client_config, pair.fds[1], host);
-	assert_non_null(pair.server);
-	assert_non_null(pair.client);
-	return pair;
-}
-
-static bool
-waits(struct stream_result result)
-{
-	return result.status == STREAM_WANT_READ || result.status == STREAM_WANT_WRITE;
-}
-
-/* Steps both handshakes until neither waits for the other any more. */
-static void
-pair_handshake(struct pair *pair, struct stream_result *server, struct stream_result *client)
-{
-	*client = stream_handshake(pair->client);
-	*server = stream_handshake(pair->server);
-	for (int i = 0; i < 20 && (waits(*server) || waits(*client)); i++) {
-		if (waits(*client))
-			*client = stream_handshake(pair->client);
-		if (waits(*server))
-			*server = stream_handshake(pair->server);
-	}
-}
-
-static struct pair
-pair_establish(void)
-{
-	struct stream_result server, client;
-	struct pair pair = pair_open("localhost");
-	pair_handshake(&pair, &server, &client);
-	assert_int_equal(client.status, STREAM_PROGRESS);
-	assert_int_equal(server.status, STREAM_PROGRESS);
-	return pair;
-}
-
-static void
-pair_close(struct pair *pair)
-{
-	stream_destroy(pair->server);
-	stream_destroy(pair->client);
-	for (int i = 0; i < 2; i++)
-		if (pair->fds[i] >= 0)
-			close(pair->fds[i]);
-}
-
-static void
-send_text(struct stream *stream, const char *text)
-{
-	struct buf *buf = buf_create(1000);
-	buf_put_text(buf, text);
-	struct stream_result result = stream_write(stream, buf);
-	assert_int_equal(result.status, STREAM_PROGRESS);
-	assert_int_equal(result.size, strlen(text));
-	assert_int_equal(buf_size(buf), 0);
-	buf_destroy(buf);
-}
-
-static void
-expect_text(struct stream *stream, const char *text)
-{
-	struct buf *buf = buf_create(1000);
-	struct stream_result result = stream_read(stream, buf, 1000);
-	assert_int_equal(result.status, STREAM_PROGRESS);
-	assert_true(slice_equal_text(buf_peek(buf), text));
-	buf_destroy(buf);
-}
-
-/* What a read says that finds no bytes. */
-static struct stream_result
-read_nothing(struct stream *stream)
-{
-	struct buf *buf = buf_create(1000);
-	struct stream_result result = stream_read(stream, buf, 1000);
-	assert_int_equal(buf_size(buf), 0);
-	buf_destroy(buf);
-	return result;
-}
-
 /* ---- the tests ---- */
 
 static void
@@ -252,11 +68,11 @@ bytes_pass_both_ways(void **state)
 {
 	(void)state;
 	struct pair pair = pair_establish();
-	assert_int_equal(read_nothing(pair.server).status, STREAM_WANT_READ);
-	send_text(pair.client, "déclaration");
-	expect_text(pair.server, "déclaration");
-	send_text(pair.server, "accusé de réception");
-	expect_text(pair.client, "accusé de réception");
+	assert_int_equal(pair_read_nothing(pair.server).status, STREAM_WANT_READ);
+	pair_send_text(pair.client, "déclaration");
+	pair_expect_text(pair.server, "déclaration");
+	pair_send_text(pair.server, "accusé de réception");
+	pair_expect_text(pair.client, "accusé de réception");
 	pair_close(&pair);
 }
 
@@ -294,16 +110,16 @@ bytes_may_arrive_one_at_a_time(void **state)
 	(void)state;
 	int near[2], far[2];
 	struct stream_result server = { 0 }, client = { .status = STREAM_WANT_READ };
-	make_sockets(near);
-	make_sockets(far);
-	struct stream *server_end = stream_create(server_config, near[0], NULL);
-	struct stream *client_end = stream_create(client_config, far[0], "127.0.0.1");
+	pair_sockets(near);
+	pair_sockets(far);
+	struct stream *server_end = stream_create(pair_server_config, near[0], NULL);
+	struct stream *client_end = stream_create(pair_client_config, far[0], "127.0.0.1");
 	server.status = STREAM_WANT_READ;
-	for (int i = 0; i < 20000 && (waits(server) || waits(client)); i++) {
-		if (waits(client))
+	for (int i = 0; i < 20000 && (pair_waits(server) || pair_waits(client)); i++) {
+		if (pair_waits(client))
 			client = stream_handshake(client_end);
 		relay(far[1], near[1], 1);
-		if (waits(server))
+		if (pair_waits(server))
 			server = stream_handshake(server_end);
 		relay(near[1], far[1], 1);
 	}
@@ -311,10 +127,10 @@ bytes_may_arrive_one_at_a_time(void **state)
 	assert_int_equal(client.status, STREAM_PROGRESS);
 
 	struct buf *in = buf_create(1000);
-	send_text(client_end, "bordereau");
+	pair_send_text(client_end, "bordereau");
 	do {
 		server = stream_read(server_end, in, 1000);
-	} while (waits(server) && relay(far[1], near[1], 1) == 1);
+	} while (pair_waits(server) && relay(far[1], near[1], 1) == 1);
 	assert_true(slice_equal_text(buf_peek(in), "bordereau"));
 	buf_destroy(in);
 	stream_destroy(server_end);
@@ -330,7 +146,7 @@ farewell_closes_one_direction(void **state)
 {
 	(void)state;
 	struct pair pair = pair_establish();
-	send_text(pair.client, "last words");
+	pair_send_text(pair.client, "last words");
 	assert_int_equal(stream_shutdown(pair.client).status, STREAM_PROGRESS);
 	/* Bytes and farewell came together: the end is told after the bytes, and the socket will not announce it. */
 	struct buf *in = buf_create(100);
@@ -338,12 +154,12 @@ farewell_closes_one_direction(void **state)
 	assert_int_equal(result.status, STREAM_PROGRESS);
 	assert_true(slice_equal_text(buf_peek(in), "last words"));
 	assert_true(result.pending);
-	assert_int_equal(read_nothing(pair.server).status, STREAM_CLOSED);
-	assert_int_equal(read_nothing(pair.server).status, STREAM_CLOSED);
-	send_text(pair.server, "the answer");
+	assert_int_equal(pair_read_nothing(pair.server).status, STREAM_CLOSED);
+	assert_int_equal(pair_read_nothing(pair.server).status, STREAM_CLOSED);
+	pair_send_text(pair.server, "the answer");
 	assert_int_equal(stream_shutdown(pair.server).status, STREAM_PROGRESS);
-	expect_text(pair.client, "the answer");
-	assert_int_equal(read_nothing(pair.client).status, STREAM_CLOSED);
+	pair_expect_text(pair.client, "the answer");
+	assert_int_equal(pair_read_nothing(pair.client).status, STREAM_CLOSED);
 	buf_destroy(in);
 	pair_close(&pair);
 }
@@ -353,14 +169,14 @@ vanished_peer_is_no_farewell(void **state)
 {
 	(void)state;
 	struct pair pair = pair_establish();
-	send_text(pair.client, "half a");
+	pair_send_text(pair.client, "half a");
 	close(pair.fds[1]);
 	pair.fds[1] = -1;
-	expect_text(pair.server, "half a");
-	struct stream_result result = read_nothing(pair.server);
+	pair_expect_text(pair.server, "half a");
+	struct stream_result result = pair_read_nothing(pair.server);
 	assert_int_equal(result.status, STREAM_CUT);
 	assert_non_null(result.reason);
-	assert_int_equal(read_nothing(pair.server).status, STREAM_CUT);
+	assert_int_equal(pair_read_nothing(pair.server).status, STREAM_CUT);
 	pair_close(&pair);
 }
 
@@ -388,7 +204,7 @@ damaged_bytes_fail(void **state)
 	struct pair pair = pair_establish();
 	static const char record[] = "\x17\x03\x03\x00\x20 thirty-two bytes, none encrypted";
 	assert_int_equal(send(pair.fds[1], record, 5 + 32, 0), 5 + 32);
-	struct stream_result result = read_nothing(pair.server);
+	struct stream_result result = pair_read_nothing(pair.server);
 	assert_int_equal(result.status, STREAM_FAILED);
 	assert_non_null(result.reason);
 	pair_close(&pair);
@@ -400,8 +216,8 @@ pending_tells_what_the_socket_will_not(void **state)
 	(void)state;
 	struct pair pair = pair_establish();
 	struct buf *in = buf_create(1000);
-	send_text(pair.client, "first");
-	send_text(pair.client, "second");
+	pair_send_text(pair.client, "first");
+	pair_send_text(pair.client, "second");
 	struct stream_result result = stream_read(pair.server, in, 3);
 	assert_int_equal(result.size, 3);
 	assert_true(result.pending);
@@ -421,11 +237,11 @@ request_behind_the_handshake_is_announced(void **state)
 	assert_int_equal(stream_handshake(pair.client).status, STREAM_WANT_READ);
 	assert_int_equal(stream_handshake(pair.server).status, STREAM_WANT_READ);
 	assert_int_equal(stream_handshake(pair.client).status, STREAM_PROGRESS);
-	send_text(pair.client, "early bird");
+	pair_send_text(pair.client, "early bird");
 	struct stream_result result = stream_handshake(pair.server);
 	assert_int_equal(result.status, STREAM_PROGRESS);
 	assert_true(result.pending);
-	expect_text(pair.server, "early bird");
+	pair_expect_text(pair.server, "early bird");
 	pair_close(&pair);
 }
 
@@ -497,16 +313,16 @@ strangers_are_not_trusted(void **state)
 	(void)state;
 	struct stream_result server, client;
 	struct fault fault;
-	struct tls_config *trusting = client_config;
-	assert_int_equal(tls_config_create_client(path_of("stranger.pem"), &client_config, &fault), 0);
+	struct tls_config *trusting = pair_client_config;
+	assert_int_equal(tls_config_create_client(pair_path("stranger.pem"), &pair_client_config, &fault), 0);
 	struct pair pair = pair_open("localhost");
 	pair_handshake(&pair, &server, &client);
 	assert_int_equal(client.status, STREAM_FAILED);
 	assert_string_equal(client.reason, "self-signed certificate");
 	assert_int_equal(server.status, STREAM_FAILED);
 	pair_close(&pair);
-	tls_config_destroy(client_config);
-	client_config = trusting;
+	tls_config_destroy(pair_client_config);
+	pair_client_config = trusting;
 }
 
 static void
@@ -531,8 +347,8 @@ server_must_bear_the_name_asked_for(void **state)
 		pair_close(&pair);
 	}
 	int fds[2];
-	make_sockets(fds);
-	assert_null(stream_create(client_config, fds[1], ""));
+	pair_sockets(fds);
+	assert_null(stream_create(pair_client_config, fds[1], ""));
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -559,7 +375,7 @@ static enum stream_status
 serve_raw_client(struct stream *server, SSL *client, int *steps)
 {
 	struct stream_result result = { .status = STREAM_WANT_READ };
-	for (*steps = 0; *steps < 20 && waits(result); ++*steps) {
+	for (*steps = 0; *steps < 20 && pair_waits(result); ++*steps) {
 		(void)SSL_do_handshake(client);
 		result = stream_handshake(server);
 	}
@@ -584,8 +400,8 @@ other_protocols_are_turned_away(void **state)
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		int fds[2], steps;
-		make_sockets(fds);
-		struct stream *server = stream_create(server_config, fds[0], NULL);
+		pair_sockets(fds);
+		struct stream *server = stream_create(pair_server_config, fds[0], NULL);
 		SSL *client = raw_client(fds[1], rows[i].version, rows[i].alpn);
 		assert_int_equal(serve_raw_client(server, client, &steps), rows[i].status);
 		/* At the first sight of them, before anything costly. */
@@ -603,16 +419,16 @@ client_wants_the_protocol_confirmed(void **state)
 {
 	(void)state;
 	int fds[2];
-	make_sockets(fds);
+	pair_sockets(fds);
 	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-	assert_int_equal(SSL_CTX_use_certificate_chain_file(context, path_of("office.pem")), 1);
-	assert_int_equal(SSL_CTX_use_PrivateKey_file(context, path_of("office.key"), SSL_FILETYPE_PEM), 1);
+	assert_int_equal(SSL_CTX_use_certificate_chain_file(context, pair_path("office.pem")), 1);
+	assert_int_equal(SSL_CTX_use_PrivateKey_file(context, pair_path("office.key"), SSL_FILETYPE_PEM), 1);
 	SSL *server = SSL_new(context);
 	SSL_set_fd(server, fds[0]);
 	SSL_set_accept_state(server);
-	struct stream *client = stream_create(client_config, fds[1], "localhost");
+	struct stream *client = stream_create(pair_client_config, fds[1], "localhost");
 	struct stream_result result = { .status = STREAM_WANT_READ };
-	for (int i = 0; i < 20 && waits(result); i++) {
+	for (int i = 0; i < 20 && pair_waits(result); i++) {
 		result = stream_handshake(client);
 		(void)SSL_do_handshake(server);
 	}
@@ -630,8 +446,8 @@ key_updates_are_counted(void **state)
 {
 	(void)state;
 	int fds[2], steps;
-	make_sockets(fds);
-	struct stream *server = stream_create(server_config, fds[0], NULL);
+	pair_sockets(fds);
+	struct stream *server = stream_create(pair_server_config, fds[0], NULL);
 	SSL *client = raw_client(fds[1], TLS1_3_VERSION, TLS_ALPN);
 	assert_int_equal(serve_raw_client(server, client, &steps), STREAM_PROGRESS);
 	for (int i = 0; i < 5; i++) {
@@ -642,13 +458,13 @@ key_updates_are_counted(void **state)
 	BIO_set_ssl(bio, client, BIO_CLOSE);
 	assert_int_equal(BIO_write(bio, "a few are fine", 14), 14);
 	/* Updates and bytes lie in one read of the socket: the bytes must not be left behind. */
-	expect_text(server, "a few are fine");
+	pair_expect_text(server, "a few are fine");
 	for (int i = 0; i < 100; i++) {
 		assert_int_equal(SSL_key_update(client, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
 		assert_int_equal(SSL_do_handshake(client), 1);
 	}
 	assert_int_equal(BIO_write(bio, "too many", 8), 8);
-	assert_int_equal(read_nothing(server).status, STREAM_FAILED);
+	assert_int_equal(pair_read_nothing(server).status, STREAM_FAILED);
 	BIO_free_all(bio);
 	stream_destroy(server);
 	close(fds[0]);
@@ -661,13 +477,13 @@ unusable_files_are_named(void **state)
 	(void)state;
 	struct tls_config *config;
 	struct fault fault;
-	assert_int_equal(tls_config_create_client(path_of("absent.pem"), &config, &fault), ERROR_file_unreadable);
+	assert_int_equal(tls_config_create_client(pair_path("absent.pem"), &config, &fault), ERROR_file_unreadable);
 	assert_null(config);
-	assert_true(slice_equal_text(fault.value, path_of("absent.pem")));
-	assert_int_equal(tls_config_create_server(path_of("office.pem"), path_of("stranger.key"), &config, &fault),
+	assert_true(slice_equal_text(fault.value, pair_path("absent.pem")));
+	assert_int_equal(tls_config_create_server(pair_path("office.pem"), pair_path("stranger.key"), &config, &fault),
 	    ERROR_file_unreadable);
-	assert_true(slice_equal_text(fault.value, path_of("stranger.key")));
-	assert_int_equal(tls_config_create_server(path_of("office.key"), path_of("office.key"), &config, &fault),
+	assert_true(slice_equal_text(fault.value, pair_path("stranger.key")));
+	assert_int_equal(tls_config_create_server(pair_path("office.key"), pair_path("office.key"), &config, &fault),
 	    ERROR_file_unreadable);
 }
 
@@ -682,26 +498,26 @@ idle_connection_is_lean(void **state)
 	size_t before = owner_bytes[OWNER_SERVER];
 	for (int i = 0; i < COUNT; i++) {
 		struct stream_result server, client;
-		make_sockets(pairs[i].fds);
+		pair_sockets(pairs[i].fds);
 		owner_now = OWNER_SERVER;
-		pairs[i].server = stream_create(server_config, pairs[i].fds[0], NULL);
+		pairs[i].server = stream_create(pair_server_config, pairs[i].fds[0], NULL);
 		owner_now = OWNER_OTHER;
-		pairs[i].client = stream_create(client_config, pairs[i].fds[1], "localhost");
+		pairs[i].client = stream_create(pair_client_config, pairs[i].fds[1], "localhost");
 		client.status = server.status = STREAM_WANT_READ;
-		while (waits(client) || waits(server)) {
-			if (waits(client))
+		while (pair_waits(client) || pair_waits(server)) {
+			if (pair_waits(client))
 				client = stream_handshake(pairs[i].client);
 			owner_now = OWNER_SERVER;
-			if (waits(server))
+			if (pair_waits(server))
 				server = stream_handshake(pairs[i].server);
 			owner_now = OWNER_OTHER;
 		}
-		send_text(pairs[i].client, "question");
+		pair_send_text(pairs[i].client, "question");
 		owner_now = OWNER_SERVER;
-		expect_text(pairs[i].server, "question");
-		send_text(pairs[i].server, "answer");
+		pair_expect_text(pairs[i].server, "question");
+		pair_send_text(pairs[i].server, "answer");
 		owner_now = OWNER_OTHER;
-		expect_text(pairs[i].client, "answer");
+		pair_expect_text(pairs[i].client, "answer");
 	}
 	size_t each = (owner_bytes[OWNER_SERVER] - before) / COUNT;
 	print_message("idle server connection: %zu bytes in OpenSSL\n", each);
@@ -737,5 +553,5 @@ main(void)
 	/* Before OpenSSL allocates anything, or not at all. */
 	if (CRYPTO_set_mem_functions(counted_malloc, counted_realloc, counted_free) != 1)
 		return EXIT_FAILURE;
-	return cmocka_run_group_tests_name("stream", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("stream", tests, pair_set_up, pair_tear_down);
 }
