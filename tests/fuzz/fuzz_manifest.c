@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Manifests. Properties: what is accepted is written again as the same bytes, so that no two texts mean the same filing;
- * what is refused names a place and an expectation, and repeats nothing but visible ASCII. */
+ * Manifests. Properties: what is accepted is written again as the same bytes, so that no two texts mean the same
+ * filing; what is refused names a place and an expectation, and repeats nothing but visible ASCII. */
 #include "protocol/check.h"
 #include "protocol/manifest.h"
 #include "tests/fuzz/fuzz.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Receipt bodies, and the numbers and times in them. Properties: a body that is accepted means what is written of it, and
- * its page keeps its width and holds no byte that acts on a terminal; a number or a time has one canonical form. */
+ * Receipt bodies, and the numbers and times in them. Properties: a body that is accepted means what is written of it,
+ * and its page keeps its width and holds no byte that acts on a terminal; a number or a time has one canonical form. */
 #include "protocol/check.h"
 #include "protocol/receipt.h"
 #include "tests/fuzz/fuzz.h"

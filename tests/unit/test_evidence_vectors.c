@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Manifest, signature and receipt against tests/vectors, which were made from the formats' description by other code and
- * by the stock openssl (evidence.py). */
+ * Manifest, signature and receipt against tests/vectors, which were made from the formats' description by other code
+ * and by the stock openssl (evidence.py). */
 #include "tests/unit/unit.h"
 
 #include <openssl/bio.h>
