@@ -161,8 +161,9 @@ group_add(struct group *group, struct store_read *read)
 		read->error = ERROR_out_of_memory;
 		return;
 	}
-	bool cached = segment_read_cached(&blobs->cache, blobs->directory, &part.place, part.entry);
-	if (!cached && errno == EAGAIN) {
+	bool cached = !blobs->cold &&
+	    segment_read_cached(&blobs->cache, blobs->directory, &part.place, part.entry);
+	if (!cached && (blobs->cold || errno == EAGAIN)) {
 		group->size += entry_size(&part.place);
 		group->parts[group->count++] = part;
 		return;

@@ -19,6 +19,7 @@ struct blobs {
 	struct worker *reader;
 	int directory; /* of the segments */
 	struct disk_failure *failure; /* filled when a read finds damage */
+	bool cold; /* nothing is looked for in memory */
 
 	struct segment_cache cache;
 	size_t reading;       /* bytes on their way */

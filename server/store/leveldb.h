@@ -26,6 +26,7 @@ struct leveldb_config {
 	uint64_t segment_size; /* 0: SEGMENT_SIZE_MAX */
 	uint64_t fail_at;      /* the nth write or sync of a commit, and all after it, fails; 0: none */
 	int fail_errno;
+	bool cold;               /* every blob is read by the reader's thread, also what is in memory */
 };
 
 /* Opens; the workers are borrowed while the store is open and may serve others too. ERROR_directory_locked,

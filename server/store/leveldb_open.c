@@ -158,7 +158,7 @@ leveldb_store_open(const struct leveldb_config *config, struct worker *committer
 	enum error error = directories_open(leveldb, config, fault);
 	leveldb->writer.directory = leveldb->segments;
 	leveldb->blobs = (struct blobs){ .keyring = config->keyring, .reader = reader, .directory = leveldb->segments,
-		.failure = &leveldb->failure };
+		.failure = &leveldb->failure, .cold = config->cold };
 	if (error == ERROR_NONE) {
 		snprintf(path, sizeof path, "%s/db", config->directory);
 		error = db_open(path, config->create, &leveldb->db, &leveldb->failure);

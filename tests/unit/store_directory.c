@@ -14,15 +14,24 @@
 #define FILES_MAX 256
 
 struct directory *
-directory_create(void)
+directory_find(const char *path)
 {
 	struct directory *directory = calloc(1, sizeof *directory);
 
 	assert_non_null(directory);
 	conformance_start(&directory->conformance);
-	strcpy(directory->path, "/tmp/guichet-store-XXXXXX");
-	assert_non_null(mkdtemp(directory->path));
-	snprintf(directory->keys, sizeof directory->keys, "%s/keys", directory->path);
+	snprintf(directory->path, sizeof directory->path, "%s", path);
+	snprintf(directory->keys, sizeof directory->keys, "%s/keys", path);
+	return directory;
+}
+
+struct directory *
+directory_create(void)
+{
+	char path[] = "/tmp/guichet-store-XXXXXX";
+
+	assert_non_null(mkdtemp(path));
+	struct directory *directory = directory_find(path);
 	assert_int_equal(mkdir(directory->keys, 0700), 0);
 	assert_int_equal(keyring_create(directory->keys, directory->conformance.arena, &directory->fault), ERROR_NONE);
 	directory->config.create = true;

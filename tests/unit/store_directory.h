@@ -18,6 +18,8 @@ struct directory {
 
 /* A new directory under /tmp with a keyring and an open store. */
 struct directory *directory_create(void);
+/* What directory_create of another process made, closed. */
+struct directory *directory_find(const char *path);
 /* Closes what is open and removes everything. */
 void directory_destroy(struct directory *directory);
 

@@ -24,6 +24,18 @@ setup(void **state)
 }
 
 static int
+setup_cold(void **state)
+{
+	struct directory *directory = directory_create();
+
+	directory_close(directory);
+	directory->config.cold = true;
+	assert_int_equal(directory_open(directory), ERROR_NONE);
+	*state = directory;
+	return 0;
+}
+
+static int
 teardown(void **state)
 {
 	directory_destroy(*state);
@@ -148,6 +160,39 @@ walk_meets_every_blob_in_order(void **state)
 	assert_int_equal(leveldb_store_walk(store, &cursor, 3, visit_one, &visited, &end), ERROR_NONE);
 	assert_int_equal(visited.count, 21);
 	assert_true(end);
+}
+
+static void
+count_answers(void *context, enum error error)
+{
+	assert_int_equal(error, ERROR_NONE);
+	++*(size_t *)context;
+}
+
+static void
+cold_reads_wait_and_have_an_end(void **state)
+{
+	struct directory *directory = *state;
+	struct conformance *c = &directory->conformance;
+	static struct store_read reads[2 * WORKER_JOBS_MAX];
+	struct blob_ref ref = blob_now(c->store, text_slice("cold"));
+	size_t pending = 0, busy = 0, answers = 0;
+
+	/* Nothing is collected meanwhile: more than the reader takes is refused, not lost. */
+	for (size_t i = 0; i < 2 * WORKER_JOBS_MAX; i++) {
+		reads[i] = (struct store_read){ .kind = STORE_BLOB, .arena = c->arena, .ref = ref };
+		if (store_read(c->store, &reads[i], 1, count_answers, &answers) == STORE_PENDING)
+			pending++;
+		else
+			busy += reads[i].error == ERROR_busy;
+	}
+	assert_int_equal(pending, WORKER_JOBS_MAX);
+	assert_int_equal(busy, WORKER_JOBS_MAX);
+	assert_int_equal(answers, 0);
+	store_wait(c->store);
+	assert_int_equal(answers, pending);
+	for (size_t i = 0; i < pending; i++)
+		assert_true(reads[i].found && slice_equal_text(reads[i].value, "cold"));
 }
 
 static bool
@@ -453,9 +498,26 @@ tail_of_a_crash_is_cut(void **state)
 	free(bytes);
 }
 
-/* Commits numbered batches for ever and tells each number on the pipe once it is acknowledged. */
-static _Noreturn void
-child_commits(struct directory *directory, int pipe_fd, uint32_t first)
+/* A child is this program again, not a fork that goes on: LevelDB's own thread would be missing in it. */
+static pid_t
+child_start(const char *role, struct directory *directory, uint32_t first, int out)
+{
+	char number[16];
+
+	snprintf(number, sizeof number, "%u", first);
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		if (dup2(out, STDOUT_FILENO) == STDOUT_FILENO)
+			execl("/proc/self/exe", "test_store_leveldb", role, directory->path, number, (char *)NULL);
+		_exit(1);
+	}
+	return child;
+}
+
+/* Commits numbered batches for ever and tells each number once it is acknowledged. */
+static int
+child_commits(struct directory *directory, uint32_t first)
 {
 	for (uint32_t number = first;; number++) {
 		struct store_batch *batch = store_batch_create(directory->conformance.store);
@@ -466,8 +528,9 @@ child_commits(struct directory *directory, int pipe_fd, uint32_t first)
 		memset(text + strlen(text) + 1, 'x', sizeof text - strlen(text) - 1);
 		struct blob_ref ref = store_blob(batch, filing_2026, slice_of(text, sizeof text));
 		store_put(batch, register_2026, slice_of(key, sizeof key), slice_of(ref.bytes, sizeof ref.bytes));
-		if (store_commit_now(batch) != ERROR_NONE || write(pipe_fd, &number, sizeof number) != sizeof number)
-			_exit(1);
+		if (store_commit_now(batch) != ERROR_NONE ||
+		    write(STDOUT_FILENO, &number, sizeof number) != sizeof number)
+			return 1;
 	}
 }
 
@@ -477,15 +540,8 @@ kill_while_committing(struct directory *directory, uint32_t first, unsigned wait
 	int pipe_fds[2];
 	uint32_t number, last = first - 1;
 
-	assert_int_equal(pipe(pipe_fds), 0);
-	pid_t child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		close(pipe_fds[0]);
-		if (directory_open(directory) != ERROR_NONE)
-			_exit(1);
-		child_commits(directory, pipe_fds[1], first);
-	}
+	assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+	pid_t child = child_start("commit", directory, first, pipe_fds[1]);
 	close(pipe_fds[1]);
 	while (last + 1 < first + wait_for && read(pipe_fds[0], &number, sizeof number) == sizeof number)
 		last = number;
@@ -507,7 +563,6 @@ what_was_acknowledged_survives_being_killed(void **state)
 	struct conformance *c = &directory->conformance;
 	uint32_t last = 0;
 
-	directory->config.segment_size = 30000;
 	directory_close(directory);
 	for (unsigned round = 0; round < 20; round++) {
 		last = kill_while_committing(directory, last + 1, 1 + round % 9, round * 137 % 1000);
@@ -595,6 +650,31 @@ nth_write_or_sync_failing_is_final(void **state)
 	assert_true(nth > 20);
 }
 
+/* Files may not grow beyond a limit: the real write fails, in LevelDB's log since no blob is put. */
+static int
+child_meets_a_limit(struct directory *directory)
+{
+	const struct rlimit limit = { 100000, 100000 };
+	struct store *store = directory->conformance.store;
+	char value[5000];
+
+	signal(SIGXFSZ, SIG_IGN);
+	if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+		return 2;
+	memset(value, 'v', sizeof value);
+	for (int i = 0; i < 100; i++) {
+		struct store_batch *batch = store_batch_create(store);
+		store_put(batch, register_2026, text_slice("k"), slice_of(value, sizeof value));
+		if (store_commit_now(batch) == ERROR_NONE)
+			continue;
+		batch = store_batch_create(store);
+		if (store_commit_now(batch) == ERROR_NONE)
+			return 3;
+		return strstr(store_failure(store), "db: write") != NULL ? 0 : 5;
+	}
+	return 4;
+}
+
 static void
 failure_inside_leveldb_is_final_too(void **state)
 {
@@ -602,39 +682,35 @@ failure_inside_leveldb_is_final_too(void **state)
 	int status;
 
 	directory_close(directory);
-	pid_t child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		/* Files may not grow beyond this: the real write fails, in LevelDB's log since no blob is put. */
-		const struct rlimit limit = { 100000, 100000 };
-		signal(SIGXFSZ, SIG_IGN);
-		if (directory_open(directory) != ERROR_NONE || setrlimit(RLIMIT_FSIZE, &limit) != 0)
-			_exit(2);
-		char value[5000];
-		memset(value, 'v', sizeof value);
-		for (int i = 0; i < 100; i++) {
-			struct store_batch *batch = store_batch_create(directory->conformance.store);
-			store_put(batch, register_2026, text_slice("k"), slice_of(value, sizeof value));
-			if (store_commit_now(batch) == ERROR_NONE)
-				continue;
-			batch = store_batch_create(directory->conformance.store);
-			if (store_commit_now(batch) == ERROR_NONE)
-				_exit(3);
-			_exit(strstr(store_failure(directory->conformance.store), "db: write") != NULL ? 0 : 5);
-		}
-		_exit(4);
-	}
+	pid_t child = child_start("limit", directory, 0, STDOUT_FILENO);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
 	assert_int_equal(directory_open(directory), ERROR_NONE);
 }
 
-int
-main(void)
+static int
+child_main(char **argv)
 {
+	struct directory *directory = directory_find(argv[2]);
+
+	directory->config.segment_size = 30000;
+	if (directory_open(directory) != ERROR_NONE)
+		return 1;
+	/* Never closed: the one is killed, the other has failed. */
+	return strcmp(argv[1], "commit") == 0 ? child_commits(directory, (uint32_t)strtoul(argv[3], NULL, 10)) :
+	    child_meets_a_limit(directory);
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc == 4)
+		_exit(child_main(argv));
 	const struct CMUnitTest tests[] = {
 		CONFORMANCE_TESTS(setup, teardown),
+		CONFORMANCE_TESTS(setup_cold, teardown),
+		cmocka_unit_test_setup_teardown(cold_reads_wait_and_have_an_end, setup_cold, teardown),
 		cmocka_unit_test_setup_teardown(all_is_there_after_reopening, setup, teardown),
 		cmocka_unit_test_setup_teardown(segments_follow_each_other, setup, teardown),
 		cmocka_unit_test_setup_teardown(walk_meets_every_blob_in_order, setup, teardown),
