@@ -191,7 +191,8 @@ donations_put(struct reader *r)
 			continue;
 		buf_put_text(r->buf, count++ == 0 ? ",\"donations\":[" : ",");
 		buf_put_format(r->buf, "{\"box\":\"%.*s\",\"amount\":%llu,\"beneficiary\":\"Bénéficiaire généré %zu\"}",
-		    (int)r->entries[i].code.size, (const char *)r->entries[i].code.data, (unsigned long long)value, count);
+		    (int)r->entries[i].code.size, (const char *)r->entries[i].code.data, (unsigned long long)value,
+		    count);
 	}
 	if (count != 0)
 		buf_put_u8(r->buf, ']');

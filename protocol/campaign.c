@@ -250,7 +250,8 @@ campaign_write(struct buf *buf, uint64_t income_year)
 	buf_put_format(buf, "{\n\"type\": \"guichet-campaign\",\n\"name\": \"ir-%lu\",\n\"income_year\": %lu,\n",
 	    year, year);
 	buf_put_format(buf, "\"opens\": \"%04lu-01-01\",\n\"closes\": \"%04lu-12-31\",\n", year + 1, year + 1);
-	buf_put_format(buf, "\"deadlines\": {\"A\": \"%04lu-12-31\", \"B\": \"%04lu-12-31\", \"C\": \"%04lu-12-31\"},\n",
+	buf_put_format(buf,
+	    "\"deadlines\": {\"A\": \"%04lu-12-31\", \"B\": \"%04lu-12-31\", \"C\": \"%04lu-12-31\"},\n",
 	    year + 1, year + 1, year + 1);
 	buf_put_format(buf, "\"contract\": {\n\"version\": \"%s\",\n\"text\": [", contract_version);
 	for (size_t i = 0; i < sizeof contract_text / sizeof contract_text[0]; i++) {

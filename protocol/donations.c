@@ -44,7 +44,8 @@ gift_box_check(struct checker *c, struct gift *gift, const struct checked_docume
 
 	if (box == NULL || box->type != JSON_STRING) {
 		checker_add(c, box == NULL ? RULE_member_missing : RULE_member_type, gift->document,
-		    gift_place(c, gift, "box"), box == NULL ? SLICE_EMPTY : checker_value(box), "the code of a donation box");
+		    gift_place(c, gift, "box"), box == NULL ? SLICE_EMPTY : checker_value(box),
+		    "the code of a donation box");
 		return;
 	}
 	while (found != NULL && !slice_equal(found->box->code, box->text))

@@ -510,7 +510,7 @@ size_t
 rules_arena_max(size_t content_size, size_t documents_count)
 {
 	/* Each document may have yajl's buffers to itself; its values take two bytes of text each at least, and what a
-	 * donation box adds is less than its text eight times over. Findings double from 8, with four short texts each. */
+	 * donation box adds is less than its text eight times over. Findings double from 8, four short texts each. */
 	const struct json_limits all = { content_size, content_size / 2 + documents_count, LIMIT_JSON_DEPTH };
 	const struct json_limits none = { 0, 0, LIMIT_JSON_DEPTH };
 	size_t each = json_arena_max(&none) + sizeof(struct checked_document) + 256;

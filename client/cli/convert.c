@@ -101,7 +101,8 @@ document_write(void *context, size_t number, struct slice document, struct fault
 	if (file != NULL)
 		is_written = fclose(file) == 0 && is_written;
 	if (!is_written)
-		return fault_set(fault, ERROR_file_unreadable, "document", SLICE_EMPTY, "a directory that can be written to");
+		return fault_set(fault, ERROR_file_unreadable, "document", SLICE_EMPTY,
+		    "a directory that can be written to");
 	output->count = number;
 	return ERROR_NONE;
 }

@@ -74,7 +74,8 @@ findings_are_bounded(const struct findings *findings)
 	check(findings->count <= LIMIT_FINDINGS);
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct finding *f = &findings->items[i];
-		check(f->document.size <= LIMIT_LABEL && f->place.size <= 256 && f->value.size <= 256 && f->expected.size <= 1024);
+		check(f->document.size <= LIMIT_LABEL && f->place.size <= 256 && f->value.size <= 256);
+		check(f->expected.size <= 1024);
 		check(slice_is_utf8(f->place) && slice_is_utf8(f->value) && slice_is_utf8(f->expected));
 	}
 }
@@ -82,7 +83,8 @@ findings_are_bounded(const struct findings *findings)
 static void
 rules_are_sound(const struct catalogue *catalogue, const struct rules_document *documents, size_t count, size_t size)
 {
-	struct arena *one = arena_create(rules_arena_max(size, count)), *two = arena_create(rules_arena_max(size, count));
+	struct arena *one = arena_create(rules_arena_max(size, count)), *two = arena_create(rules_arena_max(size,
+	    count));
 	struct rules_result first, second;
 
 	check(one != NULL && two != NULL);
@@ -127,7 +129,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t at = 0; at <= size && count < DOCUMENTS_MAX; at++) {
 		if (at < size && data[at] != 0xff)
 			continue;
-		documents[count] = (struct rules_document){ slice_of_text(types[count]), slice_of(data + from, at - from) };
+		documents[count] = (struct rules_document){ slice_of_text(types[count]), slice_of(data + from,
+		    at - from) };
 		count++;
 		from = at + 1;
 	}

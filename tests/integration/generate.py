@@ -13,18 +13,21 @@ import json
 import pathlib
 import random
 
-FAMILY_NAMES = [name.replace("_", " ") for name in """Lefèvre Müller-Béranger Garçon Noël Saint-Étienne Dupré Le_Goff N'Guyen Zoë Peña Françoise-Dôle Hervé
+FAMILY_NAMES = [name.replace("_", " ") for name in """
+Lefèvre Müller-Béranger Garçon Noël Saint-Étienne Dupré Le_Goff N'Guyen Zoë Peña Françoise-Dôle Hervé
 Château Bœuf L'Hôpital Besançon Œuvrard Benoît Maréchal Lemaître Côte_d'Aubigné Schœlcher Ürgüp Béziers Lacroix
 Martin Bernard Petit Durand Leroy Moreau Simon Laurent Michel Garcia Roux Vincent Fournier Morel Girard André Mercier
 Blanc Guérin Boyer Garnier Chevalier François Legrand Gauthier Perrin Robin Clément Morin Nicolas Henry Rousseau
 Mathieu Gautier Masson Marchand Duval Denis Dumont Lemaire Meyer Dufour Meunier Brun Blanchard Giraud Joly Rivière
 Lucas Brunet Gaillard Barbier Arnaud Martínez Gérard Roche Renard Schmitt Roy Leroux Colin Vidal Caron Picard Roger
-Fabre Aubert Lemoine Renaud Dumas Lacombe Olivier Philippe Bourgeois Pierre Benoist Rey Leclerc Payet Rolland""".split()]
+Fabre Aubert Lemoine Renaud Dumas Lacombe Olivier Philippe
+Bourgeois Pierre Benoist Rey Leclerc Payet Rolland""".split()]
 FIRST_NAMES = """Anaïs Éloïse Chloé Zoé Inès Héloïse Maëlle Gaëlle Océane Léa Noémie Cécile Hélène Geneviève Thérèse
 Françoise Agnès Irène Aimée Désirée André Jérôme Stéphane Frédéric Sébastien François Benoît Joël Noël Raphaël Gaël
 Loïc Théo Léo Hugo Rémi Clément Étienne Gérard Régis Zéphyrin Marie Jeanne Louise Pierre Paul Jacques Michel Alain
 Claude Monique Nicole Sylvie Nathalie Isabelle Catherine Philippe Laurent Olivier Thomas Nicolas Julien Alexandre
-Camille Manon Sarah Lucas Louis Gabriel Arthur Jules Adam Lina Rose Anna Mila Jean-Baptiste Marie-Hélène Anne-Gaëlle""".split()
+Camille Manon Sarah Lucas Louis Gabriel
+Arthur Jules Adam Lina Rose Anna Mila Jean-Baptiste Marie-Hélène Anne-Gaëlle""".split()
 DEPARTMENTS = ["%02d" % n for n in range(1, 96) if n != 20] + ["2A", "2B", "971", "972", "973", "974", "976"]
 BODIES = ["Les Cantines solidaires", "Fondation pour la forêt", "Secours des marins de l'Île-aux-Moines",
           "Association « Lire à l'hôpital »", "Œuvre des pupilles du Cœur-Volant", "Musée de l'Aérostat"]
@@ -39,7 +42,8 @@ def spi_make(draw):
 
 
 def spi_valid(spi):
-    return len(spi) == 13 and spi.isdigit() and spi[0] in "0123" and int(spi) > 0 and int(spi[:10]) % 511 == int(spi[10:])
+    return len(spi) == 13 and spi.isdigit() and spi[0] in "0123" and int(spi) > 0 and \
+        int(spi[:10]) % 511 == int(spi[10:])
 
 
 def person_make(draw, taken):
@@ -67,9 +71,11 @@ def boxes_make(draw, year, is_joint):
     boxes["1AJ"] = draw.randint(0, 60000)
     if is_joint and draw.random() < 0.8:
         boxes["1BJ"] = draw.randint(0, 60000)
-    for code, share, most in (("1AP", 0.1, 12000), ("1AS", 0.3, 30000), ("2DC", 0.2, 3000), ("2TR", 0.3, 900), ("4BE", 0.1, 14000),
-                              ("4BA", 0.08, 20000), ("3VG", 0.05, 8000), ("5HQ", 0.05, 30000), ("6DD", 0.05, 2000),
-                              ("7DB", 0.15, 5000), ("7AC", 0.15, 300), ("7UF", 0.25, 900), ("7UD", 0.15, 600), ("7UH", 0.05, 7500)):
+    for code, share, most in (("1AP", 0.1, 12000), ("1AS", 0.3, 30000), ("2DC", 0.2, 3000), ("2TR", 0.3, 900),
+                              ("4BE", 0.1, 14000), ("4BA", 0.08, 20000),
+                              ("3VG", 0.05, 8000), ("5HQ", 0.05, 30000), ("6DD", 0.05, 2000),
+                              ("7DB", 0.15, 5000), ("7AC", 0.15, 300), ("7UF", 0.25, 900),
+                              ("7UD", 0.15, 600), ("7UH", 0.05, 7500)):
         if draw.random() < share:
             boxes[code] = draw.randint(1, most)
     if draw.random() < 0.1:
@@ -124,7 +130,8 @@ def document_text(document):
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-COLUMNS = ["spi", "birth_name", "first_names", "filer_number", "reference_income", "department", "household", "family_change"]
+COLUMNS = ["spi", "birth_name", "first_names", "filer_number", "reference_income", "department", "household",
+           "family_change"]
 
 
 def register_write(path, register):

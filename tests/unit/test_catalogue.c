@@ -99,20 +99,27 @@ slips_in_a_catalogue_are_refused(void **state)
 		{ "{\"type\":\"guichet-catalogue\",\"donation_free_max\":3}", "limits" },
 		{ HEAD "\"forms\":[]," PAPERS "\"boxes\":[]}", "forms" },
 		{ HEAD "\"forms\":[7]," PAPERS "\"boxes\":[]}", "forms" },
-		{ HEAD "\"forms\":[{\"code\":\"m\",\"title\":\"t\",\"boxes\":[\"1234\"]}]," PAPERS "\"boxes\":[]}", "forms.boxes" },
-		{ HEAD FORMS "\"papers\":[{\"code\":\"p\",\"title\":\"t\",\"way\":\"by air\"}],\"boxes\":[]}", "papers.way" },
-		{ HEAD FORMS "\"papers\":[{\"code\":\"p\",\"title\":\"t\",\"way\":\"post\",\"form\":\"x\"}],\"boxes\":[]}", "papers.form" },
+		{ HEAD "\"forms\":[{\"code\":\"m\",\"title\":\"t\",\"boxes\":[\"1234\"]}]," PAPERS "\"boxes\":[]}",
+		    "forms.boxes" },
+		{ HEAD FORMS "\"papers\":[{\"code\":\"p\",\"title\":\"t\",\"way\":\"by air\"}],\"boxes\":[]}",
+		    "papers.way" },
+		{ HEAD FORMS "\"papers\":[{\"code\":\"p\",\"title\":\"t\",\"way\":\"post\","
+		    "\"form\":\"x\"}],\"boxes\":[]}", "papers.form" },
 		{ HEAD FORMS PAPERS "\"boxes\":[]}", "boxes" },
 		{ HEAD FORMS PAPERS "\"boxes\":[7]}", "boxes" },
 		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1aj\",\"type\":\"euros\"}]}", "boxes.code" },
 		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euro\"}]}", "boxes.type" },
 		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"max\":10}]}", "boxes.max" },
 		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"max\":-1}]}", "boxes.max" },
-		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"paper\":\"q\"}]}", "boxes.paper" },
-		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"date\",\"donation\":\"named\"}]}", "boxes.donation" },
-		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"event\":\"death\"}]}", "boxes.event" },
+		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"paper\":\"q\"}]}",
+		    "boxes.paper" },
+		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"date\",\"donation\":\"named\"}]}",
+		    "boxes.donation" },
+		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"event\":\"death\"}]}",
+		    "boxes.event" },
 		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"labl\":\"\"}]}", "boxes" },
-		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\"},{\"code\":\"1AJ\",\"type\":\"euros\"}]}", "boxes.code" },
+		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\"},"
+		    "{\"code\":\"1AJ\",\"type\":\"euros\"}]}", "boxes.code" },
 	};
 	struct catalogue *catalogue;
 	struct fault fault;
@@ -182,13 +189,16 @@ static void
 campaigns_are_read_strictly(void **state)
 {
 	(void)state;
-	static const char good[] = "{\"type\":\"guichet-campaign\",\"name\":\"ir-2025\",\"income_year\":2025,\"opens\":\"2026-04-09\","
+	static const char good[] = "{\"type\":\"guichet-campaign\",\"name\":\"ir-2025\","
+	    "\"income_year\":2025,\"opens\":\"2026-04-09\","
 	    "\"closes\":\"2026-12-31\"," DEADLINES "," CONTRACT "}";
 	static const struct {
 		const char *from, *to, *place;
 	} slips[] = {
-		{ "guichet-campaign", "guichet-campagne", "type" }, { "\"name\"", "\"nom\"", "campaign" }, { "ir-2025", "ir 2025", "name" },
-		{ "\"income_year\":2025", "\"income_year\":\"2025\"", "income_year" }, { "2026-04-09", "2026-4-9", "opens" },
+		{ "guichet-campaign", "guichet-campagne", "type" }, { "\"name\"", "\"nom\"", "campaign" },
+		{ "ir-2025", "ir 2025", "name" },
+		{ "\"income_year\":2025", "\"income_year\":\"2025\"", "income_year" }, { "2026-04-09", "2026-4-9",
+		    "opens" },
 		{ "2026-04-09", "2026-02-30", "opens" }, { "\"closes\":\"2026", "\"closes\":\"2025", "closes" },
 		{ "2026-05-26", "26-05-2026", "B" }, { "\"version\":\"1\"", "\"version\":\"\"", "contract.version" },
 		{ "[\"a\",\"b\"]", "\"ab\"", "contract.text" }, { "[\"a\",\"b\"]", "[\"a\",1]", "contract.text" },
@@ -204,7 +214,8 @@ campaigns_are_read_strictly(void **state)
 		char text[600];
 		const char *at = strstr(good, slips[i].from);
 		assert_non_null(at);
-		snprintf(text, sizeof text, "%.*s%s%s", (int)(at - good), good, slips[i].to, at + strlen(slips[i].from));
+		snprintf(text, sizeof text, "%.*s%s%s", (int)(at - good), good, slips[i].to,
+		    at + strlen(slips[i].from));
 		assert_int_equal(campaign_parse(slice_of_text(text), arena, &campaign, &fault), ERROR_json_malformed);
 		assert_true(slice_equal_text(fault.place, slips[i].place));
 	}
@@ -219,8 +230,10 @@ departments_have_zones(void **state)
 		const char *code;
 		char zone;
 	} departments[] = {
-		{ "01", 'A' }, { "75", 'C' }, { "13", 'B' }, { "2A", 'B' }, { "2B", 'B' }, { "95", 'C' }, { "69", 'A' }, { "971", 'C' },
-		{ "976", 'C' }, { "20", 0 }, { "00", 0 }, { "96", 0 }, { "975", 0 }, { "", 0 }, { "1", 0 }, { "2a", 0 }, { "9:", 0 },
+		{ "01", 'A' }, { "75", 'C' }, { "13", 'B' }, { "2A", 'B' }, { "2B", 'B' }, { "95", 'C' }, { "69",
+		    'A' }, { "971", 'C' },
+		{ "976", 'C' }, { "20", 0 }, { "00", 0 }, { "96", 0 }, { "975", 0 }, { "", 0 }, { "1", 0 }, { "2a",
+		    0 }, { "9:", 0 },
 	};
 	for (size_t i = 0; i < sizeof departments / sizeof departments[0]; i++)
 		assert_int_equal(campaign_zone(slice_of_text(departments[i].code)), departments[i].zone);

@@ -10,7 +10,8 @@
 #include "protocol/rules.h"
 #include "tests/unit/catalogue_file.h"
 
-#define TAIL "#CONTROLES-PRIMITIF\n#RESULTATS-PRIMITIF\nIRNET/1.0\n#ENTREES-CORRECTIF\n#CONTROLES-CORRECTIF\n#RESULTATS-CORRECTIF\n##\n"
+#define TAIL                                                                                                       \
+	"#CONTROLES-PRIMITIF\n#RESULTATS-PRIMITIF\nIRNET/1.0\n#ENTREES-CORRECTIF\n#CONTROLES-CORRECTIF\n#RESULTATS-CORRECTIF\n##\n"
 #define IRJ(entries) "#NOM\nTEST#1\n#ENTREES-PRIMITIF\n" entries TAIL
 
 static struct catalogue *catalogue;
@@ -58,7 +59,8 @@ assert_converted(const char *irj, bool named, const char *documents)
 	struct collected collected = { .used = 0 };
 	struct arena *arena = arena_create(IRJ_ARENA_SIZE);
 	struct fault fault;
-	enum error error = irj_read(slice_of_text(irj), &options, (struct irj_sink){ collect, &collected }, arena, &fault);
+	enum error error = irj_read(slice_of_text(irj), &options, (struct irj_sink){ collect, &collected }, arena,
+	    &fault);
 	if (error != ERROR_NONE)
 		fail_msg("%.*s", (int)fault.place.size, (const char *)fault.place.data);
 	assert_string_equal(collected.text, documents);
@@ -74,7 +76,8 @@ amounts_and_dates_are_normalized(void **state)
 	assert_converted(IRJ("1AJ/15000\n1BJ/15000.0\n1CJ/0.0\n1DJ/007\n"), true,
 	    DOCUMENT("\"1AJ\":15000,\"1BJ\":15000,\"1CJ\":0,\"1DJ\":7"));
 	/* What is wrong stays wrong: the rules shall say so. */
-	assert_converted(IRJ("1AJ/-5\n1BJ/2.5\n0AM/12345\n9ZQ/1\n"), true, DOCUMENT("\"1AJ\":-5,\"1BJ\":2.5,\"0AM\":12345,\"9ZQ\":1"));
+	assert_converted(IRJ("1AJ/-5\n1BJ/2.5\n0AM/12345\n9ZQ/1\n"), true,
+	    DOCUMENT("\"1AJ\":-5,\"1BJ\":2.5,\"0AM\":12345,\"9ZQ\":1"));
 	assert_converted(IRJ("8TU/12.50\n7UK/3.00\n"), true, DOCUMENT("\"8TU\":\"12.50\",\"7UK\":3"));
 	assert_converted(IRJ("CPT/1462\nV_0AC/2\nBT0F0/2012\n1AJ/1\n"), true, DOCUMENT("\"1AJ\":1"));
 	/* Family events move with the return, whichever way round the year comes. */
@@ -109,21 +112,29 @@ other_files_are_refused_with_their_line(void **state)
 	static const struct {
 		const char *text, *place;
 	} bad[] = {
-		{ "", "line 0" }, { "1AJ/5\n", "line 1" }, { "#ENTREES-PRIMITIF\n", "line 1" }, { "#NOM\nx\n##\n", "line 3" },
-		{ IRJ("1AJ\n"), "line 4" }, { IRJ("1AJ/\n"), "line 4" }, { IRJ("1AJ/5\n\n"), "line 5" }, { IRJ("1AJ/5 \n"), "line 4" },
-		{ IRJ("1AJ/1.\n"), "line 4" }, { IRJ("1AJ/.5\n"), "line 4" }, { IRJ("1AJ/1e3\n"), "line 4" }, { IRJ("1aJ/1\n"), "line 4" },
-		{ IRJ("1AJ/--1\n"), "line 4" }, { IRJ("1AJ/1.5.0\n"), "line 4" }, { IRJ("ANREV/x\n"), "line 4" }, { IRJ("ANREV/20180\n"), "line 4" },
-		{ IRJ("1AJ/1\r\n"), "line 4" }, { IRJ("/1\n"), "line 4" }, { IRJ("1AJ/1\n") "x\n", "line 12" }, { IRJ("1AJ/1\n") "#NOM\n", "line 12" },
-		{ IRJ("1AJ/123456789012345678901234567890123\n"), "line 4" }, { "#NOM\nx\n#ENTREES-PRIMITIF\n1AJ/5\n", "line 4" },
+		{ "", "line 0" }, { "1AJ/5\n", "line 1" }, { "#ENTREES-PRIMITIF\n", "line 1" }, { "#NOM\nx\n##\n",
+		    "line 3" },
+		{ IRJ("1AJ\n"), "line 4" }, { IRJ("1AJ/\n"), "line 4" }, { IRJ("1AJ/5\n\n"), "line 5" },
+		{ IRJ("1AJ/5 \n"), "line 4" },
+		{ IRJ("1AJ/1.\n"), "line 4" }, { IRJ("1AJ/.5\n"), "line 4" }, { IRJ("1AJ/1e3\n"), "line 4" },
+		{ IRJ("1aJ/1\n"), "line 4" },
+		{ IRJ("1AJ/--1\n"), "line 4" }, { IRJ("1AJ/1.5.0\n"), "line 4" }, { IRJ("ANREV/x\n"), "line 4" },
+		{ IRJ("ANREV/20180\n"), "line 4" },
+		{ IRJ("1AJ/1\r\n"), "line 4" }, { IRJ("/1\n"), "line 4" }, { IRJ("1AJ/1\n") "x\n", "line 12" },
+		{ IRJ("1AJ/1\n") "#NOM\n", "line 12" },
+		{ IRJ("1AJ/123456789012345678901234567890123\n"), "line 4" }, { "#NOM\nx\n#ENTREES-PRIMITIF\n1AJ/5\n",
+		    "line 4" },
 	};
 	struct irj_options options = { catalogue, 2025, true };
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		struct collected collected = { .used = 0 };
 		struct arena *arena = arena_create(IRJ_ARENA_SIZE);
 		struct fault fault;
-		enum error error = irj_read(slice_of_text(bad[i].text), &options, (struct irj_sink){ collect, &collected }, arena, &fault);
+		enum error error = irj_read(slice_of_text(bad[i].text), &options, (struct irj_sink){ collect,
+		    &collected }, arena, &fault);
 		if (error != ERROR_file_unreadable || !slice_equal_text(fault.place, bad[i].place))
-			fail_msg("%s: %d %.*s", bad[i].text, (int)error, (int)fault.place.size, (const char *)fault.place.data);
+			fail_msg("%s: %d %.*s", bad[i].text, (int)error, (int)fault.place.size,
+			    (const char *)fault.place.data);
 		arena_destroy(arena);
 	}
 }
@@ -180,20 +191,24 @@ judge_file(const char *name, bool named, struct tally *tally)
 	snprintf(path, sizeof path, "%s/%s", directory == NULL ? "../shared/data" : directory, name);
 	FILE *file = fopen(path, "rb");
 	if (file == NULL) {
-		print_message("%s is not here: nothing to judge (set GUICHET_DATA to where the test base lies)\n", path);
+		print_message("%s is not here: nothing to judge (set GUICHET_DATA to where the test base lies)\n",
+		    path);
 		return false;
 	}
 	fclose(file);
 	char *text = file_read(path, &size);
 	arena = arena_create(IRJ_ARENA_SIZE);
 	*tally = (struct tally){ .returns = 0 };
-	assert_int_equal(irj_read(slice_of(text, size), &options, (struct irj_sink){ judge, tally }, arena, &fault), ERROR_NONE);
+	assert_int_equal(irj_read(slice_of(text, size), &options, (struct irj_sink){ judge, tally }, arena, &fault),
+	    ERROR_NONE);
 	arena_destroy(arena);
 	free(text);
-	print_message("%s%s: %zu returns, %zu accepted\n", name, named ? "" : ", donations unnamed", tally->returns, tally->accepted);
+	print_message("%s%s: %zu returns, %zu accepted\n", name, named ? "" : ", donations unnamed", tally->returns,
+	    tally->accepted);
 	for (unsigned n = 0; n < 100; n++)
 		if (tally->broken[n] != 0)
-			print_message("  %4zu break %s, %zu of them nothing else\n", tally->broken[n], rule_find(n)->name, tally->only[n]);
+			print_message("  %4zu break %s, %zu of them nothing else\n", tally->broken[n],
+			    rule_find(n)->name, tally->only[n]);
 	return true;
 }
 
@@ -203,8 +218,8 @@ verdict_on_the_test_base(void **state)
 	(void)state;
 	struct tally tally;
 
-	/* Of the realistic returns, those with a family event of the income year, and those with a day that is none or lies
-	 * in another millennium, are refused for just that. */
+	/* Of the realistic returns, those with a family event of the income year, and those with a day that is none or
+	 * lies in another millennium, are refused for just that. */
 	if (judge_file("returns.irj", true, &tally)) {
 		assert_int_equal(tally.returns, 800);
 		assert_int_equal(tally.accepted, 769);
@@ -246,7 +261,8 @@ generated_returns_pass(void **state)
 
 	assert_non_null(mkdtemp(directory));
 	run("python3 tests/integration/generate.py --count 200 --seed 7 --year 2025 $DIRECTORY/a", directory);
-	run("python3 tests/integration/generate.py --count 200 --seed 7 $DIRECTORY/b && diff -r $DIRECTORY/a $DIRECTORY/b", directory);
+	run("python3 tests/integration/generate.py --count 200 --seed 7 $DIRECTORY/b && "
+	    "diff -r $DIRECTORY/a $DIRECTORY/b", directory);
 	for (size_t number = 1; number <= 200; number++) {
 		snprintf(path, sizeof path, "%s/a/returns/%04zu.json", directory, number);
 		char *text = file_read(path, &size);

@@ -51,7 +51,8 @@ assert_fault(const char *text, const char *place, bool twice)
 	struct parsed p = parse(text);
 	assert_null(p.root);
 	if (!slice_equal_text(p.fault.place, place))
-		fail_msg("%s: place %.*s, not %s", text, (int)p.fault.place.size, (const char *)p.fault.place.data, place);
+		fail_msg("%s: place %.*s, not %s", text, (int)p.fault.place.size, (const char *)p.fault.place.data,
+		    place);
 	assert_int_equal(json_fault_is_twice(&p.fault), twice);
 	arena_destroy(p.arena);
 }
@@ -60,7 +61,8 @@ static void
 every_kind_of_value_is_read(void **state)
 {
 	(void)state;
-	struct parsed p = parse(" {\"a\":[1,-2.50e+3,true,false,null,\"x\"],\"b\":{\"c\":{}},\"n\":18446744073709551615} ");
+	struct parsed p = parse(" {\"a\":[1,-2.50e+3,true,false,null,\"x\"],"
+	    "\"b\":{\"c\":{}},\"n\":18446744073709551615} ");
 	assert_non_null(p.root);
 	const struct json *a = json_find(p.root, "a"), *v = a->first;
 	assert_int_equal(p.root->count, 3);
@@ -108,13 +110,18 @@ only_strict_json_is_accepted(void **state)
 {
 	(void)state;
 	static const char *const bad[] = {
-		"", " ", "{", "}", "[1", "[1,]", "{\"a\":1,}", "{a:1}", "{'a':1}", "{\"a\" 1}", "[1]x", "[1] [2]", "[1]// c",
+		"", " ", "{", "}", "[1", "[1,]", "{\"a\":1,}", "{a:1}", "{'a':1}", "{\"a\" 1}", "[1]x", "[1] [2]",
+		"[1]// c",
 		"/* c */[1]", "[01]", "[+1]", "[.5]", "[1.]", "[1e]", "[-]", "[0x10]", "[NaN]", "[Infinity]", "[tru]",
-		"\xef\xbb\xbf[1]", "[\"\t\"]", "[\"\n\"]", "[\"\x01\"]", "[\v1]", "[\f1]", "[\"\\x41\"]", "[\"\\u12\"]", "[\"\\u12g4\"]",
-		"[\"\\u0000\"]", "{\"\\u0000\":1}", "[\"\\ud800\"]", "[\"\\udc00\"]", "[\"\\ud800\\u0041\"]", "[\"\\ud800x\"]",
-		"[\"\\ud800\\ud800\"]", "[\"\\ude00\\ud83d\"]", "[\"\xc0\x80\"]", "[\"\xed\xa0\x80\"]", "[\"\xff\"]", "[\"\xc3\"]",
+		"\xef\xbb\xbf[1]", "[\"\t\"]", "[\"\n\"]", "[\"\x01\"]", "[\v1]", "[\f1]", "[\"\\x41\"]",
+		"[\"\\u12\"]", "[\"\\u12g4\"]",
+		"[\"\\u0000\"]", "{\"\\u0000\":1}", "[\"\\ud800\"]", "[\"\\udc00\"]", "[\"\\ud800\\u0041\"]",
+		"[\"\\ud800x\"]",
+		"[\"\\ud800\\ud800\"]", "[\"\\ude00\\ud83d\"]", "[\"\xc0\x80\"]", "[\"\xed\xa0\x80\"]", "[\"\xff\"]",
+		"[\"\xc3\"]",
 		"[\"abc",
-		"[\"abc\\", "[\"abc\\\"]", "\"", "-", "1 2", "[\"\\ud83d\\ude0\"]", "{\"a\":}", "{\"a\"}", "[,]", "[1 2]", "{]", "[}",
+		"[\"abc\\", "[\"abc\\\"]", "\"", "-", "1 2", "[\"\\ud83d\\ude0\"]", "{\"a\":}", "{\"a\"}", "[,]",
+		"[1 2]", "{]", "[}",
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		assert_refused(bad[i]);
@@ -196,7 +203,8 @@ limits_hold(void **state)
 		const char *text;
 		bool fits;
 	} cases[] = {
-		{ "[1,2,3]", true }, { "[1,2,3,4]", false }, { "[[1]]", true }, { "[[[1]]]", false }, { "{\"a\":{}}", true },
+		{ "[1,2,3]", true }, { "[1,2,3,4]", false }, { "[[1]]", true }, { "[[[1]]]", false }, { "{\"a\":{}}",
+		    true },
 		{ "{\"a\":{\"b\":[]}}", false }, { "\"6789012345678901234567890123456789012\"", true },
 		{ "\"678901234567890123456789012345678901234\"", false },
 	};
@@ -212,7 +220,8 @@ static void
 short_memory_is_said(void **state)
 {
 	(void)state;
-	static const char text[] = "{\"z\":\"\\n long enough to be unescaped into a buffer\",\"b\":[1,2,{\"c\":3}],\"a\":0}";
+	static const char text[] = "{\"z\":\"\\n long enough to be unescaped into a buffer\","
+	    "\"b\":[1,2,{\"c\":3}],\"a\":0}";
 	bool fitted = false;
 	for (size_t size = 0; size < 8192; size += 16) {
 		struct arena *arena = arena_create(size);

@@ -105,8 +105,10 @@ document_rules(void **state)
 	check_return("{\"form\":\"2042\"," YEAR ",\"boxes\":{\"0AM\":1},\"note\":\"x\",\"donations\":null}",
 	    "member_unknown 2042:note, member_type 2042:donations");
 	check_return(RETURN(""), "return_empty 2042:boxes");
-	check_return("{\"form\":\"2042\",\"income_year\":2024,\"boxes\":{\"0AM\":1}}", "income_year_wrong 2042:income_year");
-	check_return("{\"form\":\"2042\",\"income_year\":2025.0,\"boxes\":{\"0AM\":1}}", "income_year_wrong 2042:income_year");
+	check_return("{\"form\":\"2042\",\"income_year\":2024,\"boxes\":{\"0AM\":1}}",
+	    "income_year_wrong 2042:income_year");
+	check_return("{\"form\":\"2042\",\"income_year\":2025.0,\"boxes\":{\"0AM\":1}}",
+	    "income_year_wrong 2042:income_year");
 	check_return("{\"form\":\"2044\"," YEAR ",\"boxes\":{\"0AM\":1}}", "form_differs 2042:form");
 }
 
@@ -120,9 +122,11 @@ filing_rules(void **state)
 		{ { "2042", "2044" }, { RETURN("\"0AM\":1"), ANNEX("2044", "\"4BA\":1") }, "" },
 		{ { "2042", "9999" }, { RETURN("\"0AM\":1"), ANNEX("9999", "\"4BB\":0") }, "form_unknown 9999" },
 		{ { "2042", "2042" }, { RETURN("\"0AM\":1"), RETURN("\"1AJ\":5") }, "form_twice 2042#2" },
-		{ { "2042", "2044", "2044" }, { RETURN("\"0AM\":1"), ANNEX("2044", "\"4BA\":1"), ANNEX("2044", "\"4BB\":1") },
+		{ { "2042", "2044", "2044" }, { RETURN("\"0AM\":1"), ANNEX("2044", "\"4BA\":1"), ANNEX("2044",
+		    "\"4BB\":1") },
 		    "form_twice 2044#2" },
-		{ { "2042", "2044" }, { RETURN("\"0AM\":1,\"4BA\":1"), ANNEX("2044", "\"4BA\":1") }, "box_in_two_documents 2044:4BA" },
+		{ { "2042", "2044" }, { RETURN("\"0AM\":1,\"4BA\":1"), ANNEX("2044", "\"4BA\":1") },
+		"box_in_two_documents 2044:4BA" },
 		{ { "2042", "2044" }, { RETURN("\"0AM\":1"), ANNEX("2044", "\"1AJ\":1") }, "box_not_on_form 2044:1AJ" },
 		{ { "2042", "2042CPRO" }, { RETURN("\"0AM\":1"), ANNEX("2042CPRO", "\"5HC\":1,\"7UK\":2") },
 		    "box_not_on_form 2042CPRO:7UK" },
@@ -135,7 +139,8 @@ static void
 box_rules(void **state)
 {
 	(void)state;
-	check_return(RETURN("\"0ZZ\":1,\"4BA \":1,\"1aj\":1"), "box_unknown 2042:0ZZ, box_unknown 2042:4BA , box_unknown 2042:1aj");
+	check_return(RETURN("\"0ZZ\":1,\"4BA \":1,\"1aj\":1"),
+	    "box_unknown 2042:0ZZ, box_unknown 2042:4BA , box_unknown 2042:1aj");
 	/* Euros, units: whole numbers from 0 on, no other way of writing them. */
 	check_return(RETURN("\"1AJ\":0,\"1BJ\":999999999999"), "");
 	static const char *const not_whole[] = { "-1", "1.0", "1e3", "-0", "\"1\"", "true", "null", "[1]", "{}" };
@@ -144,15 +149,19 @@ box_rules(void **state)
 		snprintf(text, sizeof text, "{\"form\":\"2042\"," YEAR ",\"boxes\":{\"1AJ\":%s}}", not_whole[i]);
 		check_return(text, "box_type 2042:1AJ");
 	}
-	check_return(RETURN("\"1AJ\":1000000000000,\"1BJ\":99999999999999999999999"), "box_range 2042:1AJ, box_range 2042:1BJ");
+	check_return(RETURN("\"1AJ\":1000000000000,\"1BJ\":99999999999999999999999"),
+	    "box_range 2042:1AJ, box_range 2042:1BJ");
 	check_return(RETURN("\"0AM\":1,\"0AF\":0"), "");
 	check_return(RETURN("\"0AM\":2,\"0AF\":true"), "box_range 2042:0AM, box_type 2042:0AF");
 	/* Years of birth: plausible, and none after the income year. */
 	check_return(RETURN("\"0DA\":1900,\"0F0\":2025"), "");
-	check_return(RETURN("\"0DA\":1879,\"0F0\":2026,\"0F1\":\"2000\""), "box_range 2042:0DA, box_range 2042:0F0, box_type 2042:0F1");
+	check_return(RETURN("\"0DA\":1879,\"0F0\":2026,\"0F1\":\"2000\""),
+	    "box_range 2042:0DA, box_range 2042:0F0, box_type 2042:0F1");
 	/* REEL: whole, or a string with one or two decimals. */
-	check_return(RETURN("\"8TU\":7,\"7UK\":\"0.5\",\"7UL\":\"1234.50\",\"7UP\":\"999999999999.99\",\"7UQ\":999999999999"), "");
-	static const char *const not_real[] = { "1.5", "\"1\"", "\"1.\"", "\".5\"", "\"1.505\"", "\"01.5\"", "\"-1.5\"", "\"1,5\"",
+	check_return(RETURN("\"8TU\":7,\"7UK\":\"0.5\",\"7UL\":\"1234.50\","
+	    "\"7UP\":\"999999999999.99\",\"7UQ\":999999999999"), "");
+	static const char *const not_real[] = { "1.5", "\"1\"", "\"1.\"", "\".5\"", "\"1.505\"", "\"01.5\"",
+	    "\"-1.5\"", "\"1,5\"",
 		"\"1.5 \"", "\"1.+5\"", "\"\"", "\".\"" };
 	for (size_t i = 0; i < sizeof not_real / sizeof not_real[0]; i++) {
 		char text[200];
@@ -186,14 +195,19 @@ donation_rules(void **state)
 	(void)state;
 	/* A13: every beneficiary named, adding up to the box. */
 	check_return(GIFTS("\"7UF\":500", "{\"box\":\"7UF\",\"amount\":300,\"beneficiary\":\"A\"},"
-	    "{\"box\":\"7UF\",\"amount\":200,\"beneficiary\":{\"name\":\"B\",\"siren\":\"732829320\",\"address\":\"1 rue X\"}}"), "");
+	    "{\"box\":\"7UF\",\"amount\":200,"
+	    "\"beneficiary\":{\"name\":\"B\",\"siren\":\"732829320\",\"address\":\"1 rue X\"}}"), "");
 	check_return(RETURN("\"7UF\":0"), "");
 	check_return(RETURN("\"7UF\":500"), "donation_unnamed 2042:7UF");
 	check_return(RETURN("\"7VA\":1,\"7UD\":1"), "donation_unnamed 2042:7UD, donation_unnamed 2042:7VA");
-	check_return(GIFTS("\"7UF\":500", "{\"box\":\"7UF\",\"amount\":500}"), "donation_unnamed 2042:donations[0].beneficiary");
-	check_return(GIFTS("\"7UF\":500", "{\"box\":\"7UF\",\"amount\":499,\"beneficiary\":\"A\"}"), "donation_sum 2042:7UF");
-	check_return(GIFTS("\"7UF\":500", "{\"box\":\"7UF\",\"amount\":501,\"beneficiary\":\"A\"}"), "donation_sum 2042:7UF");
-	check_return(GIFTS("\"7UF\":0", "{\"box\":\"7UF\",\"amount\":1,\"beneficiary\":\"A\"}"), "donation_sum 2042:7UF");
+	check_return(GIFTS("\"7UF\":500", "{\"box\":\"7UF\",\"amount\":500}"),
+	    "donation_unnamed 2042:donations[0].beneficiary");
+	check_return(GIFTS("\"7UF\":500", "{\"box\":\"7UF\",\"amount\":499,\"beneficiary\":\"A\"}"),
+	    "donation_sum 2042:7UF");
+	check_return(GIFTS("\"7UF\":500", "{\"box\":\"7UF\",\"amount\":501,\"beneficiary\":\"A\"}"),
+	    "donation_sum 2042:7UF");
+	check_return(GIFTS("\"7UF\":0", "{\"box\":\"7UF\",\"amount\":1,\"beneficiary\":\"A\"}"),
+	    "donation_sum 2042:7UF");
 	/* Exempt bodies: by what the body is ... */
 	check_return(GIFTS("\"7UF\":500", "{\"box\":\"7UF\",\"amount\":500,\"body\":\"religious\"}"), "");
 	check_return(GIFTS("\"7UF\":500", "{\"box\":\"7UF\",\"amount\":300,\"body\":\"charitable\"},"
@@ -212,27 +226,33 @@ donation_rules(void **state)
 	check_return(GIFTS("\"7UH\":3001", "{\"box\":\"7UH\",\"amount\":3001,\"body\":\"union\"}"),
 	    "donation_unnamed 2042:donations[0].beneficiary");
 	/* Donations of no box, in no shape. */
-	check_return(GIFTS("\"1AJ\":5", "{\"box\":\"1AJ\",\"amount\":5,\"beneficiary\":\"A\"},{\"box\":\"7UF\",\"amount\":5,"
+	check_return(GIFTS("\"1AJ\":5",
+	    "{\"box\":\"1AJ\",\"amount\":5,\"beneficiary\":\"A\"},{\"box\":\"7UF\",\"amount\":5,"
 	    "\"beneficiary\":\"A\"}"), "donation_box 2042:donations[0].box, donation_box 2042:donations[1].box");
 	check_return(GIFTS("\"7AC\":5", "7,{},{\"box\":1,\"amount\":1}"), "member_type 2042:donations[0], "
-	    "member_missing 2042:donations[1].box, donation_amount 2042:donations[1].amount, member_type 2042:donations[2].box");
+	    "member_missing 2042:donations[1].box, "
+	    "donation_amount 2042:donations[1].amount, member_type 2042:donations[2].box");
 	check_return(GIFTS("\"7UF\":5", "{\"box\":\"7UF\",\"amount\":0,\"beneficiary\":\"A\",\"date\":1}"),
 	    "member_unknown 2042:donations[0].date, donation_amount 2042:donations[0].amount");
 	static const char *const amounts[] = { "-5", "5.0", "\"5\"", "18446744073709551615" };
 	for (size_t i = 0; i < sizeof amounts / sizeof amounts[0]; i++) {
 		char text[300];
-		snprintf(text, sizeof text, GIFTS("\"7UF\":5", "{\"box\":\"7UF\",\"amount\":%s,\"beneficiary\":\"A\"}"), amounts[i]);
+		snprintf(text, sizeof text, GIFTS("\"7UF\":5",
+		    "{\"box\":\"7UF\",\"amount\":%s,\"beneficiary\":\"A\"}"), amounts[i]);
 		check_return(text, "donation_amount 2042:donations[0].amount");
 	}
 	static const char *const names[] = { "\"\"", "\"  \"", "7", "\"a\\nb\"", "[]" };
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		char text[300];
-		snprintf(text, sizeof text, GIFTS("\"7UF\":5", "{\"box\":\"7UF\",\"amount\":5,\"beneficiary\":%s}"), names[i]);
+		snprintf(text, sizeof text, GIFTS("\"7UF\":5", "{\"box\":\"7UF\",\"amount\":5,\"beneficiary\":%s}"),
+		    names[i]);
 		check_return(text, "beneficiary_invalid 2042:donations[0].beneficiary");
 	}
-	check_return(GIFTS("\"7UF\":5", "{\"box\":\"7UF\",\"amount\":5,\"beneficiary\":{\"nom\":\"A\",\"siren\":\"12345678x\",\"address\":1}}"),
+	check_return(GIFTS("\"7UF\":5",
+	    "{\"box\":\"7UF\",\"amount\":5,\"beneficiary\":{\"nom\":\"A\",\"siren\":\"12345678x\",\"address\":1}}"),
 	    "member_unknown 2042:donations[0].beneficiary.nom, beneficiary_invalid 2042:donations[0].beneficiary.name, "
-	    "beneficiary_invalid 2042:donations[0].beneficiary.siren, beneficiary_invalid 2042:donations[0].beneficiary.address");
+	    "beneficiary_invalid 2042:donations[0].beneficiary.siren, "
+	    "beneficiary_invalid 2042:donations[0].beneficiary.address");
 	/* A value that is refused already is not reported a second time as a sum. */
 	check_return(GIFTS("\"7UF\":-5", "{\"box\":\"7UF\",\"amount\":5,\"beneficiary\":\"A\"}"), "box_type 2042:7UF");
 }
@@ -246,16 +266,20 @@ papers_are_reminded_of(void **state)
 	struct filing along = { { "2042", "2044" }, { RETURN("\"4BA\":5"), ANNEX("2044", "\"4BB\":1") }, "" };
 	check_filing(&along);
 	/* What the receipt is made from. */
-	struct rules_document document = { SLICE_LITERAL("2042"), SLICE_LITERAL(RETURN("\"4BC\":5,\"8UU\":1,\"7GA\":2")) };
+	struct rules_document document = { SLICE_LITERAL("2042"),
+	    SLICE_LITERAL(RETURN("\"4BC\":5,\"8UU\":1,\"7GA\":2")) };
 	struct arena *arena = arena_create(1 << 20);
 	struct rules_result result;
 	assert_int_equal(rules_check(catalogue, 2025, &document, 1, arena, &result), ERROR_NONE);
 	assert_int_equal(result.findings.errors, 0);
 	assert_int_equal(result.papers_count, 3);
-	assert_true(slice_equal_text(result.papers[0].paper->code, "rib") && slice_equal_text(result.papers[0].box, "7GA"));
+	assert_true(slice_equal_text(result.papers[0].paper->code, "rib") && slice_equal_text(result.papers[0].box,
+	    "7GA"));
 	assert_true(slice_equal_text(result.papers[0].paper->way, "post"));
-	assert_true(slice_equal_text(result.papers[1].paper->code, "2044") && slice_equal_text(result.papers[1].box, "4BC"));
-	assert_true(slice_equal_text(result.papers[2].paper->code, "3916") && slice_equal_text(result.papers[2].box, "8UU"));
+	assert_true(slice_equal_text(result.papers[1].paper->code, "2044") && slice_equal_text(result.papers[1].box,
+	    "4BC"));
+	assert_true(slice_equal_text(result.papers[2].paper->code, "3916") && slice_equal_text(result.papers[2].box,
+	    "8UU"));
 	arena_destroy(arena);
 }
 
@@ -328,7 +352,8 @@ static void
 short_memory_is_said(void **state)
 {
 	(void)state;
-	struct rules_document documents[2] = { { SLICE_LITERAL("2042"), SLICE_LITERAL(GIFTS("\"7UF\":5,\"0ZZ\":1,\"4BA\":6",
+	struct rules_document documents[2] = { { SLICE_LITERAL("2042"),
+	    SLICE_LITERAL(GIFTS("\"7UF\":5,\"0ZZ\":1,\"4BA\":6",
 	    "{\"box\":\"7UF\",\"amount\":6}")) }, { SLICE_LITERAL("2042"), SLICE_LITERAL(RETURN("\"7UF\":5")) } };
 	struct rules_result result;
 	bool fitted = false;
