@@ -3,6 +3,8 @@
 # Guichet. Everything is built under $(BUILD); nothing is written beside the sources.
 
 comma := ,
+# Commands are shown short; V=1 shows them whole.
+Q = $(if $(V),,@)
 SAN     ?=
 BUILD   ?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 PREFIX  ?= /usr/local
@@ -58,7 +60,8 @@ all: $(BUILD)/bin/guichetd $(BUILD)/bin/guichet ## build everything (default)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(own_cflags) $(dialect) $(CFLAGS) -c -o $@ $<
+	@echo '  cc $<'
+	$(Q)$(CC) $(own_cflags) $(dialect) $(CFLAGS) -c -o $@ $<
 
 $(protocol_lib): $(call object,$(protocol_src))
 $(client_lib): $(call object,$(client_src))
@@ -67,23 +70,27 @@ $(unit_lib): $(call object,$(unit_shared_src))
 $(BUILD)/lib/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/bin/guichetd: $(call object,server/main.c) $(server_lib) $(protocol_lib)
 	@mkdir -p $(@D)
-	$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs) $(server_libs)
+	@echo '  ld $@'
+	$(Q)$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs) $(server_libs)
 
 $(BUILD)/bin/guichet: $(call object,$(cli_src)) $(client_lib) $(protocol_lib)
 	@mkdir -p $(@D)
-	$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs)
+	@echo '  ld $@'
+	$(Q)$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs)
 
 $(unit_tests): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(unit_lib) $(client_lib) $(server_lib) $(protocol_lib)
 	@mkdir -p $(@D)
-	$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs) $(server_libs) -lcmocka -lcbor
+	@echo '  ld $@'
+	$(Q)$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs) $(server_libs) -lcmocka -lcbor
 
 $(fuzz_replays): $(BUILD)/tests/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(server_lib) $(protocol_lib)
 	@mkdir -p $(@D)
-	$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs) $(server_libs)
+	@echo '  ld $@'
+	$(Q)$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs) $(server_libs)
 
 $(fuzz_binaries): $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(server_lib) $(protocol_lib)
 	@mkdir -p $(@D)/corpus/$(*:fuzz_%=%)
@@ -91,7 +98,8 @@ $(fuzz_binaries): $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(server_lib) $(p
 
 $(tables): $(call object,tests/docs/tables.c tests/docs/sample.c) $(protocol_lib)
 	@mkdir -p $(@D)
-	$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs)
+	@echo '  ld $@'
+	$(Q)$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs)
 
 # ---- what a person types ----
 

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the subcommands share. */
+#include "server/admin/admin.h"
+
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "protocol/check.h"
+#include "server/authority.h"
+#include "server/clock.h"
+#include "server/commit.h"
+#include "server/crl.h"
+#include "server/publish.h"
+#include "server/store/keyring.h"
+#include "server/store/leveldb.h"
+#include "server/tree.h"
+#include "server/worker.h"
+
+/* ---- options ---- */
+
+static bool
+usage_error(const char *usage, int *exit, const char *what, const char *word)
+{
+	fprintf(stderr, "guichetd: %s: %s\n\n%s", what, word, usage);
+	*exit = ADMIN_USAGE;
+	return false;
+}
+
+bool
+admin_options(int argc, char **argv, const char *usage, const struct admin_option *options, const char **words,
+    size_t words_count, int *exit)
+{
+	size_t count = 0;
+
+	for (int i = 1; i < argc; i++) {
+		const struct admin_option *option = options;
+		if (strcmp(argv[i], "--help") == 0) {
+			fputs(usage, stdout);
+			*exit = ADMIN_DONE;
+			return false;
+		}
+		if (strncmp(argv[i], "--", 2) != 0) {
+			if (count == words_count)
+				return usage_error(usage, exit, "one word too many", argv[i]);
+			words[count++] = argv[i];
+			continue;
+		}
+		while (option->name != NULL && strcmp(argv[i], option->name) != 0)
+			option++;
+		if (option->name == NULL)
+			return usage_error(usage, exit, "unknown option", argv[i]);
+		if (i + 1 == argc)
+			return usage_error(usage, exit, "the option needs a value", argv[i]);
+		*option->value = argv[++i];
+	}
+	if (count != words_count)
+		return usage_error(usage, exit, "words are missing", "see below");
+	return true;
+}
+
+int
+admin_report(const struct fault *fault)
+{
+	const struct error_entry *entry = error_find((unsigned)fault->error);
+
+	fprintf(stderr, "guichetd: %s", entry == NULL ? "unknown error" : entry->english);
+	if (fault->place.size != 0)
+		fprintf(stderr, "\n  where:    %.*s", (int)fault->place.size, (const char *)fault->place.data);
+	if (fault->value.size != 0)
+		fprintf(stderr, "\n  found:    %.*s", (int)fault->value.size, (const char *)fault->value.data);
+	if (fault->expected.size != 0)
+		fprintf(stderr, "\n  expected: %.*s", (int)fault->expected.size, (const char *)fault->expected.data);
+	fputc('\n', stderr);
+	return fault->error == ERROR_usage ? ADMIN_USAGE : (int)fault->error < 900 ? ADMIN_REFUSED : ADMIN_FAILED;
+}
+
+uint16_t
+admin_year(void)
+{
+	time_t now = (time_t)(clock_wall_ms() / 1000);
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	return (uint16_t)(tm.tm_year + 1900);
+}
+
+/* ---- an office, offline ---- */
+
+struct admin_office {
+	const char *directory;
+	struct settings settings;
+	struct worker *worker;
+	struct authority *authority;
+	struct keyring *keyring;
+	struct store *store;
+	struct tree *tree;
+	struct key_verifier *verifier;
+	struct inflater *inflater;
+	struct publications *publications;
+	struct office *office;
+	struct commit *commit;
+	enum error failure;
+};
+
+static void
+office_failed(void *context, enum error error)
+{
+	((struct admin_office *)context)->failure = error;
+}
+
+static void
+office_settled(void *context, struct slice checkpoint)
+{
+	(void)context;
+	(void)checkpoint;
+}
+
+static enum error
+no_memory(struct fault *fault)
+{
+	return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+}
+
+static enum error
+open_storage(struct admin_office *office, struct arena *arena, struct fault *fault)
+{
+	char keys[PATH_SIZE], public[PATH_SIZE];
+	enum error error;
+
+	settings_path(keys, sizeof keys, office->directory, KEYS_DIRECTORY);
+	settings_path(public, sizeof public, office->directory, PUBLIC_DIRECTORY);
+	error = settings_load(office->directory, arena, &office->settings, fault);
+	if (error == ERROR_NONE)
+		error = authority_open(keys, public, &office->authority, fault);
+	if (error == ERROR_NONE)
+		error = keyring_open(keys, arena, &office->keyring, fault);
+	if (error != ERROR_NONE)
+		return error;
+	const struct leveldb_config config = {
+		.directory = office->directory,
+		.keyring = office->keyring,
+		.arena = arena,
+		.reserve = office->settings.disk_reserve,
+	};
+	error = leveldb_store_open(&config, office->worker, office->worker, &office->store, fault);
+	return error == ERROR_NONE ? tree_open(office->store, &office->tree, fault) : error;
+}
+
+static enum error
+open_facts(struct admin_office *office, struct arena *arena, struct fault *fault)
+{
+	enum error error = publications_load(office->directory, arena, &office->publications, fault);
+
+	if (error != ERROR_NONE)
+		return error;
+	office->verifier = key_verifier_create();
+	office->inflater = inflater_create();
+	if (office->verifier == NULL || office->inflater == NULL)
+		return no_memory(fault);
+	const struct office instruments = {
+		.origin = slice_of_text(office->settings.origin),
+		.authority = office->authority,
+		.keyring = office->keyring,
+		.verifier = office->verifier,
+		.inflater = office->inflater,
+		.publications = office->publications,
+		.tree = office->tree,
+	};
+	error = office_load(office->directory, &instruments, arena, &office->office, fault);
+	if (error != ERROR_NONE)
+		return error;
+	const struct commit_config commit = {
+		.store = office->store,
+		.tree = office->tree,
+		.origin = instruments.origin,
+		.log_key = authority_log_key(office->authority),
+		.batch_max = 1,
+		.failed = office_failed,
+		.settled = office_settled,
+		.context = office,
+	};
+	office->commit = commit_create(&commit);
+	return office->commit == NULL ? no_memory(fault) : ERROR_NONE;
+}
+
+enum error
+admin_office_open(const char *directory, struct arena *arena, struct admin_office **out, struct fault *fault)
+{
+	struct admin_office *office = calloc(1, sizeof *office);
+	enum error error;
+
+	if (office == NULL)
+		return no_memory(fault);
+	office->directory = directory;
+	office->worker = worker_create("offline");
+	error = office->worker == NULL ? no_memory(fault) : open_storage(office, arena, fault);
+	if (error == ERROR_NONE)
+		error = open_facts(office, arena, fault);
+	if (error != ERROR_NONE) {
+		admin_office_close(office);
+		return error;
+	}
+	*out = office;
+	return ERROR_NONE;
+}
+
+void
+admin_office_close(struct admin_office *office)
+{
+	if (office == NULL)
+		return;
+	if (office->worker != NULL)
+		worker_wait(office->worker);
+	commit_destroy(office->commit);
+	office_release(office->office);
+	publications_destroy(office->publications);
+	inflater_destroy(office->inflater);
+	key_verifier_destroy(office->verifier);
+	tree_close(office->tree);
+	store_close(office->store);
+	keyring_close(office->keyring);
+	authority_close(office->authority);
+	worker_destroy(office->worker);
+	free(office);
+}
+
+struct store *
+admin_office_store(struct admin_office *office)
+{
+	return office->store;
+}
+
+struct keyring *
+admin_office_keyring(struct admin_office *office)
+{
+	return office->keyring;
+}
+
+const struct office *
+admin_office_facts(struct admin_office *office)
+{
+	return office->office;
+}
+
+struct tree *
+admin_office_tree(struct admin_office *office)
+{
+	return office->tree;
+}
+
+struct run_entry {
+	struct commit_entry entry;
+	bool is_done;
+};
+
+static void
+run_done(struct commit_entry *entry)
+{
+	((struct run_entry *)entry)->is_done = true;
+}
+
+static void
+view_loaded(void *context)
+{
+	(void)context;
+}
+
+/* Runs until decided; blobs may need the worker. */
+static enum outcome
+run_decide(struct admin_office *office, decide handler, struct decision *decision, const struct record *answer_record, const void *request)
+{
+	enum outcome outcome;
+
+	do {
+		*decision->effects = (struct effects){ .answer = arena_alloc(decision->arena, answer_record->size) };
+		if (decision->effects->answer == NULL)
+			return refuse(decision, ERROR_out_of_memory);
+		outcome = handler(decision, request);
+		worker_wait(office->worker);
+	} while (outcome == AGAIN && view_error(decision->view) == ERROR_NONE);
+	if (outcome == AGAIN)
+		return refuse(decision, view_error(decision->view));
+	return outcome;
+}
+
+enum error
+admin_office_run(struct admin_office *office, decide handler, const struct record *answer_record, const void *request,
+    enum role role, struct arena *arena, void **answer, struct fault *fault)
+{
+	struct effects effects;
+	struct verified *verified = NULL;
+	struct context context = { .now = clock_wall_ms() / 1000, .office = office->office, .holder = { .role = role } };
+	struct decision decision = { &context, view_create(office->store, arena, view_loaded, NULL), arena, &effects, &verified };
+	struct run_entry run = { .entry = { .effects = &effects, .arena = arena, .now = context.now, .done = run_done } };
+
+	if (decision.view == NULL || RAND_bytes(context.random, sizeof context.random) != 1)
+		return no_memory(fault);
+	(void)!run_decide(office, handler, &decision, answer_record, request);
+	if (effects.failed)
+		return no_memory(fault);
+	if (effects.refusal.error != ERROR_NONE) {
+		*fault = effects.refusal;
+		return effects.refusal.error;
+	}
+	if (effects.puts != NULL) {
+		commit_add(office->commit, &run.entry);
+		commit_seal(office->commit);
+		worker_wait(office->worker);
+		if (!run.is_done)
+			return fault_set(fault, office->failure, "store", SLICE_EMPTY, "a durable commit");
+	}
+	*answer = effects.answer;
+	return ERROR_NONE;
+}
+
+struct crl_writing {
+	const char *directory;
+	bool is_written;
+};
+
+static void
+crl_made(void *context, struct slice pem)
+{
+	struct crl_writing *writing = context;
+	char path[PATH_SIZE], fresh[PATH_SIZE];
+	FILE *file;
+
+	settings_path(path, sizeof path, writing->directory, PUBLIC_DIRECTORY "/" AUTHORITY_CRL_FILE);
+	settings_path(fresh, sizeof fresh, writing->directory, PUBLIC_DIRECTORY "/" AUTHORITY_CRL_FILE ".new");
+	file = fopen(fresh, "we");
+	if (file == NULL)
+		return;
+	bool is_good = fwrite(pem.data, 1, pem.size, file) == pem.size;
+	writing->is_written = fclose(file) == 0 && is_good && rename(fresh, path) == 0;
+}
+
+enum error
+admin_office_publish_crl(struct admin_office *office, struct fault *fault)
+{
+	struct crl_writing writing = { office->directory, false };
+	struct crl *crl = crl_create(office->authority, office->store, crl_made, &writing);
+
+	if (crl == NULL)
+		return no_memory(fault);
+	crl_mark(crl);
+	crl_tick(crl, clock_wall_ms() / 1000);
+	worker_wait(office->worker);
+	crl_destroy(crl);
+	return writing.is_written ? ERROR_NONE :
+	    fault_set(fault, ERROR_file_unreadable, PUBLIC_DIRECTORY "/" AUTHORITY_CRL_FILE, SLICE_EMPTY, "a file that can be written");
+}

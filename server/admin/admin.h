@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The subcommands of guichetd, one file each, and what they share: options, faults in words, an office opened offline. */
+#ifndef GUICHET_ADMIN_H
+#define GUICHET_ADMIN_H
+
+#include "protocol/arena.h"
+#include "protocol/error.h"
+#include "server/decide.h"
+#include "server/settings.h"
+
+enum admin_exit { ADMIN_DONE = 0, ADMIN_FAILED = 1, ADMIN_USAGE = 2, ADMIN_REFUSED = 3 };
+
+int admin_init(int argc, char **argv);
+int admin_import(int argc, char **argv);
+int admin_serve(int argc, char **argv);
+int admin_issue(int argc, char **argv);
+int admin_revoke(int argc, char **argv);
+int admin_audit(int argc, char **argv);
+
+/* ---- options ---- */
+
+/* One option with a value; `value` is set to it, borrowed from argv. */
+struct admin_option {
+	const char *name; /* "--origin" */
+	const char **value;
+};
+
+/* Takes options (ended by a NULL name) and exactly `words_count` words out of argv. Prints usage and returns false on --help
+ * (*exit ADMIN_DONE) and on anything wrong (ADMIN_USAGE, after saying what). */
+must_check bool admin_options(int argc, char **argv, const char *usage, const struct admin_option *options, const char **words,
+    size_t words_count, int *exit);
+
+/* Says on stderr what went wrong, where, and what was expected; returns the exit code for it. */
+int admin_report(const struct fault *fault);
+
+/* This year (UTC): what the retention of an import counts from. */
+uint16_t admin_year(void);
+
+/* ---- an office opened while no server runs ---- */
+
+struct admin_office;
+
+/* Opens keys, store and log; refuses with ERROR_directory_locked while a server holds DIR. */
+must_check enum error admin_office_open(const char *directory, struct arena *arena, struct admin_office **out, struct fault *fault);
+void admin_office_close(struct admin_office *office);
+struct store *admin_office_store(struct admin_office *office);
+struct keyring *admin_office_keyring(struct admin_office *office);
+const struct office *admin_office_facts(struct admin_office *office);
+struct tree *admin_office_tree(struct admin_office *office);
+
+/* Runs a handler as the server would, for a holder of that role and no connection; commits its effects; waits. The answer
+ * struct is in `arena`. A refusal comes back as its error with *fault. */
+must_check enum error admin_office_run(struct admin_office *office, decide handler, const struct record *answer_record, const void *request,
+    enum role role, struct arena *arena, void **answer, struct fault *fault);
+/* Writes crl.pem anew. */
+must_check enum error admin_office_publish_crl(struct admin_office *office, struct fault *fault);
+
+#endif

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * guichetd import taxpayers: the register, streamed in bounded memory. A bad line is reported by its number and skipped;
+ * the good ones are taken. Taking the same file again changes nothing. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/campaign.h"
+#include "protocol/check.h"
+#include "protocol/manifest.h"
+#include "server/admin/admin.h"
+#include "server/clock.h"
+#include "server/store/keyring.h"
+
+static const char usage[] =
+    "usage: guichetd import taxpayers DIR FILE.csv\n\n"
+    "Reads the register: UTF-8, comma-separated, with or without this first line:\n"
+    "  spi,birth_name,first_names,filer_number,reference_income,department,household,family_change\n"
+    "A field with a comma stands in double quotes, a double quote in it is doubled. Taxpayers with the same household are taxed\n"
+    "jointly. family_change is empty, or the year or date (2025, 2025-06-14) in which the family situation changed.\n"
+    "Bad lines are reported by number on standard error and skipped; then the exit code is 3.\n";
+
+#define FIELDS ((size_t)8)
+#define LINE_MAX_SIZE ((size_t)4096)
+/* Lines in one commit. */
+#define BATCH_LINES ((size_t)2000)
+#define BATCH_ARENA ((size_t)64 * 1024 * 1024)
+/* Bad lines that are told one by one; the rest is counted. */
+#define REPORTS_MAX ((uint64_t)1000)
+
+enum column { SPI, BIRTH_NAME, FIRST_NAMES, FILER_NUMBER, REFERENCE_INCOME, DEPARTMENT, HOUSEHOLD, FAMILY_CHANGE };
+
+static const char *const field_names[FIELDS] = {
+	"spi", "birth_name", "first_names", "filer_number", "reference_income", "department", "household", "family_change",
+};
+
+/* A household touched by the open batch; its record is written when the batch is. */
+struct touched {
+	struct touched *next;
+	struct slice key;
+	struct rec_household record;
+};
+
+#define TOUCHED_BUCKETS ((size_t)4096)
+
+struct import {
+	struct admin_office *office;
+	struct store *store;
+	struct keyring *keyring;
+	struct store_batch *batch;
+	struct arena *arena; /* of the batch */
+	struct touched *touched[TOUCHED_BUCKETS];
+	struct retention retention;
+	size_t lines_in_batch;
+	uint64_t line, taken, bad;
+};
+
+/* ---- one line ---- */
+
+/* Cuts a line into its fields in place. False when there are not exactly FIELDS of them or a quote is out of place. */
+static bool
+line_cut(char *line, size_t size, struct slice fields[FIELDS])
+{
+	size_t from = 0, count = 0;
+
+	for (;;) {
+		char *begin = line + from, *out = begin;
+		if (count == FIELDS)
+			return false;
+		if (from < size && line[from] == '"') {
+			for (from++;; from++) {
+				if (from >= size)
+					return false;
+				if (line[from] == '"' && (from + 1 >= size || line[from + 1] != '"'))
+					break;
+				if (line[from] == '"')
+					from++;
+				*out++ = line[from];
+			}
+			from++;
+			if (from < size && line[from] != ',')
+				return false;
+		} else {
+			while (from < size && line[from] != ',') {
+				if (line[from] == '"')
+					return false;
+				*out++ = line[from++];
+			}
+		}
+		fields[count++] = slice_of(begin, (size_t)(out - begin));
+		if (from >= size)
+			return count == FIELDS;
+		from++;
+	}
+}
+
+static bool
+text_is_good(struct slice text, size_t max)
+{
+	if (text.size == 0 || text.size > max || !slice_is_utf8(text))
+		return false;
+	for (size_t i = 0; i < text.size; i++)
+		if (text.data[i] < 0x20 || text.data[i] == 0x7f)
+			return false;
+	return true;
+}
+
+/* Empty: none. Otherwise YYYY or YYYY-MM-DD; *year is 0 for none. */
+static bool
+family_change_parse(struct slice text, uint64_t *year)
+{
+	uint64_t month, day;
+
+	*year = 0;
+	if (text.size == 0)
+		return true;
+	if (text.size != 4 && text.size != 10)
+		return false;
+	if (!decimal_decode(slice_of(text.data, 4), 9999, year) || *year < 1900)
+		return false;
+	if (text.size == 4)
+		return true;
+	/* A leading zero is part of a date, not of a canonical number. */
+	size_t month_at = text.data[5] == '0' ? 6 : 5, day_at = text.data[8] == '0' ? 9 : 8;
+	return text.data[4] == '-' && text.data[7] == '-' && decimal_decode(slice_of(text.data + month_at, 7 - month_at), 12, &month) &&
+	    decimal_decode(slice_of(text.data + day_at, 10 - day_at), 31, &day) &&
+	    date_exists((unsigned)*year, (unsigned)month, (unsigned)day);
+}
+
+/* The first field that is wrong, and what it should be; NULL when all are right. */
+static const char *
+fields_check(const struct slice fields[FIELDS], struct rec_taxpayer *out, const char **expected)
+{
+	static const size_t text_max[FIELDS] = { 13, LIMIT_NAME, LIMIT_NAME, LIMIT_LABEL, LIMIT_LABEL, 3, LIMIT_LABEL, 10 };
+	uint64_t number;
+
+	*expected = "13 digits with their check digits";
+	if (!spi_valid(fields[SPI]))
+		return field_names[SPI];
+	*expected = "a text without control characters, not empty, not too long";
+	for (size_t i = BIRTH_NAME; i < FAMILY_CHANGE; i++)
+		if (!text_is_good(fields[i], text_max[i]))
+			return field_names[i];
+	*expected = "whole euros";
+	if (!decimal_decode(fields[REFERENCE_INCOME], UINT64_MAX / 10 - 1, &number))
+		return field_names[REFERENCE_INCOME];
+	*expected = "the code of a department";
+	if (campaign_zone(fields[DEPARTMENT]) == 0)
+		return field_names[DEPARTMENT];
+	*expected = "empty, a year or a date (YYYY-MM-DD)";
+	if (!family_change_parse(fields[FAMILY_CHANGE], &number))
+		return field_names[FAMILY_CHANGE];
+	*out = (struct rec_taxpayer){
+		.spi = fields[SPI],
+		.birth_name = fields[BIRTH_NAME],
+		.first_names = fields[FIRST_NAMES],
+		.filer_number = fields[FILER_NUMBER],
+		.reference_income = fields[REFERENCE_INCOME],
+		.department = fields[DEPARTMENT],
+		.household = fields[HOUSEHOLD],
+		.has_family_change_year = number != 0,
+		.family_change_year = number,
+	};
+	return NULL;
+}
+
+/* ---- the batch ---- */
+
+static struct slice
+keyed_key(struct import *import, enum key_prefix prefix, const char *label, struct slice word)
+{
+	struct keyed keyed;
+
+	keyring_hash(import->keyring, label, word, keyed.bytes);
+	return KEY_MAKE(import->arena, prefix, key_part_keyed(&keyed));
+}
+
+/* The household as it is stored, or as this batch has changed it already. */
+static struct touched *
+household_touch(struct import *import, struct slice household)
+{
+	struct slice key = keyed_key(import, KEY_household, "household", household), value;
+	bool found = false;
+
+	if (key.size == 0)
+		return NULL;
+	size_t bucket = bytes_peek_u32(key.data + 1) % TOUCHED_BUCKETS;
+	for (struct touched *touched = import->touched[bucket]; touched != NULL; touched = touched->next)
+		if (slice_equal(touched->key, key))
+			return touched;
+	struct touched *touched = arena_alloc(import->arena, sizeof *touched);
+	if (touched == NULL || store_get_now(import->store, key, import->arena, &found, &value) != ERROR_NONE)
+		return NULL;
+	if (found && record_decode(record_household(), value, import->arena, &touched->record) != ERROR_NONE)
+		return NULL;
+	touched->key = key;
+	touched->next = import->touched[bucket];
+	import->touched[bucket] = touched;
+	return touched;
+}
+
+#define MEMBERS_MAX ((size_t)16)
+
+/* False: too many members. */
+static bool
+household_add(struct import *import, struct rec_household *record, struct slice spi)
+{
+	for (size_t i = 0; i < record->members_count; i++)
+		if (slice_equal(record->members[i].spi, spi))
+			return true;
+	if (record->members_count == MEMBERS_MAX)
+		return false;
+	struct rec_member *members = arena_alloc_array(import->arena, record->members_count + 1, sizeof *members);
+	check(members != NULL);
+	if (record->members_count != 0)
+		memcpy(members, record->members, record->members_count * sizeof *members);
+	check(arena_copy(import->arena, spi, &members[record->members_count].spi));
+	record->members = members;
+	record->members_count++;
+	return true;
+}
+
+static void
+household_remove(struct rec_household *record, struct slice spi)
+{
+	for (size_t i = 0; i < record->members_count; i++)
+		if (slice_equal(record->members[i].spi, spi)) {
+			record->members[i] = record->members[--record->members_count];
+			return;
+		}
+}
+
+static enum error
+batch_write(struct import *import)
+{
+	if (import->batch == NULL)
+		return ERROR_NONE;
+	for (size_t i = 0; i < TOUCHED_BUCKETS; i++) {
+		for (struct touched *touched = import->touched[i]; touched != NULL; touched = touched->next) {
+			struct slice value = record_encode(record_household(), &touched->record, import->arena);
+			if (value.size == 0)
+				return ERROR_out_of_memory;
+			store_put(import->batch, import->retention, touched->key, value);
+		}
+		import->touched[i] = NULL;
+	}
+	enum error error = store_commit_now(import->batch);
+	import->batch = NULL;
+	import->lines_in_batch = 0;
+	arena_reset(import->arena);
+	return error;
+}
+
+/* Takes a taxpayer: the record, and its place in a household (and no more in an earlier one). *bad says what is wrong with
+ * the line beyond its fields. */
+static enum error
+taxpayer_take(struct import *import, const struct rec_taxpayer *taxpayer, const char **bad)
+{
+	struct slice key = keyed_key(import, KEY_taxpayer, "person", taxpayer->spi), before, value;
+	struct rec_taxpayer earlier;
+	bool found = false;
+
+	if (key.size == 0)
+		return ERROR_out_of_memory;
+	enum error error = store_get_now(import->store, key, import->arena, &found, &before);
+	if (error != ERROR_NONE)
+		return error;
+	if (found && record_decode(record_taxpayer(), before, import->arena, &earlier) != ERROR_NONE)
+		return ERROR_store_damaged;
+	struct touched *household = household_touch(import, taxpayer->household);
+	if (household == NULL)
+		return ERROR_out_of_memory;
+	if (!household_add(import, &household->record, taxpayer->spi)) {
+		*bad = "a household of at most 16 members";
+		return ERROR_NONE;
+	}
+	if (found && !slice_equal(earlier.household, taxpayer->household)) {
+		struct touched *left = household_touch(import, earlier.household);
+		if (left == NULL)
+			return ERROR_out_of_memory;
+		household_remove(&left->record, taxpayer->spi);
+	}
+	value = record_encode(record_taxpayer(), taxpayer, import->arena);
+	if (value.size == 0)
+		return ERROR_out_of_memory;
+	store_put(import->batch, import->retention, key, value);
+	return ERROR_NONE;
+}
+
+/* ---- the file ---- */
+
+static void
+report_bad(struct import *import, const char *place, struct slice value, const char *expected)
+{
+	import->bad++;
+	if (import->bad > REPORTS_MAX)
+		return;
+	/* The register is the operator's own file; what stands in a bad field is still nobody else's business. */
+	fprintf(stderr, "line %" PRIu64 ": %s: found %zu bytes, expected %s\n", import->line, place, value.size, expected);
+}
+
+static enum error
+line_take(struct import *import, char *line, size_t size)
+{
+	struct slice fields[FIELDS];
+	struct rec_taxpayer taxpayer;
+	const char *expected = NULL, *bad = NULL;
+
+	while (size > 0 && (line[size - 1] == '\n' || line[size - 1] == '\r'))
+		size--;
+	if (size == 0 || (import->line == 1 && size > 4 && memcmp(line, "spi,", 4) == 0))
+		return ERROR_NONE;
+	if (!line_cut(line, size, fields)) {
+		report_bad(import, "line", slice_of(line, size), "8 comma-separated fields");
+		return ERROR_NONE;
+	}
+	const char *wrong = fields_check(fields, &taxpayer, &expected);
+	if (wrong != NULL) {
+		report_bad(import, wrong, SLICE_EMPTY, expected);
+		return ERROR_NONE;
+	}
+	if (import->batch == NULL)
+		import->batch = store_batch_create(import->store);
+	if (import->batch == NULL)
+		return ERROR_out_of_memory;
+	enum error error = taxpayer_take(import, &taxpayer, &bad);
+	if (error != ERROR_NONE)
+		return error;
+	if (bad != NULL)
+		report_bad(import, "household", SLICE_EMPTY, bad);
+	else
+		import->taken++;
+	return ++import->lines_in_batch == BATCH_LINES ? batch_write(import) : ERROR_NONE;
+}
+
+/* Reads one line of at most LINE_MAX_SIZE; a longer one is read to its end and reported. */
+static enum error
+file_take(struct import *import, FILE *file)
+{
+	char line[LINE_MAX_SIZE];
+	bool is_rest = false;
+	enum error error = ERROR_NONE;
+
+	while (error == ERROR_NONE && fgets(line, sizeof line, file) != NULL) {
+		size_t size = strlen(line);
+		bool is_cut = size == sizeof line - 1 && line[size - 1] != '\n';
+		if (!is_rest) {
+			import->line++;
+			if (is_cut)
+				report_bad(import, "line", slice_of(line, size), "a shorter line");
+			else
+				error = line_take(import, line, size);
+		}
+		is_rest = is_cut;
+	}
+	if (error == ERROR_NONE && ferror(file))
+		error = ERROR_file_unreadable;
+	return error == ERROR_NONE ? batch_write(import) : error;
+}
+
+static enum error
+import_file(struct import *import, const char *path, struct fault *fault)
+{
+	FILE *file = fopen(path, "re");
+
+	if (file == NULL)
+		return fault_set(fault, ERROR_file_unreadable, path, SLICE_EMPTY, "a readable file");
+	enum error error = file_take(import, file);
+	fclose(file);
+	return error == ERROR_NONE ? ERROR_NONE : fault_set(fault, error, path, SLICE_EMPTY, "a durable import");
+}
+
+int
+admin_import(int argc, char **argv)
+{
+	const char *words[3];
+	const struct admin_option options[] = { { NULL, NULL } };
+	struct import *import = calloc(1, sizeof *import);
+	struct arena *arena = arena_create((size_t)2 * LIMIT_JSON_FILE);
+	struct fault fault = { .error = ERROR_out_of_memory };
+	uint64_t start_ms = clock_steady_ms();
+	int exit = ADMIN_FAILED;
+
+	if (import == NULL || arena == NULL)
+		goto done;
+	if (!admin_options(argc, argv, usage, options, words, 3, &exit))
+		goto done;
+	if (strcmp(words[0], "taxpayers") != 0) {
+		fputs(usage, stderr);
+		exit = ADMIN_USAGE;
+		goto done;
+	}
+	import->arena = arena_create(BATCH_ARENA);
+	enum error error = import->arena == NULL ? ERROR_out_of_memory : admin_office_open(words[1], arena, &import->office, &fault);
+	if (error == ERROR_NONE) {
+		import->store = admin_office_store(import->office);
+		import->keyring = admin_office_keyring(import->office);
+		import->retention = (struct retention){ RETENTION_REGISTER, admin_year() };
+		error = import_file(import, words[2], &fault);
+	}
+	if (error != ERROR_NONE) {
+		exit = admin_report(&fault);
+		goto done;
+	}
+	uint64_t ms = clock_steady_ms() - start_ms;
+	printf("%" PRIu64 " taxpayers taken, %" PRIu64 " bad lines, %" PRIu64 " lines/s\n", import->taken, import->bad,
+	    import->line * 1000 / (ms == 0 ? 1 : ms));
+	exit = import->bad == 0 ? ADMIN_DONE : ADMIN_REFUSED;
+done:
+	if (import != NULL) {
+		admin_office_close(import->office);
+		arena_destroy(import->arena);
+	}
+	arena_destroy(arena);
+	free(import);
+	return exit;
+}

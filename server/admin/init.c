@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * guichetd init: an office in an empty directory, ready to serve. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "protocol/campaign.h"
+#include "protocol/note.h"
+#include "server/admin/admin.h"
+#include "server/authority.h"
+#include "server/clock.h"
+#include "server/default_catalogue.h"
+#include "server/store/keyring.h"
+#include "server/store/leveldb.h"
+#include "server/worker.h"
+
+static const char usage[] =
+    "usage: guichetd init DIR [--origin ORIGIN] [--host NAME]\n\n"
+    "Makes an office in DIR, which must not exist or be empty: the authority and its keys (DIR/keys), what the office\n"
+    "publishes (DIR/public), settings with their defaults (DIR/guichet.json), an open campaign for the last calendar\n"
+    "year's income and the catalogue of all known boxes.\n\n"
+    "  --origin ORIGIN   the office's name in all that is signed for it, for ever (default guichet.example/YEAR)\n"
+    "  --host NAME       a DNS name or address of the server besides localhost\n";
+
+static enum error
+make_directory(const char *path, mode_t mode, struct fault *fault)
+{
+	if (mkdir(path, mode) == 0 || (errno == EEXIST && rmdir(path) == 0 && mkdir(path, mode) == 0))
+		return ERROR_NONE;
+	return fault_set(fault, ERROR_file_unreadable, path, slice_of_text(strerror(errno)), "a directory that is empty or can be made");
+}
+
+/* Writes and syncs a new file. */
+static enum error
+write_file(const char *path, struct slice content, mode_t mode, struct fault *fault)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	bool is_good = fd >= 0;
+
+	for (size_t at = 0; is_good && at < content.size;) {
+		ssize_t written = write(fd, content.data + at, content.size - at);
+		is_good = written > 0;
+		at += is_good ? (size_t)written : 0;
+	}
+	is_good = is_good && fsync(fd) == 0;
+	if (fd >= 0 && close(fd) != 0)
+		is_good = false;
+	return is_good ? ERROR_NONE : fault_set(fault, ERROR_file_unreadable, path, slice_of_text(strerror(errno)), "a new file");
+}
+
+static unsigned
+year_of(uint64_t now)
+{
+	time_t time = (time_t)now;
+	struct tm tm;
+	gmtime_r(&time, &tm);
+	return (unsigned)tm.tm_year + 1900;
+}
+
+static enum error
+write_publications(const char *directory, const char *origin, unsigned year, struct fault *fault)
+{
+	char path[PATH_SIZE];
+	struct buf *buf = buf_create((size_t)1024 * 1024);
+	enum error error;
+
+	if (buf == NULL)
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	settings_path(path, sizeof path, directory, PUBLIC_DIRECTORY "/" CATALOGUE_FILE);
+	error = write_file(path, default_catalogue(), 0644, fault);
+	if (error == ERROR_NONE) {
+		campaign_write(buf, year - 1);
+		settings_path(path, sizeof path, directory, PUBLIC_DIRECTORY "/" CAMPAIGN_FILE);
+		error = write_file(path, buf_peek(buf), 0644, fault);
+	}
+	if (error == ERROR_NONE) {
+		buf_clear(buf);
+		settings_write(buf, origin);
+		settings_path(path, sizeof path, directory, SETTINGS_FILE);
+		error = write_file(path, buf_peek(buf), 0644, fault);
+	}
+	buf_destroy(buf);
+	return error;
+}
+
+static enum error
+make_store(const char *directory, const char *keys, struct arena *arena, struct fault *fault)
+{
+	struct keyring *keyring = NULL;
+	struct store *store = NULL;
+	struct worker *worker = worker_create("init");
+	enum error error = worker == NULL ? fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) : ERROR_NONE;
+
+	if (error == ERROR_NONE)
+		error = keyring_create(keys, arena, fault);
+	if (error == ERROR_NONE)
+		error = keyring_open(keys, arena, &keyring, fault);
+	if (error == ERROR_NONE) {
+		const struct leveldb_config config = { .directory = directory, .keyring = keyring, .arena = arena, .create = true };
+		error = leveldb_store_open(&config, worker, worker, &store, fault);
+	}
+	store_close(store);
+	keyring_close(keyring);
+	worker_destroy(worker);
+	return error;
+}
+
+static enum error
+make_office(const char *directory, const char *origin, const char *host, struct arena *arena, struct fault *fault)
+{
+	char keys[PATH_SIZE], public[PATH_SIZE];
+	uint64_t now = clock_wall_ms() / 1000;
+	const struct authority_plan plan = {
+		.keys_dir = keys,
+		.public_dir = public,
+		.origin = origin,
+		.hosts = &host,
+		.hosts_count = host == NULL ? 0 : 1,
+		.now = now,
+	};
+	enum error error;
+
+	settings_path(keys, sizeof keys, directory, KEYS_DIRECTORY);
+	settings_path(public, sizeof public, directory, PUBLIC_DIRECTORY);
+	if (!note_name_valid(slice_of_text(origin)))
+		return fault_set(fault, ERROR_usage, "--origin", slice_of_text(origin), "a name without spaces or plus, like guichet.example/2026");
+	error = make_directory(directory, 0755, fault);
+	if (error == ERROR_NONE)
+		error = make_directory(keys, 0700, fault);
+	if (error == ERROR_NONE)
+		error = make_directory(public, 0755, fault);
+	if (error == ERROR_NONE)
+		error = authority_create(&plan, fault);
+	if (error == ERROR_NONE)
+		error = write_publications(directory, origin, year_of(now), fault);
+	return error == ERROR_NONE ? make_store(directory, keys, arena, fault) : error;
+}
+
+int
+admin_init(int argc, char **argv)
+{
+	const char *directory, *origin = NULL, *host = NULL;
+	const struct admin_option options[] = { { "--origin", &origin }, { "--host", &host }, { NULL, NULL } };
+	char origin_default[64];
+	struct fault fault;
+	int exit;
+
+	if (!admin_options(argc, argv, usage, options, &directory, 1, &exit))
+		return exit;
+	snprintf(origin_default, sizeof origin_default, "guichet.example/%u", year_of(clock_wall_ms() / 1000));
+	if (origin == NULL)
+		origin = origin_default;
+	struct arena *arena = arena_create((size_t)1024 * 1024);
+	enum error error = arena == NULL ? fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
+	    make_office(directory, origin, host, arena, &fault);
+	exit = ADMIN_DONE;
+	if (error != ERROR_NONE)
+		exit = admin_report(&fault);
+	else
+		printf("An office is in %s.\n  origin    %s\n  publishes %s/%s (give it to every client as --trust)\n"
+		       "Next: guichetd import taxpayers %s FILE.csv, then guichetd serve %s\n",
+		    directory, origin, directory, PUBLIC_DIRECTORY, directory, directory);
+	arena_destroy(arena);
+	return exit;
+}

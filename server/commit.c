@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Two batches: the open one gathers, the other is on its way to the disk. */
+#include "server/commit.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "protocol/check.h"
+#include "server/keyset.h"
+#include "server/proof.h"
+#include "server/tree.h"
+
+/* Memory of one sealed batch besides its decisions: hashes, proofs' subtrees, the encoded records one after another. */
+#define BATCH_ARENA ((size_t)64 * 1024 * 1024)
+/* Writes of one decision, at most: what keeps a batch within KEYSET_MAX. */
+#define ENTRY_PUTS_MAX ((size_t)128)
+
+struct batch {
+	struct commit_entry *entries, **tail;
+	size_t entries_count;
+	struct commit_entry *waiters, **waiters_tail;
+	struct keyset *keys;
+	struct arena *arena;
+	struct merkle_batch *merkle; /* NULL: no leaves */
+	size_t leaves_count;
+};
+
+struct commit {
+	struct commit_config config;
+	struct batch batches[2];
+	struct batch *open, *away; /* away: NULL when none is on its way */
+	bool has_failed;
+};
+
+static void
+batch_clear(struct batch *batch)
+{
+	batch->entries = NULL;
+	batch->tail = &batch->entries;
+	batch->entries_count = 0;
+	batch->waiters = NULL;
+	batch->waiters_tail = &batch->waiters;
+	batch->merkle = NULL;
+	batch->leaves_count = 0;
+	keyset_clear(batch->keys);
+	arena_reset(batch->arena);
+}
+
+struct commit *
+commit_create(const struct commit_config *config)
+{
+	struct commit *commit = calloc(1, sizeof *commit);
+
+	if (commit == NULL)
+		return NULL;
+	commit->config = *config;
+	for (int i = 0; i < 2; i++) {
+		struct batch *batch = &commit->batches[i];
+		batch->keys = keyset_create();
+		batch->arena = arena_create(BATCH_ARENA);
+		if (batch->keys == NULL || batch->arena == NULL) {
+			commit_destroy(commit);
+			return NULL;
+		}
+		batch_clear(batch);
+	}
+	commit->open = &commit->batches[0];
+	return commit;
+}
+
+void
+commit_destroy(struct commit *commit)
+{
+	if (commit == NULL)
+		return;
+	for (int i = 0; i < 2; i++) {
+		keyset_destroy(commit->batches[i].keys);
+		arena_destroy(commit->batches[i].arena);
+	}
+	free(commit);
+}
+
+static bool
+commit_has_key(const void *context, struct slice key)
+{
+	const struct commit *commit = context;
+	return keyset_has(commit->open->keys, key) || (commit->away != NULL && keyset_has(commit->away->keys, key));
+}
+
+static bool
+commit_has_key_within(const void *context, struct slice from, struct slice end)
+{
+	const struct commit *commit = context;
+	return keyset_has_within(commit->open->keys, from, end) ||
+	    (commit->away != NULL && keyset_has_within(commit->away->keys, from, end));
+}
+
+bool
+commit_conflicts(const struct commit *commit, const struct view *view)
+{
+	const struct view_keys keys = { commit_has_key, commit_has_key_within, commit };
+	return view_meets(view, &keys);
+}
+
+void
+commit_add(struct commit *commit, struct commit_entry *entry)
+{
+	struct batch *batch = commit->open;
+
+	entry->next = NULL;
+	*batch->tail = entry;
+	batch->tail = &entry->next;
+	batch->entries_count++;
+	size_t puts = 0;
+	for (struct effect_put *put = entry->effects->puts; put != NULL; put = put->next, puts++)
+		keyset_add(batch->keys, put->key);
+	check(puts <= ENTRY_PUTS_MAX);
+}
+
+void
+commit_wait(struct commit *commit, struct commit_entry *waiter)
+{
+	struct batch *batch = commit->open->entries != NULL || commit->away == NULL ? commit->open : commit->away;
+
+	waiter->next = NULL;
+	*batch->waiters_tail = waiter;
+	batch->waiters_tail = &waiter->next;
+}
+
+/* The year a record's retention counts from: that of its reception (UTC; the days around New Year do not matter to
+ * a duration of years). */
+static uint16_t
+retention_year(uint64_t now)
+{
+	time_t time = (time_t)now;
+	struct tm tm;
+	gmtime_r(&time, &tm);
+	return (uint16_t)(tm.tm_year + 1900);
+}
+
+static struct retention
+retention_of(enum retention_class class, uint64_t now)
+{
+	return (struct retention){ class, class == RETENTION_PERMANENT ? 0 : retention_year(now) };
+}
+
+static void
+seal_blobs(struct store_batch *store_batch, struct batch *batch)
+{
+	for (struct commit_entry *entry = batch->entries; entry != NULL; entry = entry->next)
+		for (struct effect_blob *blob = entry->effects->blobs; blob != NULL; blob = blob->next)
+			blob->ref = store_blob(store_batch,
+			    retention_of(blob->class, entry->now), blob->bytes);
+}
+
+/* Gives the leaves their indices and appends them to the tree. */
+static bool
+seal_leaves(struct commit *commit, struct store_batch *store_batch, struct batch *batch)
+{
+	struct commit_entry *entry;
+	struct effect_leaf *leaf;
+	uint64_t size_before = tree_size(commit->config.tree);
+	size_t count = 0, i = 0;
+
+	for (entry = batch->entries; entry != NULL; entry = entry->next)
+		for (leaf = entry->effects->leaves; leaf != NULL; leaf = leaf->next)
+			count++;
+	batch->leaves_count = count;
+	if (count == 0)
+		return true;
+	struct hash *hashes = arena_alloc_array(batch->arena, count, sizeof *hashes);
+	struct blob_ref *archives = arena_alloc_array(batch->arena, count, sizeof *archives);
+	if (hashes == NULL || archives == NULL)
+		return false;
+	for (entry = batch->entries; entry != NULL; entry = entry->next)
+		for (leaf = entry->effects->leaves; leaf != NULL; leaf = leaf->next, i++) {
+			merkle_hash_leaf(leaf->body, &hashes[i]);
+			archives[i] = leaf->archive->ref;
+			if (leaf->index != NULL)
+				*leaf->index = size_before + i;
+			if (leaf->batch != NULL)
+				*leaf->batch = size_before;
+		}
+	batch->merkle = tree_seal(commit->config.tree, store_batch, hashes, archives, count,
+	    batch->entries->now, batch->arena);
+	return batch->merkle != NULL;
+}
+
+static bool
+seal_puts(struct store_batch *store_batch, struct batch *batch)
+{
+	for (struct commit_entry *entry = batch->entries; entry != NULL; entry = entry->next)
+		for (struct effect_put *put = entry->effects->puts; put != NULL; put = put->next) {
+			if (put->record == NULL) {
+				store_remove(store_batch, put->key);
+				continue;
+			}
+			struct slice value = record_encode(put->record, put->value, batch->arena);
+			if (value.size == 0)
+				return false;
+			store_put(store_batch, retention_of(key_retention(put->key), entry->now), put->key, value);
+		}
+	return true;
+}
+
+static void
+commit_fail(struct commit *commit, enum error error)
+{
+	if (commit->has_failed)
+		return;
+	commit->has_failed = true;
+	commit->config.failed(commit->config.context, error);
+}
+
+/* Signs the tree head and writes each awaited proof. */
+static bool
+settle_proofs(struct commit *commit, struct batch *batch, struct buf *checkpoint)
+{
+	const struct merkle_frontier *frontier = tree_frontier(commit->config.tree);
+	uint64_t size_before = frontier->size - batch->leaves_count;
+	struct buf *text = buf_create(LIMIT_PROOF_SIZE);
+	size_t nth = 0;
+	bool is_good = false;
+
+	if (text == NULL ||
+	    proof_checkpoint_put(checkpoint, commit->config.origin, frontier, commit->config.log_key) != ERROR_NONE)
+		goto done;
+	for (struct commit_entry *entry = batch->entries; entry != NULL; entry = entry->next)
+		for (struct effect_leaf *leaf = entry->effects->leaves; leaf != NULL; leaf = leaf->next, nth++) {
+			if (leaf->proof == NULL)
+				continue;
+			buf_clear(text);
+			proof_put(text, batch->merkle, size_before, nth, buf_peek(checkpoint));
+			if (!buf_ok(text) || !arena_copy(entry->arena, buf_peek(text), leaf->proof))
+				goto done;
+		}
+	is_good = true;
+done:
+	buf_destroy(text);
+	return is_good;
+}
+
+/* Calls everybody; each may add to the open batch, or wait anew. */
+static void
+entries_done(struct commit_entry *entry)
+{
+	while (entry != NULL) {
+		struct commit_entry *next = entry->next;
+		entry->done(entry);
+		entry = next;
+	}
+}
+
+static void
+commit_settled(void *context, enum error error)
+{
+	struct commit *commit = context;
+	struct batch *batch = commit->away;
+	struct buf *checkpoint = NULL;
+
+	if (error != ERROR_NONE) {
+		commit_fail(commit, error);
+		return;
+	}
+	if (batch->merkle != NULL) {
+		tree_settle(commit->config.tree);
+		checkpoint = buf_create(LIMIT_PROOF_SIZE);
+		if (checkpoint == NULL || !settle_proofs(commit, batch, checkpoint)) {
+			buf_destroy(checkpoint);
+			commit_fail(commit, ERROR_out_of_memory);
+			return;
+		}
+	}
+	struct commit_entry *entries = batch->entries, *waiters = batch->waiters;
+	batch_clear(batch);
+	commit->away = NULL;
+	commit->config.settled(commit->config.context, checkpoint == NULL ? SLICE_EMPTY : buf_peek(checkpoint));
+	buf_destroy(checkpoint);
+	entries_done(entries);
+	entries_done(waiters);
+}
+
+void
+commit_seal(struct commit *commit)
+{
+	struct batch *batch = commit->open;
+
+	if (commit->has_failed || commit->away != NULL)
+		return;
+	if (batch->entries == NULL) {
+		/* Waiters of an empty batch wait for nothing. */
+		struct commit_entry *waiters = batch->waiters;
+		batch_clear(batch);
+		entries_done(waiters);
+		return;
+	}
+	struct store_batch *store_batch = store_batch_create(commit->config.store);
+	if (store_batch == NULL) {
+		commit_fail(commit, ERROR_out_of_memory);
+		return;
+	}
+	seal_blobs(store_batch, batch);
+	if (!seal_leaves(commit, store_batch, batch) || !seal_puts(store_batch, batch)) {
+		store_batch_destroy(store_batch);
+		commit_fail(commit, ERROR_out_of_memory);
+		return;
+	}
+	commit->away = batch;
+	commit->open = batch == &commit->batches[0] ? &commit->batches[1] : &commit->batches[0];
+	store_commit(store_batch, commit_settled, commit);
+}
+
+bool
+commit_is_idle(const struct commit *commit)
+{
+	return commit->away == NULL && commit->open->entries == NULL && commit->open->waiters == NULL;
+}
+
+bool
+commit_is_full(const struct commit *commit)
+{
+	return commit->open->entries_count >= commit->config.batch_max ||
+	    keyset_count(commit->open->keys) + ENTRY_PUTS_MAX > KEYSET_MAX;
+}

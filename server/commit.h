@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Group commit: decisions with effects gather in the open batch; sealed once per wake-up of the loop while none is on its way,
+ * it becomes one durable store commit and one signed checkpoint, and only then do its answers leave (design section 5,
+ * "Order within a batch").
+ *
+ * Any failed commit is final: `failed` is called once, no answer leaves any more, and the process must stop. */
+#ifndef GUICHET_COMMIT_H
+#define GUICHET_COMMIT_H
+
+#include <openssl/evp.h>
+
+#include "server/decide.h"
+
+struct commit;
+struct tree;
+
+struct commit_config {
+	struct store *store;
+	struct tree *tree;
+	struct slice origin; /* of the checkpoint; outlives commit */
+	EVP_PKEY *log_key;   /* Ed25519, not owned */
+	size_t batch_max;    /* decisions in one batch */
+	void (*failed)(void *context, enum error error);
+	/* A batch is durable and its checkpoint signed (text borrowed for the call; empty when the batch had no leaves). */
+	void (*settled)(void *context, struct slice checkpoint);
+	void *context;
+};
+
+/* One decided request in a batch. The owner embeds it and keeps effects and their arena until `done`. */
+struct commit_entry {
+	struct commit_entry *next;
+	struct effects *effects;
+	struct arena *arena; /* proofs are put here */
+	uint64_t now;
+	/* Durable: answer. Not called when the commit failed. */
+	void (*done)(struct commit_entry *entry);
+};
+
+must_check struct commit *commit_create(const struct commit_config *config);
+void commit_destroy(struct commit *commit);
+
+/* Would a decision that read this have to wait, since the open batch or the one on its way writes what it read? */
+bool commit_conflicts(const struct commit *commit, const struct view *view);
+/* The open batch takes no more: wait. */
+bool commit_is_full(const struct commit *commit);
+/* Takes a decision whose read set does not conflict. */
+void commit_add(struct commit *commit, struct commit_entry *entry);
+/* Calls `waiter->done` once the batches of now are durable: for a decision that conflicts, to be run again. */
+void commit_wait(struct commit *commit, struct commit_entry *waiter);
+/* The loop's hook: seals the open batch and sends it off, unless one is on its way or there is nothing. */
+void commit_seal(struct commit *commit);
+/* Nothing open, nothing on its way, nobody waiting. */
+bool commit_is_idle(const struct commit *commit);
+
+#endif

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A job is one request with its arena, its view and its place in a batch. */
+#include "server/dispatch.h"
+
+#include <openssl/rand.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/check.h"
+#include "protocol/codec.h"
+#include "server/gate.h"
+
+/* Memory of one request: its body, the documents inflated, the parsed trees, what it reads, what it writes. */
+#define JOB_ARENA ((size_t)32 * 1024 * 1024)
+/* The largest answer: a page of a document, or a receipt with all its advices. */
+#define ANSWER_MAX ((size_t)2 * 1024 * 1024)
+
+struct job {
+	struct commit_entry entry;
+	struct job *previous, *next;
+	struct dispatch *dispatch;
+	struct dispatch_asker *asker; /* NULL: gone */
+	struct office *office;
+	const struct operation *operation;
+	const struct dispatch_handler *handler;
+	uint32_t stream;
+	uint8_t correlation[CORRELATION_SIZE];
+	uint64_t received_ms, deadline_ms; /* deadline 0: none */
+	struct arena *arena;
+	struct view *view;
+	void *request;
+	struct context context;
+	struct effects effects;
+	struct verified *verified;
+};
+
+struct dispatch {
+	struct dispatch_config config;
+	struct office *office;
+	struct job *jobs;
+	size_t jobs_count;
+	struct buf *answer; /* scratch */
+	bool is_stopping;
+};
+
+static void job_run(struct job *job);
+
+struct dispatch *
+dispatch_create(const struct dispatch_config *config)
+{
+	struct dispatch *dispatch = calloc(1, sizeof *dispatch);
+
+	if (dispatch == NULL)
+		return NULL;
+	dispatch->config = *config;
+	dispatch->answer = buf_create(ANSWER_MAX);
+	if (dispatch->answer == NULL) {
+		free(dispatch);
+		return NULL;
+	}
+	dispatch->office = office_hold(config->office);
+	return dispatch;
+}
+
+void
+dispatch_destroy(struct dispatch *dispatch)
+{
+	if (dispatch == NULL)
+		return;
+	check(dispatch->jobs == NULL);
+	office_release(dispatch->office);
+	buf_destroy(dispatch->answer);
+	free(dispatch);
+}
+
+static const struct dispatch_handler *
+dispatch_find_handler(const struct dispatch *dispatch, enum operation_number operation)
+{
+	const struct dispatch_handler *handler;
+	for (handler = dispatch->config.handlers; handler->decide != NULL; handler++)
+		if (handler->operation == operation)
+			return handler;
+	return NULL;
+}
+
+/* ---- answers ---- */
+
+/* What an error inside this process is on the wire. */
+static enum error
+error_on_wire(enum error error)
+{
+	if (error == ERROR_out_of_memory)
+		return ERROR_busy;
+	return error >= 900 ? ERROR_internal : error;
+}
+
+static struct slice
+shortened(struct slice text, size_t max)
+{
+	if (text.size <= max)
+		return text;
+	while (max > 0 && (text.data[max] & 0xc0) == 0x80)
+		max--;
+	return slice_of(text.data, max);
+}
+
+/* A peer's bytes are quoted only when they are text. */
+static bool
+quotable(struct slice text)
+{
+	return text.data != NULL && slice_is_utf8(text);
+}
+
+static void
+put_refusal(struct dispatch *dispatch, const uint8_t *correlation, const struct effects *effects)
+{
+	const struct fault *fault = &effects->refusal;
+	const struct error_entry *entry = error_find(error_on_wire(fault->error));
+
+	check(entry != NULL);
+	struct msg_refusal refusal = {
+		.correlation = slice_of(correlation, CORRELATION_SIZE),
+		.text = slice_of_text(entry->english),
+		.text_fr = slice_of_text(entry->french),
+		.has_place = quotable(fault->place),
+		.place = shortened(fault->place, 256),
+		.has_value = quotable(fault->value),
+		.value = shortened(fault->value, 256),
+		.has_expected = quotable(fault->expected),
+		.expected = shortened(fault->expected, 1024),
+		.has_retry_after_ms = entry->retry == RETRY_LATER,
+		.retry_after_ms = effects->retry_after_ms != 0 ? effects->retry_after_ms : dispatch->config.retry_after_ms,
+		.has_findings = effects->findings_count != 0,
+		.findings = effects->findings,
+		.findings_count = effects->findings_count,
+	};
+	codec_encode(message_refusal(), &refusal, dispatch->answer);
+}
+
+static void
+dispatch_answer(struct dispatch *dispatch, struct dispatch_asker *asker, const struct operation *operation, uint16_t op,
+    uint32_t stream, const uint8_t *correlation, const struct effects *effects, uint64_t received_ms)
+{
+	enum error error = effects->refusal.error == ERROR_NONE ? ERROR_NONE : error_on_wire(effects->refusal.error);
+	const struct dispatch_event event = { operation, error, correlation, received_ms };
+
+	buf_clear(dispatch->answer);
+	if (error == ERROR_NONE) {
+		/* The envelope is the first field of every answer. */
+		*(struct slice *)effects->answer = slice_of(correlation, CORRELATION_SIZE);
+		codec_encode(operation->answer(), effects->answer, dispatch->answer);
+	} else {
+		put_refusal(dispatch, correlation, effects);
+	}
+	check(buf_ok(dispatch->answer));
+	const struct frame frame = {
+		.op = op,
+		.flags = FRAME_ANSWER,
+		.status = (uint32_t)error,
+		.stream = stream,
+		.body = buf_peek(dispatch->answer),
+	};
+	dispatch->config.answered(dispatch->config.context, &event);
+	if (asker != NULL)
+		asker->answer(asker, &frame);
+}
+
+static void
+correlation_make(uint8_t out[CORRELATION_SIZE])
+{
+	/* Only a name in the log: without randomness left it is still an answer. */
+	if (RAND_bytes(out, CORRELATION_SIZE) != 1)
+		memset(out, 0, CORRELATION_SIZE);
+}
+
+static void
+refuse_at_once(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request, uint64_t now_ms,
+    const struct fault *fault)
+{
+	struct effects effects = { .refusal = *fault };
+	uint8_t correlation[CORRELATION_SIZE];
+
+	correlation_make(correlation);
+	dispatch_answer(dispatch, asker, operation_find(request->op), request->op, request->stream, correlation, &effects, now_ms);
+}
+
+void
+dispatch_refuse(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request, enum error error)
+{
+	const struct fault fault = { .error = error };
+	refuse_at_once(dispatch, asker, request, dispatch->config.wall_ms(dispatch->config.context), &fault);
+}
+
+/* ---- a job's life ---- */
+
+static void
+job_destroy(struct job *job)
+{
+	struct dispatch *dispatch = job->dispatch;
+
+	if (job->previous != NULL)
+		job->previous->next = job->next;
+	else
+		dispatch->jobs = job->next;
+	if (job->next != NULL)
+		job->next->previous = job->previous;
+	dispatch->jobs_count--;
+	office_release(job->office);
+	arena_destroy(job->arena);
+	free(job);
+}
+
+static void
+job_answer(struct job *job)
+{
+	if (job->effects.refusal.error == ERROR_NONE && job->effects.logs_in && job->asker != NULL)
+		job->asker->holder = job->effects.holder;
+	dispatch_answer(job->dispatch, job->asker, job->operation, (uint16_t)job->operation->number, job->stream,
+	    job->correlation, &job->effects, job->received_ms);
+	job_destroy(job);
+}
+
+static void
+job_refuse(struct job *job, enum error error)
+{
+	job->effects = (struct effects){ .refusal = { .error = error } };
+	job_answer(job);
+}
+
+/* Its batch is durable. */
+static void
+job_settled(struct commit_entry *entry)
+{
+	struct job *job = (struct job *)entry;
+
+	if (job->effects.changes_crl)
+		job->dispatch->config.crl_changed(job->dispatch->config.context);
+	job_answer(job);
+}
+
+/* What it waited for is durable: decide afresh. */
+static void
+job_again(struct commit_entry *entry)
+{
+	struct job *job = (struct job *)entry;
+
+	view_forget(job->view);
+	job_run(job);
+}
+
+static void
+job_loaded(void *context)
+{
+	job_run(context);
+}
+
+static bool
+effects_write(const struct effects *effects)
+{
+	return effects->puts != NULL || effects->blobs != NULL || effects->leaves != NULL;
+}
+
+static void
+job_decided(struct job *job)
+{
+	struct commit *commit = job->dispatch->config.commit;
+
+	if (job->effects.failed) {
+		job_refuse(job, ERROR_out_of_memory);
+		return;
+	}
+	if (!effects_write(&job->effects)) {
+		job_answer(job);
+		return;
+	}
+	job->entry.effects = &job->effects;
+	job->entry.arena = job->arena;
+	job->entry.now = job->context.now;
+	if (commit_conflicts(commit, job->view) || commit_is_full(commit)) {
+		job->entry.done = job_again;
+		commit_wait(commit, &job->entry);
+	} else {
+		job->entry.done = job_settled;
+		commit_add(commit, &job->entry);
+	}
+}
+
+/* One run of gate and handler over what is loaded. */
+static enum outcome
+job_decide(struct job *job)
+{
+	struct decision decision = { &job->context, job->view, job->arena, &job->effects, &job->verified };
+
+	job->effects = (struct effects){ .answer = arena_alloc(job->arena, job->operation->answer()->size) };
+	if (job->effects.answer == NULL)
+		return refuse(&decision, ERROR_out_of_memory);
+	switch (gate_check(&decision, job->operation)) {
+	case GATE_AGAIN:
+		return AGAIN;
+	case GATE_REFUSED:
+		return DECIDED;
+	case GATE_OPEN:
+		break;
+	}
+	return job->handler->decide(&decision, job->request);
+}
+
+static void
+job_run(struct job *job)
+{
+	struct dispatch *dispatch = job->dispatch;
+
+	if (job->deadline_ms != 0 && dispatch->config.wall_ms(dispatch->config.context) > job->deadline_ms) {
+		job_refuse(job, ERROR_deadline_passed);
+		return;
+	}
+	enum outcome outcome = job_decide(job);
+	enum error error = view_error(job->view);
+	if (outcome == AGAIN && view_is_loading(job->view))
+		return;
+	if (error == ERROR_store_damaged || error == ERROR_file_unreadable) {
+		dispatch->config.failed(dispatch->config.context, error);
+		job_refuse(job, ERROR_internal);
+	} else if (outcome == AGAIN) {
+		check(error != ERROR_NONE);
+		job_refuse(job, error);
+	} else {
+		job_decided(job);
+	}
+}
+
+/* ---- from the frame ---- */
+
+static struct job *
+job_create(struct dispatch *dispatch, struct dispatch_asker *asker, const struct operation *operation,
+    const struct frame *frame, uint64_t now_ms)
+{
+	struct job *job = calloc(1, sizeof *job);
+
+	if (job == NULL)
+		return NULL;
+	job->arena = arena_create(JOB_ARENA);
+	if (job->arena == NULL) {
+		free(job);
+		return NULL;
+	}
+	job->dispatch = dispatch;
+	job->asker = asker;
+	job->office = office_hold(dispatch->office);
+	job->operation = operation;
+	job->handler = dispatch_find_handler(dispatch, operation->number);
+	check(job->handler != NULL);
+	job->stream = frame->stream;
+	job->received_ms = now_ms;
+	job->context.now = now_ms / 1000;
+	job->context.office = job->office;
+	job->context.holder = asker->holder;
+	memcpy(job->context.address, asker->address, sizeof asker->address);
+	memcpy(job->context.channel_binding, asker->channel_binding, sizeof asker->channel_binding);
+	job->next = dispatch->jobs;
+	if (job->next != NULL)
+		job->next->previous = job;
+	dispatch->jobs = job;
+	dispatch->jobs_count++;
+	return job;
+}
+
+/* Copies the body aside, decodes it, and gathers what the decision may know. */
+static enum error
+job_prepare(struct job *job, struct slice body, struct fault *fault)
+{
+	const struct record *record = job->operation->request();
+	struct slice copy;
+
+	if (!arena_copy(job->arena, body, &copy))
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	job->request = arena_alloc(job->arena, record->size);
+	job->view = view_create(job->dispatch->config.store, job->arena, job_loaded, job);
+	if (job->request == NULL || job->view == NULL)
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	if (RAND_bytes(job->context.random, sizeof job->context.random) != 1)
+		return fault_set(fault, ERROR_internal, NULL, SLICE_EMPTY, NULL);
+	enum error error = codec_decode(record, copy, CODEC_REQUEST, job->arena, job->request, fault);
+	if (error != ERROR_NONE)
+		return error;
+	/* The envelope is the first field of every request. */
+	const struct msg_nothing *envelope = job->request;
+	if (envelope->has_deadline_ms)
+		job->deadline_ms = job->received_ms + envelope->deadline_ms;
+	return ERROR_NONE;
+}
+
+/* ERROR_NONE when the server takes another request of this kind now. */
+static enum error
+dispatch_admit(const struct dispatch *dispatch, const struct operation *operation)
+{
+	if (operation == NULL)
+		return ERROR_operation_unknown;
+	if (dispatch->is_stopping)
+		return ERROR_server_stopping;
+	if (dispatch->jobs_count >= dispatch->config.jobs_max)
+		return ERROR_busy;
+	if (operation->writes && store_space_left(dispatch->config.store) == 0)
+		return ERROR_disk_full;
+	return ERROR_NONE;
+}
+
+void
+dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *frame, uint64_t now_ms)
+{
+	const struct operation *operation = operation_find(frame->op);
+	struct fault fault = { .error = dispatch_admit(dispatch, operation) };
+	struct job *job = NULL;
+
+	if (fault.error == ERROR_NONE) {
+		job = job_create(dispatch, asker, operation, frame, now_ms);
+		if (job == NULL)
+			fault.error = ERROR_busy;
+	}
+	if (fault.error != ERROR_NONE) {
+		refuse_at_once(dispatch, asker, frame, now_ms, &fault);
+		return;
+	}
+	correlation_make(job->correlation);
+	if (job_prepare(job, frame->body, &fault) != ERROR_NONE) {
+		job->effects = (struct effects){ .refusal = fault };
+		job_answer(job);
+		return;
+	}
+	job_run(job);
+}
+
+void
+dispatch_forget(struct dispatch *dispatch, struct dispatch_asker *asker)
+{
+	for (struct job *job = dispatch->jobs; job != NULL; job = job->next)
+		if (job->asker == asker)
+			job->asker = NULL;
+}
+
+void
+dispatch_set_office(struct dispatch *dispatch, struct office *office)
+{
+	office_release(dispatch->office);
+	dispatch->office = office_hold(office);
+}
+
+void
+dispatch_stop(struct dispatch *dispatch)
+{
+	dispatch->is_stopping = true;
+}
+
+size_t
+dispatch_jobs(const struct dispatch *dispatch)
+{
+	return dispatch->jobs_count;
+}

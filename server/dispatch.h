@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From a request's frame to its answer: decode, gate, decide (again and again until what it reads is loaded), commit,
+ * answer. Every request is answered exactly once, unless its asker has gone or a failed commit ends the process. */
+#ifndef GUICHET_DISPATCH_H
+#define GUICHET_DISPATCH_H
+
+#include "protocol/frame.h"
+#include "server/commit.h"
+
+struct dispatch;
+
+/* Who asks: embedded in the session. */
+struct dispatch_asker {
+	uint8_t address[16];
+	uint8_t channel_binding[32];
+	struct holder holder; /* set by a log-in */
+	/* One answer; the frame's body is borrowed for the call. */
+	void (*answer)(struct dispatch_asker *asker, const struct frame *answer);
+};
+
+/* One operation's handler. */
+struct dispatch_handler {
+	enum operation_number operation;
+	decide decide;
+};
+
+/* What is said of each answer in the log. */
+struct dispatch_event {
+	const struct operation *operation; /* NULL: unknown */
+	enum error error;
+	const uint8_t *correlation; /* CORRELATION_SIZE bytes */
+	uint64_t received_ms;
+};
+
+struct dispatch_config {
+	struct store *store;
+	struct commit *commit;
+	struct office *office;                   /* a reference is taken */
+	const struct dispatch_handler *handlers; /* ended by a NULL decide; one for each operation (checked) */
+	size_t jobs_max;                         /* requests under way, beyond which the answer is busy */
+	uint64_t retry_after_ms;                 /* said with busy */
+	uint64_t (*wall_ms)(void *context);
+	void (*answered)(void *context, const struct dispatch_event *event);
+	void (*crl_changed)(void *context); /* a revocation is durable */
+	void (*failed)(void *context, enum error error); /* final: stop the process without answering */
+	void *context;
+};
+
+must_check struct dispatch *dispatch_create(const struct dispatch_config *config);
+/* No job may be under way. */
+void dispatch_destroy(struct dispatch *dispatch);
+
+void dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request, uint64_t now_ms);
+/* A request that the session itself refuses (frame errors, a stream in use). */
+void dispatch_refuse(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request, enum error error);
+/* The asker is gone: what is under way for it runs to its end and is not answered. */
+void dispatch_forget(struct dispatch *dispatch, struct dispatch_asker *asker);
+
+/* Requests that come from now on see this office. */
+void dispatch_set_office(struct dispatch *dispatch, struct office *office);
+/* From now on every new request is answered server_stopping. */
+void dispatch_stop(struct dispatch *dispatch);
+size_t dispatch_jobs(const struct dispatch *dispatch);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Loading a snapshot and counting who holds it. */
+#include "server/office.h"
+
+#include <stdlib.h>
+
+#include "protocol/check.h"
+#include "server/settings.h"
+
+#define OFFICE_ARENA ((size_t)4 * 1024 * 1024)
+
+static enum error
+read_public(const char *directory, const char *name, struct arena *arena, struct slice *out, struct fault *fault)
+{
+	char path[PATH_SIZE];
+	char within[64];
+
+	settings_path(within, sizeof within, PUBLIC_DIRECTORY, name);
+	settings_path(path, sizeof path, directory, within);
+	return settings_read_file(path, LIMIT_JSON_FILE, arena, out, fault);
+}
+
+enum error
+office_load(const char *directory, const struct office *instruments, struct arena *arena, struct office **out, struct fault *fault)
+{
+	struct office *office = calloc(1, sizeof *office);
+	struct slice campaign, catalogue;
+	enum error error = fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+
+	if (office == NULL)
+		return error;
+	*office = *instruments;
+	office->references = 1;
+	office->catalogue = NULL;
+	office->arena = arena_create(OFFICE_ARENA);
+	if (office->arena == NULL)
+		goto failed;
+	error = read_public(directory, CAMPAIGN_FILE, arena, &campaign, fault);
+	if (error == ERROR_NONE)
+		error = read_public(directory, CATALOGUE_FILE, arena, &catalogue, fault);
+	if (error == ERROR_NONE)
+		error = campaign_parse(campaign, office->arena, &office->campaign, fault);
+	if (error == ERROR_NONE)
+		error = catalogue_parse(catalogue, &office->catalogue, fault);
+	if (error != ERROR_NONE)
+		goto failed;
+	*out = office;
+	return ERROR_NONE;
+
+failed:
+	office_release(office);
+	return error;
+}
+
+struct office *
+office_hold(struct office *office)
+{
+	office->references++;
+	return office;
+}
+
+void
+office_release(struct office *office)
+{
+	if (office == NULL)
+		return;
+	check(office->references > 0);
+	if (--office->references > 0)
+		return;
+	if (office->catalogue != NULL)
+		catalogue_destroy(office->catalogue);
+	arena_destroy(office->arena);
+	free(office);
+}

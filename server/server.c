@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Start, the wiring between the parts, orderly stop. */
+#include "server/server.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "protocol/check.h"
+#include "protocol/net/tls_config.h"
+#include "server/authority.h"
+#include "server/clock.h"
+#include "server/commit.h"
+#include "server/conn_pool.h"
+#include "server/crl.h"
+#include "server/dispatch.h"
+#include "server/listener.h"
+#include "server/log.h"
+#include "server/loop.h"
+#include "server/proof.h"
+#include "server/publish.h"
+#include "server/services/services.h"
+#include "server/settings.h"
+#include "server/store/keyring.h"
+#include "server/store/leveldb.h"
+#include "server/tree.h"
+#include "server/worker.h"
+
+/* Between checkpoints that are published. */
+#define TICK_MS 1000U
+/* Said with busy: long enough for a batch or two. */
+#define RETRY_AFTER_MS 500U
+
+struct server {
+	const struct server_options *options;
+	struct arena *arena; /* settings and faults of the start */
+	struct settings settings;
+
+	struct log *log;
+	struct loop *loop;
+	struct worker *committer, *reader, *scribe; /* commits; cold blobs; published files */
+	struct loop_source committer_source, reader_source, scribe_source;
+	struct loop_hook seal_hook;
+	struct loop_timer tick;
+
+	struct authority *authority;
+	struct keyring *keyring;
+	struct key_verifier *verifier;
+	struct inflater *inflater;
+	struct tls_config *tls;
+	struct store *store;
+	struct tree *tree;
+	struct publications *publications;
+	struct publisher *publisher;
+	struct crl *crl;
+	struct office instruments;
+	struct office *office;
+	struct commit *commit;
+	struct dispatch *dispatch;
+	struct conn_pool *pool;
+	struct listener *listener;
+
+	bool is_stopping, is_drained;
+	enum error failure;
+};
+
+/* ---- callbacks ---- */
+
+static void
+server_fail(void *context, enum error error)
+{
+	struct server *server = context;
+
+	if (server->failure != ERROR_NONE)
+		return;
+	server->failure = error;
+	log_event(server->log, LOG_LEVEL_ERROR, "storage_failed", log_error("error", error),
+	    log_text("answer", "stopping without answering what is not durable"));
+	loop_stop(server->loop);
+}
+
+static void
+server_settled(void *context, struct slice checkpoint)
+{
+	struct server *server = context;
+	if (checkpoint.size != 0)
+		publisher_offer_checkpoint(server->publisher, checkpoint);
+}
+
+static void
+server_answered(void *context, const struct dispatch_event *event)
+{
+	struct server *server = context;
+	uint64_t now_ms = loop_wall_ms(server->loop);
+
+	log_event(server->log, event->error == ERROR_NONE ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "answer",
+	    log_field_text("op", event->operation == NULL ? "unknown" : event->operation->name),
+	    log_error("error", event->error), log_correlation("correlation", event->correlation),
+	    log_uint("ms", now_ms > event->received_ms ? now_ms - event->received_ms : 0));
+}
+
+static uint64_t
+server_wall_ms(void *context)
+{
+	struct server *server = context;
+	return loop_wall_ms(server->loop);
+}
+
+static void
+server_crl_changed(void *context)
+{
+	struct server *server = context;
+	crl_mark(server->crl);
+}
+
+static void
+server_crl_made(void *context, struct slice pem)
+{
+	struct server *server = context;
+
+	if (!publications_set(server->publications, AUTHORITY_CRL_FILE, pem))
+		log_event(server->log, LOG_LEVEL_ERROR, "crl_not_published", log_error("error", ERROR_out_of_memory));
+	publisher_write(server->publisher, AUTHORITY_CRL_FILE, pem);
+}
+
+static void
+server_publish_failed(void *context, const char *name)
+{
+	struct server *server = context;
+	log_event(server->log, LOG_LEVEL_ERROR, "publish_failed", log_setting("file", name));
+}
+
+static void
+committer_ready(struct loop_source *source, unsigned events)
+{
+	(void)events;
+	worker_collect(loop_owner(source, struct server, committer_source)->committer);
+}
+
+static void
+reader_ready(struct loop_source *source, unsigned events)
+{
+	(void)events;
+	worker_collect(loop_owner(source, struct server, reader_source)->reader);
+}
+
+static void
+scribe_ready(struct loop_source *source, unsigned events)
+{
+	(void)events;
+	worker_collect(loop_owner(source, struct server, scribe_source)->scribe);
+}
+
+/* Once a wake-up: what was decided in it becomes one batch. */
+static void
+seal_run(struct loop_hook *hook)
+{
+	struct server *server = loop_owner(hook, struct server, seal_hook);
+
+	if (server->failure == ERROR_NONE)
+		commit_seal(server->commit);
+	if (server->is_drained && commit_is_idle(server->commit) && dispatch_jobs(server->dispatch) == 0)
+		loop_stop(server->loop);
+}
+
+static void
+tick_fire(struct loop_timer *timer)
+{
+	struct server *server = loop_owner(timer, struct server, tick);
+
+	publisher_tick(server->publisher);
+	crl_tick(server->crl, loop_wall_ms(server->loop) / 1000);
+	loop_timer_set(server->loop, timer, loop_steady_ms(server->loop) + TICK_MS);
+}
+
+static void
+server_room(void *context)
+{
+	struct server *server = context;
+	if (server->listener != NULL)
+		listener_resume(server->listener);
+}
+
+static void
+server_drained(void *context)
+{
+	struct server *server = context;
+	server->is_drained = true;
+}
+
+static void
+server_stop(void *context)
+{
+	struct server *server = context;
+
+	if (server->is_stopping)
+		return;
+	server->is_stopping = true;
+	log_event(server->log, LOG_LEVEL_INFO, "stopping", log_uint("connections", conn_pool_count(server->pool)));
+	listener_destroy(server->listener);
+	server->listener = NULL;
+	dispatch_stop(server->dispatch);
+	conn_pool_drain(server->pool, server_drained, server);
+}
+
+/* A new campaign or catalogue, or the old one when the new is faulty (A12). */
+static void
+server_reload(void *context)
+{
+	struct server *server = context;
+	struct arena *arena = arena_create((size_t)2 * LIMIT_JSON_FILE);
+	struct office *office = NULL;
+	struct publications *publications = NULL;
+	struct fault fault = { .error = ERROR_out_of_memory };
+
+	if (arena != NULL && publications_load(server->options->directory, arena, &publications, &fault) == ERROR_NONE)
+		server->instruments.publications = publications;
+	if (publications != NULL && office_load(server->options->directory, &server->instruments, arena, &office, &fault) == ERROR_NONE) {
+		/* Requests under way still look into the old files' memory only within one run: it can go. */
+		publications_destroy(server->publications);
+		server->publications = publications;
+		office_release(server->office);
+		server->office = office;
+		dispatch_set_office(server->dispatch, office);
+		log_event(server->log, LOG_LEVEL_INFO, "reloaded");
+	} else {
+		server->instruments.publications = server->publications;
+		publications_destroy(publications);
+		log_event(server->log, LOG_LEVEL_ERROR, "reload_refused", log_error("error", fault.error),
+		    log_text("answer", "the campaign and catalogue of before stay in force"));
+	}
+	arena_destroy(arena);
+}
+
+/* ---- start ---- */
+
+static enum error
+no_memory(struct fault *fault)
+{
+	return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+}
+
+/* Loop, signals and threads: signals first, since threads inherit the mask. */
+static enum error
+start_machine(struct server *server, struct fault *fault)
+{
+	const struct loop_signals signals = { server_stop, server_reload, server };
+
+	server->log = log_create(STDERR_FILENO, LOG_LEVEL_INFO, clock_wall_ms);
+	server->loop = loop_create(NULL);
+	if (server->log == NULL || server->loop == NULL || !loop_take_signals(server->loop, &signals))
+		return no_memory(fault);
+	server->committer = worker_create("committer");
+	server->reader = worker_create("reader");
+	server->scribe = worker_create("scribe");
+	if (server->committer == NULL || server->reader == NULL || server->scribe == NULL)
+		return no_memory(fault);
+	server->committer_source = (struct loop_source){ .fd = worker_fd(server->committer), .ready = committer_ready };
+	server->reader_source = (struct loop_source){ .fd = worker_fd(server->reader), .ready = reader_ready };
+	server->scribe_source = (struct loop_source){ .fd = worker_fd(server->scribe), .ready = scribe_ready };
+	if (!loop_add(server->loop, &server->committer_source, LOOP_READ) ||
+	    !loop_add(server->loop, &server->reader_source, LOOP_READ) ||
+	    !loop_add(server->loop, &server->scribe_source, LOOP_READ))
+		return no_memory(fault);
+	server->seal_hook.run = seal_run;
+	loop_hook(server->loop, &server->seal_hook);
+	return ERROR_NONE;
+}
+
+/* Keys, store, log: everything that must agree before the first connection. */
+static enum error
+start_storage(struct server *server, struct fault *fault)
+{
+	const char *directory = server->options->directory;
+	char keys[PATH_SIZE], public[PATH_SIZE];
+	enum error error;
+
+	settings_path(keys, sizeof keys, directory, KEYS_DIRECTORY);
+	settings_path(public, sizeof public, directory, PUBLIC_DIRECTORY);
+	error = settings_load(directory, server->arena, &server->settings, fault);
+	if (error == ERROR_NONE)
+		error = authority_open(keys, public, &server->authority, fault);
+	if (error == ERROR_NONE)
+		error = keyring_open(keys, server->arena, &server->keyring, fault);
+	if (error != ERROR_NONE)
+		return error;
+	const struct leveldb_config config = {
+		.directory = directory,
+		.keyring = server->keyring,
+		.arena = server->arena,
+		.reserve = server->settings.disk_reserve,
+		.fail_at = server->options->fail_at,
+		.fail_errno = server->options->fail_errno,
+	};
+	error = leveldb_store_open(&config, server->committer, server->reader, &server->store, fault);
+	if (error == ERROR_NONE)
+		error = tree_open(server->store, &server->tree, fault);
+	return error;
+}
+
+static enum error
+start_office(struct server *server, struct fault *fault)
+{
+	enum error error = publications_load(server->options->directory, server->arena, &server->publications, fault);
+
+	if (error != ERROR_NONE)
+		return error;
+	server->verifier = key_verifier_create();
+	server->inflater = inflater_create();
+	server->publisher = publisher_create(server->options->directory, server->scribe, server->store, server->tree,
+	    server_publish_failed, server);
+	server->crl = crl_create(server->authority, server->store, server_crl_made, server);
+	if (server->verifier == NULL || server->inflater == NULL || server->publisher == NULL || server->crl == NULL)
+		return no_memory(fault);
+	server->instruments = (struct office){
+		.origin = slice_of_text(server->settings.origin),
+		.authority = server->authority,
+		.keyring = server->keyring,
+		.verifier = server->verifier,
+		.inflater = server->inflater,
+		.publications = server->publications,
+		.tree = server->tree,
+	};
+	return office_load(server->options->directory, &server->instruments, server->arena, &server->office, fault);
+}
+
+static enum error
+start_dispatch(struct server *server, struct fault *fault)
+{
+	const struct commit_config commit = {
+		.store = server->store,
+		.tree = server->tree,
+		.origin = server->instruments.origin,
+		.log_key = authority_log_key(server->authority),
+		.batch_max = (size_t)server->settings.batch_max,
+		.failed = server_fail,
+		.settled = server_settled,
+		.context = server,
+	};
+	server->commit = commit_create(&commit);
+	if (server->commit == NULL)
+		return no_memory(fault);
+	const struct dispatch_config dispatch = {
+		.store = server->store,
+		.commit = server->commit,
+		.office = server->office,
+		.handlers = services_table(),
+		.jobs_max = (size_t)server->settings.jobs_max,
+		.retry_after_ms = RETRY_AFTER_MS,
+		.wall_ms = server_wall_ms,
+		.answered = server_answered,
+		.crl_changed = server_crl_changed,
+		.failed = server_fail,
+		.context = server,
+	};
+	server->dispatch = dispatch_create(&dispatch);
+	return server->dispatch == NULL ? no_memory(fault) : ERROR_NONE;
+}
+
+/* The port, for whoever waits for the file: written whole and then given its name. */
+static enum error
+write_port_file(struct server *server, struct fault *fault)
+{
+	const char *path = server->options->port_file;
+	char fresh[PATH_SIZE];
+	FILE *file;
+
+	if (path == NULL)
+		return ERROR_NONE;
+	if (snprintf(fresh, sizeof fresh, "%s.new", path) >= (int)sizeof fresh || (file = fopen(fresh, "we")) == NULL)
+		return fault_set(fault, ERROR_file_unreadable, path, SLICE_EMPTY, "a file that can be written");
+	bool is_good = fprintf(file, "%u\n", listener_port(server->listener)) > 0;
+	if (fclose(file) != 0 || !is_good || rename(fresh, path) != 0)
+		return fault_set(fault, ERROR_file_unreadable, path, SLICE_EMPTY, "a file that can be written");
+	return ERROR_NONE;
+}
+
+static enum error
+start_listening(struct server *server, struct fault *fault)
+{
+	struct conn_limits limits = conn_limits_default;
+	const char *address = server->options->listen != NULL ? server->options->listen : server->settings.listen;
+	enum error error = tls_config_create_server(authority_tls_certificate_path(server->authority),
+	    authority_tls_key_path(server->authority), &server->tls, fault);
+
+	if (error != ERROR_NONE)
+		return error;
+	limits.connections_max = (size_t)server->settings.connections_max;
+	server->pool = conn_pool_create(server->loop, server->log, server->tls, server->dispatch, &limits);
+	if (server->pool == NULL)
+		return no_memory(fault);
+	conn_pool_on_room(server->pool, server_room, server);
+	const struct listener_taker taker = { conn_pool_has_room, conn_pool_take, server->pool };
+	error = listener_create(server->loop, server->log, address, &taker, &server->listener, fault);
+	return error == ERROR_NONE ? write_port_file(server, fault) : error;
+}
+
+/* Everything in the reverse order of its making; NULL is allowed everywhere. */
+static void
+server_destroy(struct server *server)
+{
+	listener_destroy(server->listener);
+	conn_pool_destroy(server->pool);
+	tls_config_destroy(server->tls);
+	if (server->loop != NULL)
+		loop_timer_stop(server->loop, &server->tick);
+	/* After a failed commit jobs are left that will never be answered; they end with the process. */
+	if (server->failure != ERROR_NONE)
+		_exit(EXIT_FAILURE);
+	if (server->committer != NULL)
+		worker_wait(server->committer);
+	if (server->reader != NULL)
+		worker_wait(server->reader);
+	if (server->scribe != NULL)
+		worker_wait(server->scribe);
+	dispatch_destroy(server->dispatch);
+	commit_destroy(server->commit);
+	office_release(server->office);
+	crl_destroy(server->crl);
+	publisher_destroy(server->publisher);
+	publications_destroy(server->publications);
+	inflater_destroy(server->inflater);
+	key_verifier_destroy(server->verifier);
+	tree_close(server->tree);
+	store_close(server->store);
+	keyring_close(server->keyring);
+	authority_close(server->authority);
+	if (server->committer != NULL)
+		loop_remove(server->loop, &server->committer_source);
+	if (server->reader != NULL)
+		loop_remove(server->loop, &server->reader_source);
+	if (server->scribe != NULL)
+		loop_remove(server->loop, &server->scribe_source);
+	worker_destroy(server->committer);
+	worker_destroy(server->reader);
+	worker_destroy(server->scribe);
+	loop_destroy(server->loop);
+	log_destroy(server->log);
+	free(server);
+}
+
+enum error
+server_run(const struct server_options *options, struct arena *arena, struct fault *fault)
+{
+	static enum error (*const steps[])(struct server *server, struct fault *fault) = {
+		start_machine, start_storage, start_office, start_dispatch, start_listening,
+	};
+	struct server *server = calloc(1, sizeof *server);
+	enum error error = ERROR_NONE;
+
+	if (server == NULL)
+		return no_memory(fault);
+	server->options = options;
+	server->arena = arena;
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0] && error == ERROR_NONE; i++)
+		error = steps[i](server, fault);
+	if (error == ERROR_NONE) {
+		log_event(server->log, LOG_LEVEL_INFO, "listening", log_uint("port", listener_port(server->listener)),
+		    log_setting("origin", server->settings.origin), log_uint("log_size", tree_size(server->tree)));
+		crl_mark(server->crl);
+		server->tick.fire = tick_fire;
+		loop_timer_set(server->loop, &server->tick, loop_steady_ms(server->loop));
+		loop_run(server->loop);
+		log_event(server->log, LOG_LEVEL_INFO, "stopped", log_error("error", server->failure));
+	}
+	server_destroy(server);
+	return error;
+}

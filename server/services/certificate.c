@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Issuing and revoking as effects. */
+#include "server/services/certificate.h"
+
+#include <string.h>
+
+#include "protocol/digest.h"
+#include "protocol/json.h"
+#include "protocol/receipt.h"
+#include "server/office.h"
+
+/* Where the decision's randomness goes, 16 bytes each. */
+enum random_use { RANDOM_ISSUE_NONCE, RANDOM_SERIAL, RANDOM_REVOKE_NONCE, RANDOM_MAIL };
+
+#define LEAF_MAX ((size_t)1024)
+
+enum view_state
+certificate_find(struct decision *decision, struct slice serial, struct rec_certificate *out, struct key_public *key)
+{
+	enum view_state state = view_get(decision->view, KEY_MAKE(decision->arena, KEY_certificate, serial), record_certificate(), out);
+
+	if (state != VIEW_FOUND)
+		return state;
+	*key = (struct key_public){ .algorithm = (enum key_algorithm)out->algorithm, .size = out->public_key.size };
+	memcpy(key->bytes, out->public_key.data, key->size); /* at most KEY_PUBLIC_MAX: the record's limit */
+	return VIEW_FOUND;
+}
+
+/* ---- leaves ---- */
+
+static void
+put_hex_member(struct buf *body, const char *name, struct slice bytes)
+{
+	char hex[2 * DIGEST_SIZE + 1];
+
+	hex_encode(bytes, hex);
+	json_put_name(body, name);
+	json_put_string(body, slice_of_text(hex));
+}
+
+static void
+leaf_begin(struct buf *body, const struct decision *decision, const char *type, enum random_use nonce)
+{
+	buf_put_text(body, "{");
+	json_put_name(body, "type");
+	json_put_string(body, slice_of_text(type));
+	put_hex_member(body, "nonce", slice_of(decision->context->random + 16 * (size_t)nonce, 16));
+	json_put_name(body, "origin");
+	json_put_string(body, decision->context->office->origin);
+}
+
+static void
+leaf_end(struct buf *body, const char *time_name, uint64_t time)
+{
+	json_put_name(body, time_name);
+	buf_put_text(body, "\"");
+	time_put_utc(body, time);
+	buf_put_text(body, "\"}");
+}
+
+/* The finished body in the arena; frees the buffer. */
+static struct slice
+leaf_take(struct decision *decision, struct buf *body)
+{
+	struct slice taken = SLICE_EMPTY;
+
+	if (!buf_ok(body) || !arena_copy(decision->arena, buf_peek(body), &taken))
+		taken = SLICE_EMPTY;
+	buf_destroy(body);
+	return taken;
+}
+
+static struct slice
+issue_leaf(struct decision *decision, const struct rec_certificate *record)
+{
+	struct buf *body = buf_create(LEAF_MAX);
+
+	if (body == NULL)
+		return SLICE_EMPTY;
+	leaf_begin(body, decision, "guichet-certificate", RANDOM_ISSUE_NONCE);
+	put_hex_member(body, "serial", record->serial);
+	json_put_name(body, "kind");
+	json_put_string(body, slice_of_text(role_name((enum role)record->role)));
+	put_hex_member(body, "certificate_sha256", record->digest);
+	leaf_end(body, "issued_at", decision->context->now);
+	return leaf_take(decision, body);
+}
+
+static struct slice
+revocation_leaf(struct decision *decision, const struct rec_certificate *record)
+{
+	struct buf *body = buf_create(LEAF_MAX);
+
+	if (body == NULL)
+		return SLICE_EMPTY;
+	leaf_begin(body, decision, "guichet-revocation", RANDOM_REVOKE_NONCE);
+	put_hex_member(body, "serial", record->serial);
+	json_put_name(body, "reason");
+	buf_put_format(body, "%llu", (unsigned long long)record->reason);
+	leaf_end(body, "revoked_at", record->revoked_at);
+	return leaf_take(decision, body);
+}
+
+/* ---- revocation ---- */
+
+void
+certificate_revoke(struct decision *decision, struct rec_certificate *certificate, uint64_t reason)
+{
+	struct rec_revocation *line = arena_alloc(decision->arena, sizeof *line);
+
+	certificate->has_revoked_at = true;
+	certificate->revoked_at = decision->context->now;
+	certificate->has_reason = true;
+	certificate->reason = reason;
+	if (line != NULL)
+		*line = (struct rec_revocation){ certificate->revoked_at, reason };
+	struct rec_archive_entry entry = { .leaf = revocation_leaf(decision, certificate) };
+	if (entry.leaf.size == 0) {
+		decision->effects->failed = true;
+		return;
+	}
+	effects_put(decision, KEY_MAKE(decision->arena, KEY_certificate, certificate->serial), record_certificate(), certificate);
+	effects_put(decision, KEY_MAKE(decision->arena, KEY_revocation, certificate->serial), record_revocation(), line);
+	(void)effects_leaf(decision, entry.leaf,
+	    effects_archive(decision, RETENTION_CERTIFICATE, record_archive_entry(), &entry, NULL));
+	decision->effects->changes_crl = true;
+}
+
+/* ---- issuing ---- */
+
+struct issuing {
+	const struct certificate_plan *plan;
+	struct authority_request request;
+	uint8_t key_digest[DIGEST_SIZE], certificate_digest[DIGEST_SIZE];
+	uint8_t serial[SERIAL_SIZE];
+	struct slice der;
+	struct rec_certificate *record;
+};
+
+static struct slice
+key_owner_key(struct decision *decision, struct issuing *issuing)
+{
+	const struct key_public *key = &issuing->request.key;
+	uint8_t algorithm = (uint8_t)key->algorithm;
+	const struct slice pieces[] = { slice_of(&algorithm, 1), slice_of(key->bytes, key->size) };
+
+	digest_pieces(pieces, 2, issuing->key_digest);
+	return KEY_MAKE(decision->arena, KEY_key_owner, slice_of(issuing->key_digest, DIGEST_SIZE));
+}
+
+static struct slice
+holder_key(struct decision *decision, const struct certificate_plan *plan)
+{
+	struct keyed person = decision_person(decision, plan->spi);
+	uint8_t role = (uint8_t)plan->role;
+	return KEY_MAKE(decision->arena, KEY_holder, key_part_keyed(&person), slice_of(&role, 1));
+}
+
+/* The key is known: the same request of the same holder gets the same certificate, everybody else a refusal. */
+static enum outcome
+answer_known(struct decision *decision, const struct issuing *issuing, struct slice serial)
+{
+	struct msg_certificate_answer *answer = decision->effects->answer;
+	struct rec_archive_certificate archive;
+	struct rec_certificate record;
+	struct key_public key;
+
+	switch (certificate_find(decision, serial, &record, &key)) {
+	case VIEW_AGAIN:
+		return AGAIN;
+	case VIEW_ABSENT:
+		return refuse(decision, ERROR_store_damaged);
+	case VIEW_FOUND:
+		break;
+	}
+	if (record.has_revoked_at || record.role != (uint64_t)issuing->plan->role || !slice_equal(record.spi, issuing->plan->spi) ||
+	    !slice_equal(record.request_digest, slice_of(issuing->request.digest, DIGEST_SIZE)))
+		return refuse(decision, ERROR_key_in_use);
+	if (view_blob(decision->view, record.archive, record_archive_certificate(), &archive) != VIEW_FOUND)
+		return AGAIN;
+	answer->certificate = archive.certificate;
+	answer->serial = record.serial;
+	return DECIDED;
+}
+
+static struct slice
+replaced_text(struct decision *decision)
+{
+	return decision_text(decision,
+	    "Bonjour,\n\nUn nouveau certificat électronique vient d'être délivré à votre nom pour vos échanges avec "
+	    "l'administration fiscale. Le certificat précédent est révoqué.\n\nSi vous n'êtes pas à l'origine de cette "
+	    "demande, contactez sans délai le service des impôts dont vous dépendez.\n");
+}
+
+static void
+tell_replaced(struct decision *decision, struct slice email)
+{
+	struct rec_mail *mail = arena_alloc(decision->arena, sizeof *mail);
+
+	if (mail != NULL)
+		*mail = (struct rec_mail){ email, SLICE_LITERAL("Votre certificat électronique a été remplacé"),
+			replaced_text(decision), decision->context->now };
+	effects_put(decision, KEY_MAKE(decision->arena, KEY_mail, key_part_u64(decision->arena, decision->context->now),
+	    slice_of(decision->context->random + 16 * RANDOM_MAIL, 16)), record_mail(), mail);
+}
+
+/* A person's certificate of this role, if there is one, ends with the new one. */
+static enum outcome
+revoke_earlier(struct decision *decision, const struct certificate_plan *plan)
+{
+	struct rec_serial current;
+	struct rec_certificate *earlier = arena_alloc(decision->arena, sizeof *earlier);
+	struct key_public key;
+
+	if (earlier == NULL)
+		return refuse(decision, ERROR_out_of_memory);
+	switch (view_get(decision->view, holder_key(decision, plan), record_serial(), &current)) {
+	case VIEW_AGAIN:
+		return AGAIN;
+	case VIEW_ABSENT:
+		return PROCEED;
+	case VIEW_FOUND:
+		break;
+	}
+	switch (certificate_find(decision, current.serial, earlier, &key)) {
+	case VIEW_AGAIN:
+		return AGAIN;
+	case VIEW_ABSENT:
+		return refuse(decision, ERROR_store_damaged);
+	case VIEW_FOUND:
+		break;
+	}
+	if (!earlier->has_revoked_at)
+		certificate_revoke(decision, earlier, REASON_SUPERSEDED);
+	if (earlier->has_email && earlier->email.size != 0)
+		tell_replaced(decision, earlier->email);
+	return PROCEED;
+}
+
+static enum error
+sign_certificate(struct decision *decision, struct issuing *issuing, uint64_t not_after, struct fault *fault)
+{
+	const struct certificate_plan *plan = issuing->plan;
+	const struct authority_holder holder = {
+		.kind = plan->role,
+		.key = issuing->request.key,
+		.common_name = plan->common_name,
+		.birth_name = plan->birth_name,
+		.first_names = plan->first_names,
+		.spi = plan->spi,
+		.not_before = decision->context->now,
+		.not_after = not_after,
+	};
+	struct buf *der = buf_create(LIMIT_CERTIFICATE);
+	enum error error = fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+
+	memcpy(issuing->serial, decision->context->random + 16 * RANDOM_SERIAL, SERIAL_SIZE);
+	authority_shape_serial(issuing->serial);
+	if (der != NULL)
+		error = authority_issue(decision->context->office->authority, &holder, issuing->serial, der, fault);
+	if (error == ERROR_NONE && !(buf_ok(der) && arena_copy(decision->arena, buf_peek(der), &issuing->der)))
+		error = fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	buf_destroy(der);
+	if (error == ERROR_NONE)
+		digest_bytes(issuing->der, issuing->certificate_digest);
+	return error;
+}
+
+static void
+put_certificate(struct decision *decision, struct issuing *issuing, struct slice owner_key)
+{
+	const struct certificate_plan *plan = issuing->plan;
+	struct rec_certificate *record = issuing->record;
+	struct rec_serial *serial = arena_alloc(decision->arena, sizeof *serial);
+	struct rec_archive_certificate archive = {
+		.leaf = issue_leaf(decision, record),
+		.certificate = issuing->der,
+		.csr = plan->csr,
+		.has_contract = plan->contract.size != 0,
+		.contract = plan->contract,
+		.has_email = plan->email.size != 0,
+		.email = plan->email,
+		.has_spi = plan->spi.size != 0,
+		.spi = plan->spi,
+		.issued_at = decision->context->now,
+	};
+
+	if (serial == NULL || archive.leaf.size == 0) {
+		decision->effects->failed = true;
+		return;
+	}
+	serial->serial = record->serial;
+	(void)effects_leaf(decision, archive.leaf,
+	    effects_archive(decision, RETENTION_CERTIFICATE, record_archive_certificate(), &archive, &record->archive));
+	effects_put(decision, KEY_MAKE(decision->arena, KEY_certificate, record->serial), record_certificate(), record);
+	effects_put(decision, owner_key, record_serial(), serial);
+	if (plan->spi.size != 0)
+		effects_put(decision, holder_key(decision, plan), record_serial(), serial);
+}
+
+enum outcome
+certificate_issue(struct decision *decision, const struct certificate_plan *plan)
+{
+	struct msg_certificate_answer *answer = decision->effects->answer;
+	struct issuing *issuing = arena_alloc(decision->arena, sizeof *issuing);
+	struct rec_certificate *record = arena_alloc(decision->arena, sizeof *record);
+	struct rec_serial known;
+	struct fault fault;
+
+	if (issuing == NULL || record == NULL)
+		return refuse(decision, ERROR_out_of_memory);
+	issuing->plan = plan;
+	issuing->record = record;
+	if (authority_check_request(plan->csr, &issuing->request, &fault) != ERROR_NONE)
+		return refuse_with(decision, &fault);
+	struct slice owner_key = key_owner_key(decision, issuing);
+	switch (view_get(decision->view, owner_key, record_serial(), &known)) {
+	case VIEW_AGAIN:
+		return AGAIN;
+	case VIEW_FOUND:
+		return answer_known(decision, issuing, known.serial);
+	case VIEW_ABSENT:
+		break;
+	}
+	if (plan->spi.size != 0) {
+		enum outcome outcome = revoke_earlier(decision, plan);
+		if (outcome != PROCEED)
+			return outcome;
+	}
+	uint64_t not_after = authority_expiry(decision->context->now, AUTHORITY_HOLDER_YEARS);
+	if (sign_certificate(decision, issuing, not_after, &fault) != ERROR_NONE)
+		return refuse_with(decision, &fault);
+	*record = (struct rec_certificate){
+		.serial = slice_of(issuing->serial, SERIAL_SIZE),
+		.role = (uint64_t)plan->role,
+		.algorithm = (uint64_t)issuing->request.key.algorithm,
+		.public_key = slice_of(issuing->request.key.bytes, issuing->request.key.size),
+		.digest = slice_of(issuing->certificate_digest, DIGEST_SIZE),
+		.not_before = decision->context->now,
+		.not_after = not_after,
+		.has_spi = plan->spi.size != 0,
+		.spi = plan->spi,
+		.names = plan->common_name,
+		.has_email = plan->email.size != 0,
+		.email = plan->email,
+		.request_digest = slice_of(issuing->request.digest, DIGEST_SIZE),
+	};
+	put_certificate(decision, issuing, owner_key);
+	answer->certificate = issuing->der;
+	answer->serial = record->serial;
+	return DECIDED;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Certificates as services meet them: found by serial number, issued and revoked as effects. */
+#ifndef GUICHET_SERVICES_CERTIFICATE_H
+#define GUICHET_SERVICES_CERTIFICATE_H
+
+#include "server/authority.h"
+#include "server/decide.h"
+
+/* Reasons of RFC 5280 5.3.1 that are used here. */
+#define REASON_SUPERSEDED 4U
+
+/* The record and its public key. A key that its record cannot hold is damage of the store, not absence. */
+must_check enum view_state certificate_find(struct decision *decision, struct slice serial, struct rec_certificate *out,
+    struct key_public *key);
+
+/* What is known of a holder when a certificate is to be issued. Texts are borrowed from the arena. */
+struct certificate_plan {
+	enum role role;
+	struct slice csr;
+	struct slice common_name, birth_name, first_names;
+	struct slice spi;      /* taxpayers only; empty otherwise */
+	struct slice email;    /* may be empty */
+	struct slice contract; /* may be empty */
+};
+
+/* Checks the request and answers with a certificate: the same for the same request, a new one otherwise; a person's earlier
+ * certificate of that role is then revoked and the earlier address told (design section 4). The answer is a
+ * certificate_answer. */
+must_check enum outcome certificate_issue(struct decision *decision, const struct certificate_plan *plan);
+
+/* Effects: the record says revoked, the CRL gets a line, the log a leaf. `certificate` lives in the arena and is changed. */
+void certificate_revoke(struct decision *decision, struct rec_certificate *certificate, uint64_t reason);
+
+#endif

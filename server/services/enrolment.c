@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * enrol, issue, revoke: how certificates begin and end (A1, A2, A5, A6). */
+#include <string.h>
+
+#include "server/services/attempts.h"
+#include "server/services/certificate.h"
+#include "server/services/services.h"
+
+/* ---- enrol ---- */
+
+/* All facts match to the character (A1). Every one is compared, in a time that tells nothing, also against nobody. */
+static bool
+facts_match(const struct msg_enrol_request *facts, const struct rec_taxpayer *taxpayer, bool exists)
+{
+	bool match = exists;
+
+	match &= slice_equal_secret(facts->spi, taxpayer->spi);
+	match &= slice_equal_secret(facts->birth_name, taxpayer->birth_name);
+	match &= slice_equal_secret(facts->filer_number, taxpayer->filer_number);
+	match &= slice_equal_secret(facts->reference_income, taxpayer->reference_income);
+	return match;
+}
+
+/* local@domain, printable, one @ with something on both sides and no white space: delivery is the real test. */
+static bool
+email_is_plausible(struct slice email)
+{
+	size_t ats = 0, at = 0;
+
+	for (size_t i = 0; i < email.size; i++) {
+		if (email.data[i] <= ' ' || email.data[i] == 0x7f)
+			return false;
+		if (email.data[i] == '@') {
+			ats++;
+			at = i;
+		}
+	}
+	return ats == 1 && at > 0 && at + 1 < email.size;
+}
+
+static enum outcome
+identify(struct decision *decision, const struct msg_enrol_request *facts, struct rec_taxpayer *taxpayer)
+{
+	struct attempts *attempts = arena_alloc(decision->arena, sizeof *attempts);
+	struct keyed person = decision_person(decision, facts->spi);
+
+	if (attempts == NULL)
+		return refuse(decision, ERROR_out_of_memory);
+	enum outcome outcome = attempts_check(decision, facts->spi, attempts);
+	if (outcome != PROCEED)
+		return outcome;
+	*taxpayer = (struct rec_taxpayer){ .spi = SLICE_EMPTY };
+	enum view_state state = view_get(decision->view, KEY_MAKE(decision->arena, KEY_taxpayer, key_part_keyed(&person)),
+	    record_taxpayer(), taxpayer);
+	if (state == VIEW_AGAIN)
+		return AGAIN;
+	if (!facts_match(facts, taxpayer, state == VIEW_FOUND)) {
+		outcome = refuse(decision, ERROR_identification_refused);
+		attempts_fail(decision, attempts);
+		return outcome;
+	}
+	attempts_succeed(decision, attempts);
+	return PROCEED;
+}
+
+HANDLER(enrol)
+{
+	const struct msg_enrol_request *facts = request;
+	struct slice contract = decision->context->office->campaign.contract;
+	struct certificate_plan *plan = arena_alloc(decision->arena, sizeof *plan);
+	struct rec_taxpayer taxpayer;
+
+	if (plan == NULL)
+		return refuse(decision, ERROR_out_of_memory);
+	if (!slice_equal(facts->contract, contract))
+		return refuse_value(decision, ERROR_contract_not_accepted, "enrol_request.contract", facts->contract, contract);
+	if (!email_is_plausible(facts->email))
+		return refuse_value(decision, ERROR_email_invalid, "enrol_request.email", SLICE_EMPTY, SLICE_LITERAL("local@domain"));
+	enum outcome outcome = identify(decision, facts, &taxpayer);
+	if (outcome != PROCEED)
+		return outcome;
+	plan->role = ROLE_TAXPAYER;
+	plan->csr = facts->csr;
+	plan->common_name = decision_text(decision, "%.*s %.*s", (int)taxpayer.first_names.size,
+	    (const char *)taxpayer.first_names.data, (int)taxpayer.birth_name.size, (const char *)taxpayer.birth_name.data);
+	plan->birth_name = taxpayer.birth_name;
+	plan->first_names = taxpayer.first_names;
+	plan->spi = taxpayer.spi;
+	plan->email = facts->email;
+	plan->contract = facts->contract;
+	return certificate_issue(decision, plan);
+}
+
+/* ---- issue ---- */
+
+HANDLER(issue)
+{
+	const struct msg_issue_request *wanted = request;
+	struct certificate_plan *plan = arena_alloc(decision->arena, sizeof *plan);
+	struct authority_request csr;
+	struct fault fault;
+
+	if (plan == NULL)
+		return refuse(decision, ERROR_out_of_memory);
+	plan->role = role_find(wanted->kind);
+	if (plan->role == 0 || plan->role == ROLE_TAXPAYER)
+		return refuse_value(decision, ERROR_field_invalid, "issue_request.kind", wanted->kind,
+		    SLICE_LITERAL("professional, agent, operator, consumer or courier"));
+	if (authority_check_request(wanted->csr, &csr, &fault) != ERROR_NONE)
+		return refuse_with(decision, &fault);
+	if (csr.common_name[0] == '\0')
+		return refuse_value(decision, ERROR_request_invalid, "issue_request.csr", SLICE_EMPTY, SLICE_LITERAL("a common name"));
+	plan->csr = wanted->csr;
+	plan->common_name = decision_text(decision, "%s", csr.common_name);
+	return certificate_issue(decision, plan);
+}
+
+/* ---- revoke ---- */
+
+/* One's own, or any for an operator; a foreign one and a missing one are the same to everybody else. A second revocation
+ * changes nothing and answers as the first. */
+HANDLER(revoke)
+{
+	const struct msg_revoke_request *wanted = request;
+	const struct holder *holder = &decision->context->holder;
+	struct msg_revoke_answer *answer = decision->effects->answer;
+	struct rec_certificate *certificate = arena_alloc(decision->arena, sizeof *certificate);
+	struct key_public key;
+	bool is_own;
+
+	if (certificate == NULL)
+		return refuse(decision, ERROR_out_of_memory);
+	if (wanted->reason == 7 || wanted->reason == 6 || wanted->reason == 8)
+		return refuse_value(decision, ERROR_field_invalid, "revoke_request.reason",
+		    decision_text(decision, "%llu", (unsigned long long)wanted->reason),
+		    SLICE_LITERAL("0 to 5, 9 or 10: a final reason of RFC 5280"));
+	switch (certificate_find(decision, wanted->serial, certificate, &key)) {
+	case VIEW_AGAIN:
+		return AGAIN;
+	case VIEW_ABSENT:
+		return refuse(decision, ERROR_certificate_unknown);
+	case VIEW_FOUND:
+		break;
+	}
+	is_own = slice_equal(certificate->serial, slice_of(holder->serial, SERIAL_SIZE));
+	if (certificate->has_spi && holder->has_person) {
+		struct keyed person = decision_person(decision, certificate->spi);
+		is_own |= slice_equal(key_part_keyed(&person), key_part_keyed(&holder->person));
+	}
+	if (!is_own && holder->role != ROLE_OPERATOR)
+		return refuse(decision, ERROR_certificate_unknown);
+	if (!certificate->has_revoked_at)
+		certificate_revoke(decision, certificate, wanted->reason);
+	answer->revoked_at = certificate->revoked_at;
+	return DECIDED;
+}

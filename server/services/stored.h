@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Filings that were accepted: found again, and answered as they were the first time. */
+#ifndef GUICHET_SERVICES_STORED_H
+#define GUICHET_SERVICES_STORED_H
+
+#include "server/decide.h"
+
+/* PROCEED with the filing that `reference` (receipt number as typed, or id in hexadecimal) names and that concerned the
+ * logged-in person when it was made. A foreign one and a missing one are the same refusal. */
+must_check enum outcome stored_find(struct decision *decision, struct slice reference, struct rec_filing *out);
+/* The archived evidence. PROCEED or AGAIN. */
+must_check enum outcome stored_archive(struct decision *decision, const struct rec_filing *filing, struct rec_archive_filing *out);
+/* The stored receipt and its proof, byte for byte, into the answer. */
+must_check enum outcome stored_receipt(struct decision *decision, const struct rec_filing *filing);
+/* Key of a filing's record, from any record that points at it. */
+must_check struct slice stored_key(struct decision *decision, struct slice id, struct slice signer);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Streams in use, answers ready, and the bounds on both. */
+#include "server/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/check.h"
+#include "protocol/limits.h"
+#include "server/dispatch.h"
+
+struct session {
+	struct dispatch_asker asker; /* first: answers come back through it */
+	struct dispatch *dispatch;
+	struct session_peer peer;
+	struct buf *answers;
+	uint32_t streams[LIMIT_STREAMS];
+	size_t streams_count;
+};
+
+static void
+session_answer(struct dispatch_asker *asker, const struct frame *answer)
+{
+	struct session *session = (struct session *)asker;
+
+	for (size_t i = 0; i < session->streams_count; i++)
+		if (session->streams[i] == answer->stream) {
+			session->streams[i] = session->streams[--session->streams_count];
+			break;
+		}
+	frame_put(session->answers, answer);
+	session->peer.answered(session->peer.context);
+}
+
+/* Refusing leaves the stream's real owner, if there is one, unanswered still. */
+static void
+session_refuse(struct dispatch_asker *asker, const struct frame *answer)
+{
+	struct session *session = (struct session *)asker;
+
+	frame_put(session->answers, answer);
+	session->peer.answered(session->peer.context);
+}
+
+struct session *
+session_create(struct dispatch *dispatch, const struct session_peer *peer)
+{
+	struct session *session = calloc(1, sizeof *session);
+
+	if (session == NULL)
+		return NULL;
+	/* Bounded by session_wants_more: whatever is admitted has room for its answer. */
+	session->answers = buf_create((size_t)LIMIT_ANSWERS_QUEUED + (size_t)LIMIT_STREAMS * 2 * LIMIT_FRAME_BODY);
+	if (session->answers == NULL) {
+		free(session);
+		return NULL;
+	}
+	session->dispatch = dispatch;
+	session->peer = *peer;
+	session->asker.answer = session_answer;
+	session->asker.holder.role = ROLE_NOBODY;
+	memcpy(session->asker.address, peer->address, sizeof peer->address);
+	memcpy(session->asker.channel_binding, peer->channel_binding, sizeof peer->channel_binding);
+	return session;
+}
+
+void
+session_destroy(struct session *session)
+{
+	if (session == NULL)
+		return;
+	dispatch_forget(session->dispatch, &session->asker);
+	buf_destroy(session->answers);
+	free(session);
+}
+
+static bool
+session_has_stream(const struct session *session, uint32_t stream)
+{
+	for (size_t i = 0; i < session->streams_count; i++)
+		if (session->streams[i] == stream)
+			return true;
+	return false;
+}
+
+void
+session_refuse_frame(struct session *session, const struct frame *frame, enum error error)
+{
+	session->asker.answer = session_refuse;
+	dispatch_refuse(session->dispatch, &session->asker, frame, error);
+	session->asker.answer = session_answer;
+}
+
+void
+session_receive(struct session *session, const struct frame *frame, uint64_t now_ms)
+{
+	if ((frame->flags & FRAME_ANSWER) != 0 || frame->status != 0) {
+		session_refuse_frame(session, frame, ERROR_frame_malformed);
+		return;
+	}
+	if (session_has_stream(session, frame->stream)) {
+		session_refuse_frame(session, frame, ERROR_stream_in_use);
+		return;
+	}
+	if (session->streams_count == LIMIT_STREAMS) {
+		session_refuse_frame(session, frame, ERROR_busy);
+		return;
+	}
+	session->streams[session->streams_count++] = frame->stream;
+	dispatch_submit(session->dispatch, &session->asker, frame, now_ms);
+}
+
+struct buf *
+session_answers(struct session *session)
+{
+	return session->answers;
+}
+
+size_t
+session_unanswered(const struct session *session)
+{
+	return session->streams_count;
+}
+
+bool
+session_wants_more(const struct session *session)
+{
+	return session->streams_count < LIMIT_STREAMS && buf_size(session->answers) < LIMIT_ANSWERS_QUEUED;
+}

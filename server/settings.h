@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * DIR/guichet.json: what the operator sets. Everything in it has a default but the origin. And the names of what else is in
+ * DIR, in one place. */
+#ifndef GUICHET_SETTINGS_H
+#define GUICHET_SETTINGS_H
+
+#include "protocol/arena.h"
+#include "protocol/buf.h"
+#include "protocol/error.h"
+#include "protocol/limits.h"
+
+struct settings {
+	char origin[LIMIT_ORIGIN + 1]; /* of the office, "guichet.example/2026" */
+	char listen[64];               /* "127.0.0.1:7443" */
+	uint64_t disk_reserve;         /* bytes kept free: beyond it new filings are told to come later */
+	uint64_t jobs_max;             /* requests under way */
+	uint64_t batch_max;            /* decisions in one commit */
+	uint64_t connections_max;
+};
+
+/* Paths under DIR. */
+#define SETTINGS_FILE "guichet.json"
+#define KEYS_DIRECTORY "keys"
+#define PUBLIC_DIRECTORY "public"
+#define CAMPAIGN_FILE "campaign.json"
+#define CATALOGUE_FILE "catalogue.json"
+
+/* A path under DIR, NUL-terminated; `size` bytes at `out` (cut short is our mistake: checked). */
+void settings_path(char *out, size_t size, const char *directory, const char *name);
+#define PATH_SIZE ((size_t)4096)
+
+/* The whole of a file of at most size_max bytes, in the arena. ERROR_file_unreadable with the path. Blocking. */
+must_check enum error settings_read_file(const char *path, size_t size_max, struct arena *arena, struct slice *out, struct fault *fault);
+
+/* Reads DIR/guichet.json. The fault's texts live in the arena. */
+must_check enum error settings_load(const char *directory, struct arena *arena, struct settings *out, struct fault *fault);
+/* Appends a file with every setting at its default. */
+void settings_write(struct buf *buf, const char *origin);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Stored records as structs (struct rec_NAME) with their descriptors (record_NAME()), made from records.def, and the
+ * two functions that turn them into values and back. */
+#ifndef GUICHET_RECORDS_H
+#define GUICHET_RECORDS_H
+
+#include "protocol/arena.h"
+#include "protocol/error.h"
+#include "protocol/limits.h"
+#include "protocol/record.h"
+
+#define RECORD_TABLE "server/store/records.def"
+#define RECORD_STRUCT(name) rec_##name
+#include "protocol/record_structs.h"
+
+#define RECORD_TABLE "server/store/records.def"
+#define RECORD(name, about) const struct record *record_##name(void);
+#define OPERATION(number, name, request, answer, roles, effect, article, about)
+#include "protocol/record_rows.h"
+
+/* The value to be stored, in the arena; an empty slice when the arena is full. A record outside the limits of its
+ * table is our own mistake (checked). */
+must_check struct slice record_encode(const struct record *record, const void *value, struct arena *arena);
+/* A stored value into its struct (slices borrowed from `stored`). ERROR_store_damaged when it is not one. */
+must_check enum error record_decode(const struct record *record, struct slice stored, struct arena *arena, void *out);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The log's tree in memory: its frontier, and of each level the tile that is not full yet. Full tiles are records of the store,
+ * written in the batch that fills them; everything here can be rebuilt from records. One batch at a time is under way:
+ * tree_seal computes it, tree_settle makes it the present once it is durable. */
+#ifndef GUICHET_TREE_H
+#define GUICHET_TREE_H
+
+#include "protocol/arena.h"
+#include "protocol/error.h"
+#include "protocol/merkle.h"
+#include "server/store/records.h"
+#include "server/store/store.h"
+
+#define TILE_WIDTH 256U
+#define TREE_LEVELS 8U
+
+struct tree;
+
+/* Reads the last batch and what the tiles in progress need, and checks that they agree. Blocking reads: at start only. */
+must_check enum error tree_open(struct store *store, struct tree **out, struct fault *fault);
+void tree_close(struct tree *tree);
+
+/* The durable tree. */
+uint64_t tree_size(const struct tree *tree);
+const struct merkle_frontier *tree_frontier(const struct tree *tree);
+/* The newest `*width` hashes of the tile in progress at that level; NULL when it has none. */
+const struct hash *tree_partial_tile(const struct tree *tree, unsigned level, uint64_t *index, unsigned *width);
+
+/* Computes the tree after `leaves` are appended and puts the records that belong to it (the batch's own, and tiles that it
+ * fills) into `batch`. `archives` holds 24 bytes a leaf. The result lives in the arena: it proves the leaves. NULL when
+ * memory is short. No other batch may be under way. */
+must_check struct merkle_batch *tree_seal(struct tree *tree, struct store_batch *batch, const struct hash *leaves,
+    const struct blob_ref *archives, size_t count, uint64_t now, struct arena *arena);
+/* The sealed batch is durable: it becomes the present tree. */
+void tree_settle(struct tree *tree);
+
+/* The tree before a stored batch, from its record. ERROR_store_damaged when the record is not of one shape. */
+must_check enum error log_batch_frontier(const struct rec_log_batch *batch, struct merkle_frontier *out);
+
+#endif
