@@ -17,7 +17,7 @@ disk_count(struct disk *disk)
 	if (disk == NULL)
 		return true;
 	uint64_t call = atomic_fetch_add_explicit(&disk->calls, 1, memory_order_relaxed) + 1;
-	if (disk->fail_at == 0 || call < disk->fail_at)
+	if (disk->fail_at == 0 || call != disk->fail_at)
 		return true;
 	errno = disk->fail_errno;
 	return false;

@@ -12,7 +12,7 @@
 
 struct disk {
 	_Atomic uint64_t calls; /* made so far */
-	uint64_t fail_at;       /* the call, from 1, that fails, and all after it; 0: none */
+	uint64_t fail_at;       /* the call, from 1, that fails, and only it; 0: none */
 	int fail_errno;
 };
 

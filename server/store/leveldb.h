@@ -24,7 +24,7 @@ struct leveldb_config {
 	uint64_t reserve;        /* bytes of the disk that store_space_left keeps back */
 	/* For tests. */
 	uint64_t segment_size; /* 0: SEGMENT_SIZE_MAX */
-	uint64_t fail_at;      /* the nth write or sync of a commit, and all after it, fails; 0: none */
+	uint64_t fail_at;      /* the nth write or sync of the commits fails, once; 0: none */
 	int fail_errno;
 	bool cold;               /* every blob is read by the reader's thread, also what is in memory */
 };

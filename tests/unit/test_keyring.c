@@ -180,7 +180,8 @@ keys_survive_when_saved(void **state)
 {
 	struct fixture *f = *state;
 	uint8_t sealed[2][3 + SEALED_OVERHEAD], out[3];
-	const struct slice first = slice_of(sealed[0], sizeof sealed[0]), second = slice_of(sealed[1], sizeof sealed[1]);
+	const struct slice first = slice_of(sealed[0], sizeof sealed[0]);
+	const struct slice second = slice_of(sealed[1], sizeof sealed[1]);
 	const struct slice one = SLICE_LITERAL("one"), two = SLICE_LITERAL("two");
 	struct key_files files;
 	struct retention retention;
