@@ -647,8 +647,8 @@ nth_write_or_sync_failing_is_final(void **state)
 		assert_int_equal(commits_until_failure(fresh, 3, &error), 3);
 		directory_destroy(fresh);
 	}
-	/* Eight commits of blob written, blob synced, records; two keys written, synced, their directory too; two segments
-	 * made, their directory synced. One call less would be a sync left out. */
+	/* Eight commits of blob written, blob synced, records; two keys written, synced, their directory too; two
+	 * segments made, their directory synced. One call less would be a sync left out. */
 	assert_int_equal(nth - 2, 8 * 3 + 2 * 3 + 2 * 2);
 }
 
