@@ -14,6 +14,9 @@
 
 /* Nobody whose birth matters to a return was born earlier. */
 #define YEAR_MIN 1880
+/* Values of a return besides its boxes: donations with all their members, and the members of the return. A peer that
+ * sends more keeps us from other work for nothing. */
+#define VALUES_BESIDES_BOXES ((size_t)LIMIT_DONATIONS * 8 + 64)
 /* What a message carries of a place or value, see messages.def. */
 #define TEXT_MAX ((size_t)256)
 
@@ -393,7 +396,8 @@ root_check(struct checker *c, struct checked_document *document, struct slice ty
 static void
 document_check(struct checker *c, struct checked_document *document, const struct rules_document *in)
 {
-	const struct json_limits limits = { LIMIT_RETURN_SIZE, LIMIT_JSON_VALUES, LIMIT_JSON_DEPTH };
+	const struct json_limits limits = { LIMIT_RETURN_SIZE,
+		catalogue_boxes_count(c->catalogue) + VALUES_BESIDES_BOXES, LIMIT_JSON_DEPTH };
 	const struct json *root;
 	struct fault fault;
 	enum error error;

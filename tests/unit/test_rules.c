@@ -313,6 +313,12 @@ findings_are_bounded(void **state)
 	rule_seen[RULE_findings_more] = true;
 	arena_destroy(arena);
 
+	/* More values than every box and donation could be: refused before anything is made of them. */
+	used = (size_t)sprintf(text, "[");
+	used += repeat(text + used, "1", 1938 + 256 * 8 + 64);
+	sprintf(text + used, "]");
+	check_return(text, "json_malformed 2042");
+
 	used = (size_t)sprintf(text, "{\"form\":\"2042\"," YEAR ",\"boxes\":{\"7AC\":999},\"donations\":[");
 	used += repeat(text + used, "{\"box\":\"7AC\",\"amount\":1}", LIMIT_DONATIONS);
 	sprintf(text + used, "]}");
