@@ -19,7 +19,8 @@ static const char usage[] =
     "Reads the register: UTF-8, comma-separated, with or without this first line:\n"
     "  spi,birth_name,first_names,filer_number,reference_income,department,household,family_change\n"
     "A field with a comma stands in double quotes, a double quote in it is doubled. Taxpayers with the same household are taxed\n"
-    "jointly. family_change is empty, or the year or date (2025, 2025-06-14) in which the family situation changed.\n"
+    "jointly. family_change tells when the family situation last changed: a year or a date (2025, 2025-06-14), 1 for the\n"
+    "income year of the open campaign, 0 or empty for never.\n"
     "Bad lines are reported by number on standard error and skipped; then the exit code is 3.\n";
 
 #define FIELDS ((size_t)8)
@@ -27,8 +28,6 @@ static const char usage[] =
 /* Lines in one commit. */
 #define BATCH_LINES ((size_t)2000)
 #define BATCH_ARENA ((size_t)64 * 1024 * 1024)
-/* Bad lines that are told one by one; the rest is counted. */
-#define REPORTS_MAX ((uint64_t)1000)
 
 enum column { SPI, BIRTH_NAME, FIRST_NAMES, FILER_NUMBER, REFERENCE_INCOME, DEPARTMENT, HOUSEHOLD, FAMILY_CHANGE };
 
@@ -53,6 +52,7 @@ struct import {
 	struct arena *arena; /* of the batch */
 	struct touched *touched[TOUCHED_BUCKETS];
 	struct retention retention;
+	uint64_t income_year; /* of the open campaign */
 	size_t lines_in_batch;
 	uint64_t line, taken, bad;
 };
@@ -107,14 +107,14 @@ text_is_good(struct slice text, size_t max)
 	return true;
 }
 
-/* Empty: none. Otherwise YYYY or YYYY-MM-DD; *year is 0 for none. */
+/* Empty or 0: none; 1: the income year; otherwise YYYY or YYYY-MM-DD. *year is 0 for none. */
 static bool
-family_change_parse(struct slice text, uint64_t *year)
+family_change_parse(struct slice text, uint64_t income_year, uint64_t *year)
 {
 	uint64_t month, day;
 
-	*year = 0;
-	if (text.size == 0)
+	*year = slice_equal_text(text, "1") ? income_year : 0;
+	if (text.size == 0 || slice_equal_text(text, "0") || slice_equal_text(text, "1"))
 		return true;
 	if (text.size != 4 && text.size != 10)
 		return false;
@@ -131,7 +131,7 @@ family_change_parse(struct slice text, uint64_t *year)
 
 /* The first field that is wrong, and what it should be; NULL when all are right. */
 static const char *
-fields_check(const struct slice fields[FIELDS], struct rec_taxpayer *out, const char **expected)
+fields_check(const struct slice fields[FIELDS], uint64_t income_year, struct rec_taxpayer *out, const char **expected)
 {
 	static const size_t text_max[FIELDS] = { 13, LIMIT_NAME, LIMIT_NAME, LIMIT_LABEL, LIMIT_LABEL, 3, LIMIT_LABEL, 10 };
 	uint64_t number;
@@ -149,8 +149,8 @@ fields_check(const struct slice fields[FIELDS], struct rec_taxpayer *out, const 
 	*expected = "the code of a department";
 	if (campaign_zone(fields[DEPARTMENT]) == 0)
 		return field_names[DEPARTMENT];
-	*expected = "empty, a year or a date (YYYY-MM-DD)";
-	if (!family_change_parse(fields[FAMILY_CHANGE], &number))
+	*expected = "empty, 0, 1, a year or a date (YYYY-MM-DD)";
+	if (!family_change_parse(fields[FAMILY_CHANGE], income_year, &number))
 		return field_names[FAMILY_CHANGE];
 	*out = (struct rec_taxpayer){
 		.spi = fields[SPI],
@@ -292,13 +292,11 @@ taxpayer_take(struct import *import, const struct rec_taxpayer *taxpayer, const 
 /* ---- the file ---- */
 
 static void
-report_bad(struct import *import, const char *place, struct slice value, const char *expected)
+report_bad(struct import *import, const char *place, const char *expected)
 {
 	import->bad++;
-	if (import->bad > REPORTS_MAX)
-		return;
-	/* The register is the operator's own file; what stands in a bad field is still nobody else's business. */
-	fprintf(stderr, "line %" PRIu64 ": %s: found %zu bytes, expected %s\n", import->line, place, value.size, expected);
+	/* What stands in the field is personal: the number of the line finds it. */
+	fprintf(stderr, "line %" PRIu64 ": %s: expected %s\n", import->line, place, expected);
 }
 
 static enum error
@@ -313,12 +311,12 @@ line_take(struct import *import, char *line, size_t size)
 	if (size == 0 || (import->line == 1 && size > 4 && memcmp(line, "spi,", 4) == 0))
 		return ERROR_NONE;
 	if (!line_cut(line, size, fields)) {
-		report_bad(import, "line", slice_of(line, size), "8 comma-separated fields");
+		report_bad(import, "line", "8 comma-separated fields");
 		return ERROR_NONE;
 	}
-	const char *wrong = fields_check(fields, &taxpayer, &expected);
+	const char *wrong = fields_check(fields, import->income_year, &taxpayer, &expected);
 	if (wrong != NULL) {
-		report_bad(import, wrong, SLICE_EMPTY, expected);
+		report_bad(import, wrong, expected);
 		return ERROR_NONE;
 	}
 	if (import->batch == NULL)
@@ -329,7 +327,7 @@ line_take(struct import *import, char *line, size_t size)
 	if (error != ERROR_NONE)
 		return error;
 	if (bad != NULL)
-		report_bad(import, "household", SLICE_EMPTY, bad);
+		report_bad(import, "household", bad);
 	else
 		import->taken++;
 	return ++import->lines_in_batch == BATCH_LINES ? batch_write(import) : ERROR_NONE;
@@ -349,7 +347,7 @@ file_take(struct import *import, FILE *file)
 		if (!is_rest) {
 			import->line++;
 			if (is_cut)
-				report_bad(import, "line", slice_of(line, size), "a shorter line");
+				report_bad(import, "line", "a shorter line");
 			else
 				error = line_take(import, line, size);
 		}
@@ -397,6 +395,7 @@ admin_import(int argc, char **argv)
 	if (error == ERROR_NONE) {
 		import->store = admin_office_store(import->office);
 		import->keyring = admin_office_keyring(import->office);
+		import->income_year = admin_office_facts(import->office)->campaign.income_year;
 		import->retention = (struct retention){ RETENTION_REGISTER, admin_year() };
 		error = import_file(import, words[2], &fault);
 	}
