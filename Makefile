@@ -63,6 +63,8 @@ $(BUILD)/obj/%.o: %.c
 	@echo '  cc $<'
 	$(Q)$(CC) $(own_cflags) $(dialect) $(CFLAGS) -c -o $@ $<
 
+$(BUILD)/obj/server/default_catalogue.o: server/data/catalogue.json
+
 $(protocol_lib): $(call object,$(protocol_src))
 $(client_lib): $(call object,$(client_src))
 $(server_lib): $(call object,$(server_src))
@@ -103,11 +105,20 @@ $(tables): $(call object,tests/docs/tables.c tests/docs/sample.c) $(protocol_lib
 
 # ---- what a person types ----
 
-.PHONY: deps unit fuzz-replay fuzz fuzz-run tables clean help
+.PHONY: deps test demo unit fuzz-replay fuzz fuzz-run pytest tables clean help
 deps: ## install the Debian packages that are missing
-	@dpkg-query -W -f '$${db:Status-Abbrev}\n' $(packages) 2>/dev/null | grep -qv '^ii' || \
-	  dpkg-query -W $(packages) >/dev/null 2>&1 || \
+	@test "$$(dpkg-query -W -f '$${db:Status-Abbrev}\n' $(packages) 2>/dev/null | grep -c '^ii')" = $(words $(packages)) || \
 	  (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(packages))
+
+test: deps ## set everything up and run every test
+	@$(MAKE) --no-print-directory all unit fuzz-replay pytest
+
+demo: deps ## the main job on real input in front of the reader
+	@$(MAKE) --no-print-directory all
+	@BIN=$(BUILD)/bin PYTHON=$(PYTHON) tests/demo.sh
+
+pytest: all $(tables)
+	@GUICHET_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider tests
 
 unit: $(unit_tests) ## run the unit tests
 	@failed=0; for t in $(unit_tests); do $$t || failed=1; done; exit $$failed

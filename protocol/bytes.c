@@ -179,7 +179,7 @@ decimal_decode(struct slice text, uint64_t max, uint64_t *out)
 		return false;
 	for (size_t i = 0; i < text.size; i++) {
 		unsigned digit = (unsigned)text.data[i] - '0';
-		if (digit > 9 || value > (max - digit) / 10)
+		if (digit > 9 || digit > max || value > (max - digit) / 10)
 			return false;
 		value = value * 10 + digit;
 	}

@@ -41,6 +41,7 @@ struct fault {
 };
 
 /* Fills *fault and returns its error, so that a check reads `return fault_set(...)`. NULL texts are empty. */
-enum error fault_set(struct fault *fault, enum error error, const char *place, struct slice value, const char *expected);
+enum error fault_set(
+    struct fault *fault, enum error error, const char *place, struct slice value, const char *expected);
 
 #endif

@@ -30,7 +30,8 @@ struct merkle_proof {
 
 void merkle_hash_leaf(struct slice data, struct hash *out);
 void merkle_hash_node(const struct hash *left, const struct hash *right, struct hash *out);
-/* The root of the full subtree over `count` hashes, a power of two: hashes[0] becomes it, the others are overwritten. */
+/* The root of the full subtree over `count` hashes, a power of two: hashes[0] becomes it, the others are
+ * overwritten. */
 void merkle_fold(struct hash *hashes, size_t count);
 
 /* Appends one leaf. O(log size) worst, O(1) on average. */

@@ -98,8 +98,8 @@ log_key_is(EVP_PKEY *key, const uint8_t public_key[32])
 	uint8_t raw[32];
 	size_t size = sizeof raw;
 
-	return EVP_PKEY_is_a(key, "ED25519") && EVP_PKEY_get_raw_public_key(key, raw, &size) == 1 && size == sizeof raw &&
-	    memcmp(raw, public_key, sizeof raw) == 0;
+	return EVP_PKEY_is_a(key, "ED25519") && EVP_PKEY_get_raw_public_key(key, raw, &size) == 1 &&
+	       size == sizeof raw && memcmp(raw, public_key, sizeof raw) == 0;
 }
 
 static enum error
@@ -229,8 +229,27 @@ static const uint8_t algorithm_rsa[] = {
 	0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
 };
 static const uint8_t algorithm_p256[] = {
-	0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03,
-	0x01, 0x07,
+	0x30,
+	0x13,
+	0x06,
+	0x07,
+	0x2a,
+	0x86,
+	0x48,
+	0xce,
+	0x3d,
+	0x02,
+	0x01,
+	0x06,
+	0x08,
+	0x2a,
+	0x86,
+	0x48,
+	0xce,
+	0x3d,
+	0x03,
+	0x01,
+	0x07,
 };
 
 /* Looks at the kind of key before OpenSSL does: its decoders would compute on any curve that a stranger describes. */
@@ -263,7 +282,8 @@ request_take(X509_REQ *request, struct authority_request *out, struct fault *fau
 	if (algorithm != (out->key.algorithm == KEY_P256 ? NID_ecdsa_with_SHA256 : NID_sha256WithRSAEncryption))
 		return fault_set(fault, ERROR_request_invalid, "csr", SLICE_EMPTY, "a signature with SHA-256");
 	if (X509_REQ_verify(request, key) != 1)
-		return fault_set(fault, ERROR_request_invalid, "csr", SLICE_EMPTY, "a signature by the key in the request");
+		return fault_set(
+		    fault, ERROR_request_invalid, "csr", SLICE_EMPTY, "a signature by the key in the request");
 	request_take_common_name(request, out->common_name);
 	return ERROR_NONE;
 }
@@ -331,7 +351,8 @@ holder_put_names(X509_NAME *name, const struct authority_holder *holder, struct 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		if (rows[i].text.size != 0 && !profile_attribute_ok(rows[i].nid, rows[i].text))
 			return fault_set(fault, ERROR_field_invalid, rows[i].place, SLICE_EMPTY,
-			    rows[i].nid == NID_serialNumber ? "letters and digits" : "UTF-8 without control characters");
+			    rows[i].nid == NID_serialNumber ? "letters and digits" :
+							      "UTF-8 without control characters");
 		else if (!profile_name_put(name, rows[i].nid, rows[i].text))
 			return fault_set(fault, ERROR_key_failed, rows[i].place, SLICE_EMPTY, NULL);
 	return ERROR_NONE;

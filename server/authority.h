@@ -35,7 +35,7 @@
 struct authority_plan {
 	const char *keys_dir, *public_dir; /* exist */
 	const char *origin;                /* of the office: the log's name, and in the CAs' names */
-	const char *const *hosts;          /* DNS names and IP addresses of the server besides localhost, 127.0.0.1, ::1 */
+	const char *const *hosts; /* DNS names and IP addresses of the server besides localhost, 127.0.0.1, ::1 */
 	size_t hosts_count;
 	uint64_t now;
 };

@@ -71,7 +71,8 @@ make_certificate(const struct making *making, const struct profile *profile, uns
 	if (!profile_name_put(subject, NID_organizationName, profile_text_cut(slice_of_text(making->plan->origin))) ||
 	    !profile_name_put(subject, NID_commonName, slice_of_text(common_name)) ||
 	    X509_set_pubkey(certificate, key) != 1 ||
-	    (hosts != NULL && X509_add1_ext_i2d(certificate, NID_subject_alt_name, hosts, 0, X509V3_ADD_DEFAULT) != 1) ||
+	    (hosts != NULL &&
+		X509_add1_ext_i2d(certificate, NID_subject_alt_name, hosts, 0, X509V3_ADD_DEFAULT) != 1) ||
 	    !profile_certificate_sign(certificate, issuer, issuer_key)) {
 		X509_free(certificate);
 		certificate = NULL;
@@ -189,9 +190,11 @@ content_put_verifier(struct buf *content, const char *origin, EVP_PKEY *log_key)
 static bool
 make_keys(struct making *making)
 {
-	return (making->root_key = EVP_EC_gen("P-384")) != NULL && (making->issuing_key = EVP_EC_gen("P-256")) != NULL &&
-	    (making->tls_root_key = EVP_EC_gen("P-256")) != NULL && (making->tls_key = EVP_EC_gen("P-256")) != NULL &&
-	    (making->log_key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")) != NULL;
+	return (making->root_key = EVP_EC_gen("P-384")) != NULL &&
+	       (making->issuing_key = EVP_EC_gen("P-256")) != NULL &&
+	       (making->tls_root_key = EVP_EC_gen("P-256")) != NULL &&
+	       (making->tls_key = EVP_EC_gen("P-256")) != NULL &&
+	       (making->log_key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")) != NULL;
 }
 
 static bool
@@ -271,7 +274,8 @@ write_first_crl(const struct authority_plan *plan, struct fault *fault)
 	if (error == ERROR_NONE &&
 	    !(authority_directory_sync(plan->keys_dir) && authority_directory_sync(plan->public_dir))) {
 		authority_file_remove(plan->public_dir, AUTHORITY_CRL_FILE);
-		error = fault_set(fault, ERROR_file_unreadable, "authority", SLICE_EMPTY, "directories that can be synced");
+		error =
+		    fault_set(fault, ERROR_file_unreadable, "authority", SLICE_EMPTY, "directories that can be synced");
 	}
 	return error;
 }

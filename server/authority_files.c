@@ -98,7 +98,8 @@ authority_file_write(const char *dir, const char *name, bool private, struct sli
 	bool written = write_all(fd, content);
 	if (close(fd) != 0 || !written) {
 		authority_file_remove(dir, name);
-		return fault_set(fault, ERROR_file_unreadable, "authority", slice_of_text(name), "a disk that takes it");
+		return fault_set(
+		    fault, ERROR_file_unreadable, "authority", slice_of_text(name), "a disk that takes it");
 	}
 	return ERROR_NONE;
 }

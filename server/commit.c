@@ -14,12 +14,15 @@
 
 /* Memory of one sealed batch besides its decisions: hashes, proofs' subtrees, the encoded records one after another. */
 #define BATCH_ARENA ((size_t)64 * 1024 * 1024)
+/* Bytes to be archived in one batch, beyond which it takes no more: the store holds a batch in memory. */
+#define BATCH_BYTES_MAX ((size_t)64 * 1024 * 1024)
 /* Writes of one decision, at most: what keeps a batch within KEYSET_MAX. */
 #define ENTRY_PUTS_MAX ((size_t)128)
 
 struct batch {
 	struct commit_entry *entries, **tail;
 	size_t entries_count;
+	size_t bytes; /* to be archived */
 	struct commit_entry *waiters, **waiters_tail;
 	struct keyset *keys;
 	struct arena *arena;
@@ -40,6 +43,7 @@ batch_clear(struct batch *batch)
 	batch->entries = NULL;
 	batch->tail = &batch->entries;
 	batch->entries_count = 0;
+	batch->bytes = 0;
 	batch->waiters = NULL;
 	batch->waiters_tail = &batch->waiters;
 	batch->merkle = NULL;
@@ -117,6 +121,8 @@ commit_add(struct commit *commit, struct commit_entry *entry)
 	for (struct effect_put *put = entry->effects->puts; put != NULL; put = put->next, puts++)
 		keyset_add(batch->keys, put->key);
 	check(puts <= ENTRY_PUTS_MAX);
+	for (struct effect_blob *blob = entry->effects->blobs; blob != NULL; blob = blob->next)
+		batch->bytes += blob->bytes.size;
 }
 
 void
@@ -321,6 +327,6 @@ commit_is_idle(const struct commit *commit)
 bool
 commit_is_full(const struct commit *commit)
 {
-	return commit->open->entries_count >= commit->config.batch_max ||
+	return commit->open->entries_count >= commit->config.batch_max || commit->open->bytes >= BATCH_BYTES_MAX ||
 	    keyset_count(commit->open->keys) + ENTRY_PUTS_MAX > KEYSET_MAX;
 }

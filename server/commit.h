@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Group commit: decisions with effects gather in the open batch; sealed once per wake-up of the loop while none is on its way,
- * it becomes one durable store commit and one signed checkpoint, and only then do its answers leave (design section 5,
- * "Order within a batch").
+ * Group commit: decisions with effects gather in the open batch; sealed once per wake-up of the loop while none is
+ * on its way, it becomes one durable store commit and one signed checkpoint, and only then do its answers leave
+ * (design section 5, "Order within a batch").
  *
  * Any failed commit is final: `failed` is called once, no answer leaves any more, and the process must stop. */
 #ifndef GUICHET_COMMIT_H
@@ -22,7 +22,8 @@ struct commit_config {
 	EVP_PKEY *log_key;   /* Ed25519, not owned */
 	size_t batch_max;    /* decisions in one batch */
 	void (*failed)(void *context, enum error error);
-	/* A batch is durable and its checkpoint signed (text borrowed for the call; empty when the batch had no leaves). */
+	/* A batch is durable and its checkpoint signed (text borrowed for the call; empty when the batch had no
+	 * leaves). */
 	void (*settled)(void *context, struct slice checkpoint);
 	void *context;
 };

@@ -34,7 +34,8 @@ struct crl {
 static void crl_read_page(struct crl *crl);
 
 struct crl *
-crl_create(struct authority *authority, struct store *store, void (*made)(void *context, struct slice pem), void *context)
+crl_create(
+    struct authority *authority, struct store *store, void (*made)(void *context, struct slice pem), void *context)
 {
 	struct crl *crl = calloc(1, sizeof *crl);
 
@@ -75,7 +76,8 @@ crl_finish(struct crl *crl)
 
 	crl->is_reading = false;
 	if (pem != NULL &&
-	    authority_crl(crl->authority, crl->revoked, crl->count, crl->now, crl->now + CRL_LIFE_S, crl->now, pem) == ERROR_NONE &&
+	    authority_crl(crl->authority, crl->revoked, crl->count, crl->now, crl->now + CRL_LIFE_S, crl->now, pem) ==
+		ERROR_NONE &&
 	    buf_ok(pem)) {
 		crl->made_at = crl->now;
 		crl->made(crl->context, buf_peek(pem));
@@ -93,7 +95,8 @@ crl_take(struct crl *crl, const struct store_pair *pair)
 {
 	struct rec_revocation record;
 
-	if (pair->key.size != 1 + SERIAL_SIZE || record_decode(record_revocation(), pair->value, crl->arena, &record) != ERROR_NONE)
+	if (pair->key.size != 1 + SERIAL_SIZE ||
+	    record_decode(record_revocation(), pair->value, crl->arena, &record) != ERROR_NONE)
 		return false;
 	if (crl->count == crl->alloc) {
 		size_t alloc = crl->alloc == 0 ? PAGE : 2 * crl->alloc;
@@ -157,7 +160,8 @@ crl_read_page(struct crl *crl)
 void
 crl_tick(struct crl *crl, uint64_t now)
 {
-	bool is_due = crl->is_marked ? crl->made_at == 0 || now >= crl->made_at + CRL_PAUSE_S : now >= crl->made_at + CRL_RENEW_S;
+	bool is_due =
+	    crl->is_marked ? crl->made_at == 0 || now >= crl->made_at + CRL_PAUSE_S : now >= crl->made_at + CRL_RENEW_S;
 
 	if (crl->is_reading || !is_due)
 		return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * When the certificate revocation list is made anew (A5): after a revocation, at most once a minute, and in any case well
- * before its nextUpdate. */
+ * When the certificate revocation list is made anew (A5): after a revocation, at most once a minute, and in any case
+ * well before its nextUpdate. */
 #ifndef GUICHET_CRL_H
 #define GUICHET_CRL_H
 
@@ -16,8 +16,8 @@ struct crl;
 #define CRL_RENEW_S 86400U
 
 /* `made` is called with each new list (PEM, borrowed for the call). */
-must_check struct crl *crl_create(struct authority *authority, struct store *store, void (*made)(void *context, struct slice pem),
-    void *context);
+must_check struct crl *crl_create(
+    struct authority *authority, struct store *store, void (*made)(void *context, struct slice pem), void *context);
 /* No read may be under way. */
 void crl_destroy(struct crl *crl);
 /* A revocation is durable: the next list is due. */

@@ -93,7 +93,8 @@ enum outcome {
 	PROCEED, /* of a stage within a handler: go on to the next */
 };
 
-/* A handler (never PROCEED). `request` is the operation's decoded request struct; the answer struct is effects->answer, zeroed. */
+/* A handler (never PROCEED). `request` is the operation's decoded request struct; the answer struct is
+ * effects->answer, zeroed. */
 typedef enum outcome (*decide)(struct decision *decision, const void *request);
 
 /* ---- what handlers call ---- */
@@ -113,7 +114,8 @@ void effects_remove(struct decision *decision, struct slice key);
 /* The record's encoding as a blob of that class; `bound` (may be NULL) becomes its 24 bytes. */
 struct effect_blob *effects_archive(struct decision *decision, enum retention_class class, const struct record *record,
     const void *value, struct slice *bound);
-struct effect_blob *effects_blob(struct decision *decision, enum retention_class class, struct slice bytes, struct slice *bound);
+struct effect_blob *effects_blob(
+    struct decision *decision, enum retention_class class, struct slice bytes, struct slice *bound);
 struct effect_leaf *effects_leaf(struct decision *decision, struct slice body, struct effect_blob *archive);
 
 /* key_verify, remembered between the runs of one request. */

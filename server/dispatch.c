@@ -130,7 +130,8 @@ put_refusal(struct dispatch *dispatch, const uint8_t *correlation, const struct 
 		.has_expected = quotable(fault->expected),
 		.expected = shortened(fault->expected, 1024),
 		.has_retry_after_ms = entry->retry == RETRY_LATER,
-		.retry_after_ms = effects->retry_after_ms != 0 ? effects->retry_after_ms : dispatch->config.retry_after_ms,
+		.retry_after_ms =
+		    effects->retry_after_ms != 0 ? effects->retry_after_ms : dispatch->config.retry_after_ms,
 		.has_findings = effects->findings_count != 0,
 		.findings = effects->findings,
 		.findings_count = effects->findings_count,
@@ -182,7 +183,8 @@ refuse_at_once(struct dispatch *dispatch, struct dispatch_asker *asker, const st
 	uint8_t correlation[CORRELATION_SIZE];
 
 	correlation_make(correlation);
-	dispatch_answer(dispatch, asker, operation_find(request->op), request->op, request->stream, correlation, &effects, now_ms);
+	dispatch_answer(
+	    dispatch, asker, operation_find(request->op), request->op, request->stream, correlation, &effects, now_ms);
 }
 
 void

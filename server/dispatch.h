@@ -51,9 +51,11 @@ must_check struct dispatch *dispatch_create(const struct dispatch_config *config
 /* No job may be under way. */
 void dispatch_destroy(struct dispatch *dispatch);
 
-void dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request, uint64_t now_ms);
+void dispatch_submit(
+    struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request, uint64_t now_ms);
 /* A request that the session itself refuses (frame errors, a stream in use). */
-void dispatch_refuse(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request, enum error error);
+void dispatch_refuse(
+    struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request, enum error error);
 /* The asker is gone: what is under way for it runs to its end and is not answered. */
 void dispatch_forget(struct dispatch *dispatch, struct dispatch_asker *asker);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The keys that a batch writes, for the check of read sets against it. Holds borrowed slices, at most KEYSET_MAX; whoever
- * fills it keeps their bytes alive. */
+ * The keys that a batch writes, for the check of read sets against it. Holds borrowed slices, at most KEYSET_MAX;
+ * whoever fills it keeps their bytes alive. */
 #ifndef GUICHET_KEYSET_H
 #define GUICHET_KEYSET_H
 

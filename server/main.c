@@ -24,10 +24,12 @@ static const struct {
 static void
 print_help(FILE *to)
 {
-	fputs("usage: guichetd COMMAND DIR [OPTION]...\n\nThe counter where a country's tax returns are handed in.\n\n", to);
+	fputs("usage: guichetd COMMAND DIR [OPTION]...\n\nThe counter where a country's tax returns are handed in.\n\n",
+	    to);
 	for (size_t i = 0; i < COMMANDS_COUNT; i++)
 		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].about);
-	fputs("\n\"guichetd COMMAND --help\" tells more. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused.\n", to);
+	fputs(
+	    "\n\"guichetd COMMAND --help\" tells more. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused.\n", to);
 }
 
 int

@@ -22,7 +22,8 @@ read_public(const char *directory, const char *name, struct arena *arena, struct
 }
 
 enum error
-office_load(const char *directory, const struct office *instruments, struct arena *arena, struct office **out, struct fault *fault)
+office_load(const char *directory, const struct office *instruments, struct arena *arena, struct office **out,
+    struct fault *fault)
 {
 	struct office *office = calloc(1, sizeof *office);
 	struct slice campaign, catalogue;

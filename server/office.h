@@ -34,10 +34,11 @@ struct office {
 	const struct tree *tree;
 };
 
-/* Reads campaign and catalogue from DIR/public into a new snapshot with one reference; `instruments` gives the borrowed part.
- * Blocking: for start and reload only. On failure *fault (texts in `arena`) says which file and why, and nothing is made. */
-must_check enum error office_load(const char *directory, const struct office *instruments, struct arena *arena, struct office **out,
-    struct fault *fault);
+/* Reads campaign and catalogue from DIR/public into a new snapshot with one reference; `instruments` gives the
+ * borrowed part. Blocking: for start and reload only. On failure *fault (texts in `arena`) says which file and why,
+ * and nothing is made. */
+must_check enum error office_load(const char *directory, const struct office *instruments, struct arena *arena,
+    struct office **out, struct fault *fault);
 struct office *office_hold(struct office *office);
 void office_release(struct office *office);
 

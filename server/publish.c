@@ -72,7 +72,8 @@ enum error
 publications_load(const char *directory, struct arena *arena, struct publications **out, struct fault *fault)
 {
 	struct publications *publications = calloc(1, sizeof *publications);
-	enum error error = publications == NULL ? fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) : ERROR_NONE;
+	enum error error =
+	    publications == NULL ? fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) : ERROR_NONE;
 
 	for (size_t i = 0; i < NAMES_COUNT && error == ERROR_NONE; i++) {
 		char path[PATH_SIZE], within[64];

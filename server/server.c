@@ -219,7 +219,8 @@ server_reload(void *context)
 
 	if (arena != NULL && publications_load(server->options->directory, arena, &publications, &fault) == ERROR_NONE)
 		server->instruments.publications = publications;
-	if (publications != NULL && office_load(server->options->directory, &server->instruments, arena, &office, &fault) == ERROR_NONE) {
+	if (publications != NULL &&
+	    office_load(server->options->directory, &server->instruments, arena, &office, &fault) == ERROR_NONE) {
 		/* Requests under way still look into the old files' memory only within one run: it can go. */
 		publications_destroy(server->publications);
 		server->publications = publications;

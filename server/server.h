@@ -16,8 +16,8 @@ struct server_options {
 	int fail_errno;
 };
 
-/* Serves until SIGTERM or SIGINT, then finishes what it accepted. ERROR_NONE after an orderly stop; otherwise why it could
- * not begin or had to stop, with *fault (texts in `arena`). */
+/* Serves until SIGTERM or SIGINT, then finishes what it accepted. ERROR_NONE after an orderly stop; otherwise why it
+ * could not begin or had to stop, with *fault (texts in `arena`). */
 must_check enum error server_run(const struct server_options *options, struct arena *arena, struct fault *fault);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One connection's conversation: who it speaks for, which requests are unanswered, and the answers ready to be sent. Knows
- * frames and messages, nothing of sockets or TLS. Below it stands dispatch, above it conn. */
+ * One connection's conversation: who it speaks for, which requests are unanswered, and the answers ready to be sent.
+ * Knows frames and messages, nothing of sockets or TLS. Below it stands dispatch, above it conn. */
 #ifndef GUICHET_SESSION_H
 #define GUICHET_SESSION_H
 
@@ -26,8 +26,8 @@ must_check struct session *session_create(struct dispatch *dispatch, const struc
 /* The connection is gone: unanswered requests run to their end, their answers are dropped. */
 void session_destroy(struct session *session);
 
-/* One whole request, its body borrowed for the call; `now_ms` is the loop's clock at the wake-up that read its last byte
- * (milliseconds since 1970). Answers at once or later, in any order; every request gets exactly one. */
+/* One whole request, its body borrowed for the call; `now_ms` is the loop's clock at the wake-up that read its last
+ * byte (milliseconds since 1970). Answers at once or later, in any order; every request gets exactly one. */
 void session_receive(struct session *session, const struct frame *frame, uint64_t now_ms);
 /* Answers a frame that could not be read on (frame_peek's error) before the connection is closed. */
 void session_refuse_frame(struct session *session, const struct frame *frame, enum error error);

@@ -21,7 +21,7 @@ static const struct number {
 } numbers[] = {
 	{ "disk_reserve", offsetof(struct settings, disk_reserve), 256 * 1024 * 1024, 0, UINT64_C(1) << 50 },
 	{ "jobs_max", offsetof(struct settings, jobs_max), 2048, 1, 100000 },
-	{ "batch_max", offsetof(struct settings, batch_max), 256, 1, 4096 },
+	{ "batch_max", offsetof(struct settings, batch_max), 256, 1, 2000 },
 	{ "connections_max", offsetof(struct settings, connections_max), 20000, 1, 1000000 },
 };
 
@@ -48,7 +48,8 @@ unreadable(const char *path, struct arena *arena, struct fault *fault)
 {
 	struct slice copy = SLICE_EMPTY, reason = SLICE_EMPTY;
 
-	if (!arena_copy(arena, slice_of_text(path), &copy) || !arena_copy(arena, slice_of_text(strerror(errno)), &reason))
+	if (!arena_copy(arena, slice_of_text(path), &copy) ||
+	    !arena_copy(arena, slice_of_text(strerror(errno)), &reason))
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	*fault = (struct fault){ ERROR_file_unreadable, copy, reason, SLICE_LITERAL("a readable file") };
 	return ERROR_file_unreadable;
@@ -117,8 +118,10 @@ take_numbers(const struct json *root, struct settings *out, struct fault *fault)
 	for (size_t i = 0; i < COUNT(numbers); i++) {
 		uint64_t value = numbers[i].initial;
 		const struct json *member = json_find(root, numbers[i].name);
-		if (member != NULL && (!json_find_uint(root, numbers[i].name, numbers[i].max, &value) || value < numbers[i].min))
-			return fault_set(fault, ERROR_json_malformed, numbers[i].name, member->text, "a whole number within its limits");
+		if (member != NULL &&
+		    (!json_find_uint(root, numbers[i].name, numbers[i].max, &value) || value < numbers[i].min))
+			return fault_set(fault, ERROR_json_malformed, numbers[i].name, member->text,
+			    "a whole number within its limits");
 		memcpy((char *)out + numbers[i].offset, &value, sizeof value);
 	}
 	return ERROR_NONE;

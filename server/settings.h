@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * DIR/guichet.json: what the operator sets. Everything in it has a default but the origin. And the names of what else is in
- * DIR, in one place. */
+ * DIR/guichet.json: what the operator sets. Everything in it has a default but the origin. And the names of what
+ * else is in DIR, in one place. */
 #ifndef GUICHET_SETTINGS_H
 #define GUICHET_SETTINGS_H
 
@@ -31,10 +31,12 @@ void settings_path(char *out, size_t size, const char *directory, const char *na
 #define PATH_SIZE ((size_t)4096)
 
 /* The whole of a file of at most size_max bytes, in the arena. ERROR_file_unreadable with the path. Blocking. */
-must_check enum error settings_read_file(const char *path, size_t size_max, struct arena *arena, struct slice *out, struct fault *fault);
+must_check enum error settings_read_file(
+    const char *path, size_t size_max, struct arena *arena, struct slice *out, struct fault *fault);
 
 /* Reads DIR/guichet.json. The fault's texts live in the arena. */
-must_check enum error settings_load(const char *directory, struct arena *arena, struct settings *out, struct fault *fault);
+must_check enum error settings_load(
+    const char *directory, struct arena *arena, struct settings *out, struct fault *fault);
 /* Appends a file with every setting at its default. */
 void settings_write(struct buf *buf, const char *origin);
 

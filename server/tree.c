@@ -166,8 +166,9 @@ edge_read_batches(struct edge *edge, struct store *store, struct arena *arena, s
 		if (error != ERROR_NONE)
 			return error;
 		if (count == 0)
-			return is_newest || wanted == 0 ? ERROR_NONE :
-			    fault_set(fault, ERROR_store_damaged, "log batches", SLICE_EMPTY, "no gap before the newest");
+			return is_newest || wanted == 0 ? ERROR_NONE
+							: fault_set(fault, ERROR_store_damaged, "log batches",
+							      SLICE_EMPTY, "no gap before the newest");
 		struct merkle_frontier frontier;
 		if (record_decode(record_log_batch(), pairs[0].value, arena, &batch) != ERROR_NONE ||
 		    log_batch_frontier(&batch, &frontier) != ERROR_NONE)
@@ -186,7 +187,8 @@ edge_read_batches(struct edge *edge, struct store *store, struct arena *arena, s
 		}
 		uint64_t row_start = edge->rows[0].index * TILE_WIDTH;
 		if (size_after != wanted)
-			return fault_set(fault, ERROR_store_damaged, "log batches", SLICE_EMPTY, "batches without a gap");
+			return fault_set(
+			    fault, ERROR_store_damaged, "log batches", SLICE_EMPTY, "batches without a gap");
 		for (uint64_t i = batch.size_before < row_start ? row_start : batch.size_before; i < size_after; i++)
 			memcpy(&edge->rows[0].hashes[i - row_start],
 			    batch.leaves.data + (i - batch.size_before) * sizeof(struct hash), sizeof(struct hash));
@@ -265,8 +267,10 @@ tree_open(struct store *store, struct tree **out, struct fault *fault)
 		goto failed;
 	edge_fold_rows(&tree->durable, &folded);
 	if (folded.count != tree->durable.frontier.count ||
-	    !slice_equal(hashes_slice(folded.hashes, folded.count), hashes_slice(tree->durable.frontier.hashes, folded.count))) {
-		error = fault_set(fault, ERROR_store_damaged, "log tiles", SLICE_EMPTY, "the frontier of the newest batch");
+	    !slice_equal(
+		hashes_slice(folded.hashes, folded.count), hashes_slice(tree->durable.frontier.hashes, folded.count))) {
+		error =
+		    fault_set(fault, ERROR_store_damaged, "log tiles", SLICE_EMPTY, "the frontier of the newest batch");
 		goto failed;
 	}
 	arena_destroy(arena);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The log's tree in memory: its frontier, and of each level the tile that is not full yet. Full tiles are records of the store,
- * written in the batch that fills them; everything here can be rebuilt from records. One batch at a time is under way:
- * tree_seal computes it, tree_settle makes it the present once it is durable. */
+ * The log's tree in memory: its frontier, and of each level the tile that is not full yet. Full tiles are records of
+ * the store, written in the batch that fills them; everything here can be rebuilt from records. One batch at a time
+ * is under way: tree_seal computes it, tree_settle makes it the present once it is durable. */
 #ifndef GUICHET_TREE_H
 #define GUICHET_TREE_H
 
@@ -17,7 +17,8 @@
 
 struct tree;
 
-/* Reads the last batch and what the tiles in progress need, and checks that they agree. Blocking reads: at start only. */
+/* Reads the last batch and what the tiles in progress need, and checks that they agree. Blocking reads: at start
+ * only. */
 must_check enum error tree_open(struct store *store, struct tree **out, struct fault *fault);
 void tree_close(struct tree *tree);
 
@@ -27,9 +28,9 @@ const struct merkle_frontier *tree_frontier(const struct tree *tree);
 /* The newest `*width` hashes of the tile in progress at that level; NULL when it has none. */
 const struct hash *tree_partial_tile(const struct tree *tree, unsigned level, uint64_t *index, unsigned *width);
 
-/* Computes the tree after `leaves` are appended and puts the records that belong to it (the batch's own, and tiles that it
- * fills) into `batch`. `archives` holds 24 bytes a leaf. The result lives in the arena: it proves the leaves. NULL when
- * memory is short. No other batch may be under way. */
+/* Computes the tree after `leaves` are appended and puts the records that belong to it (the batch's own, and tiles
+ * that it fills) into `batch`. `archives` holds 24 bytes a leaf. The result lives in the arena: it proves the
+ * leaves. NULL when memory is short. No other batch may be under way. */
 must_check struct merkle_batch *tree_seal(struct tree *tree, struct store_batch *batch, const struct hash *leaves,
     const struct blob_ref *archives, size_t count, uint64_t now, struct arena *arena);
 /* The sealed batch is durable: it becomes the present tree. */

@@ -96,7 +96,8 @@ view_entry(struct view *view, const struct store_read *wanted)
 	entry->view = view;
 	entry->read = *wanted;
 	entry->read.arena = view->arena;
-	if (!arena_copy(view->arena, wanted->key, &entry->read.key) || !arena_copy(view->arena, wanted->end, &entry->read.end))
+	if (!arena_copy(view->arena, wanted->key, &entry->read.key) ||
+	    !arena_copy(view->arena, wanted->end, &entry->read.end))
 		goto short_of_memory;
 	entry->next = view->entries;
 	view->entries = entry;

@@ -15,7 +15,8 @@ enum view_state { VIEW_FOUND, VIEW_ABSENT, VIEW_AGAIN };
 struct view;
 
 /* `loaded` is called when all reads that were pending are there; never from within a view_ call. */
-must_check struct view *view_create(struct store *store, struct arena *arena, void (*loaded)(void *context), void *context);
+must_check struct view *view_create(
+    struct store *store, struct arena *arena, void (*loaded)(void *context), void *context);
 /* Forgets what was read, so that the next run reads afresh. No read may be pending. */
 void view_forget(struct view *view);
 
@@ -26,8 +27,8 @@ must_check enum view_state view_get_value(struct view *view, struct slice key, s
 /* Asks for a key that will be needed soon, so that several are fetched in one round trip. */
 void view_want(struct view *view, struct slice key);
 /* Up to `limit` pairs with from <= key < end. VIEW_FOUND even when there are none. */
-must_check enum view_state view_range(struct view *view, struct slice from, struct slice end, bool backward, size_t limit,
-    const struct store_pair **pairs, size_t *count);
+must_check enum view_state view_range(struct view *view, struct slice from, struct slice end, bool backward,
+    size_t limit, const struct store_pair **pairs, size_t *count);
 /* The record in a blob; `ref` are the 24 bytes of a struct blob_ref. */
 must_check enum view_state view_blob(struct view *view, struct slice ref, const struct record *record, void *out);
 /* The bytes of a blob. */

@@ -27,7 +27,8 @@ struct stream_result {
 	enum stream_status status;
 	bool pending;       /* read again before waiting for the socket */
 	size_t size;        /* STREAM_PROGRESS of read and write */
-	const char *reason; /* STREAM_CUT, STREAM_FAILED: a constant text for the log, nothing of the peer's; else NULL */
+	const char
+	    *reason; /* STREAM_CUT, STREAM_FAILED: a constant text for the log, nothing of the peer's; else NULL */
 };
 
 #define STREAM_BINDING_SIZE ((size_t)32)

@@ -256,7 +256,8 @@ stream_read(struct stream *stream, struct buf *to, size_t size_max)
 		result.size = total;
 		return result;
 	}
-	/* Bytes first; whatever stopped the reading is told at the next call. Only an empty socket tells it by itself. */
+	/* Bytes first; whatever stopped the reading is told at the next call. Only an empty socket tells it by
+	 * itself. */
 	return (struct stream_result){
 		.status = STREAM_PROGRESS, .size = total, .pending = result.status != STREAM_WANT_READ
 	};
@@ -312,5 +313,6 @@ stream_binding(struct stream *stream, uint8_t out[STREAM_BINDING_SIZE])
 	static const char label[] = "EXPORTER-Channel-Binding";
 
 	check(stream->established);
-	return SSL_export_keying_material(stream->ssl, out, STREAM_BINDING_SIZE, label, sizeof label - 1, NULL, 0, 0) == 1;
+	return SSL_export_keying_material(stream->ssl, out, STREAM_BINDING_SIZE, label, sizeof label - 1, NULL, 0, 0) ==
+	       1;
 }

@@ -271,7 +271,8 @@ view_loaded(void *context)
 
 /* Runs until decided; blobs may need the worker. */
 static enum outcome
-run_decide(struct admin_office *office, decide handler, struct decision *decision, const struct record *answer_record, const void *request)
+run_decide(struct admin_office *office, decide handler, struct decision *decision, const struct record *answer_record,
+    const void *request)
 {
 	enum outcome outcome;
 
@@ -293,9 +294,13 @@ admin_office_run(struct admin_office *office, decide handler, const struct recor
 {
 	struct effects effects;
 	struct verified *verified = NULL;
-	struct context context = { .now = clock_wall_ms() / 1000, .office = office->office, .holder = { .role = role } };
-	struct decision decision = { &context, view_create(office->store, arena, view_loaded, NULL), arena, &effects, &verified };
-	struct run_entry run = { .entry = { .effects = &effects, .arena = arena, .now = context.now, .done = run_done } };
+	struct context context = {
+		.now = clock_wall_ms() / 1000, .office = office->office, .holder = { .role = role }
+	};
+	struct decision decision = { &context, view_create(office->store, arena, view_loaded, NULL), arena, &effects,
+		&verified };
+	struct run_entry run = { .entry = {
+				     .effects = &effects, .arena = arena, .now = context.now, .done = run_done } };
 
 	if (decision.view == NULL || RAND_bytes(context.random, sizeof context.random) != 1)
 		return no_memory(fault);
@@ -351,5 +356,6 @@ admin_office_publish_crl(struct admin_office *office, struct fault *fault)
 	worker_wait(office->worker);
 	crl_destroy(crl);
 	return writing.is_written ? ERROR_NONE :
-	    fault_set(fault, ERROR_file_unreadable, PUBLIC_DIRECTORY "/" AUTHORITY_CRL_FILE, SLICE_EMPTY, "a file that can be written");
+				    fault_set(fault, ERROR_file_unreadable, PUBLIC_DIRECTORY "/" AUTHORITY_CRL_FILE,
+					SLICE_EMPTY, "a file that can be written");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The subcommands of guichetd, one file each, and what they share: options, faults in words, an office opened offline. */
+ * The subcommands of guichetd, one file each, and what they share: options, faults in words, an office opened
+ * offline. */
 #ifndef GUICHET_ADMIN_H
 #define GUICHET_ADMIN_H
 
@@ -26,10 +27,10 @@ struct admin_option {
 	const char **value;
 };
 
-/* Takes options (ended by a NULL name) and exactly `words_count` words out of argv. Prints usage and returns false on --help
- * (*exit ADMIN_DONE) and on anything wrong (ADMIN_USAGE, after saying what). */
-must_check bool admin_options(int argc, char **argv, const char *usage, const struct admin_option *options, const char **words,
-    size_t words_count, int *exit);
+/* Takes options (ended by a NULL name) and exactly `words_count` words out of argv. Prints usage and returns false
+ * on --help (*exit ADMIN_DONE) and on anything wrong (ADMIN_USAGE, after saying what). */
+must_check bool admin_options(int argc, char **argv, const char *usage, const struct admin_option *options,
+    const char **words, size_t words_count, int *exit);
 
 /* Says on stderr what went wrong, where, and what was expected; returns the exit code for it. */
 int admin_report(const struct fault *fault);
@@ -42,17 +43,18 @@ uint16_t admin_year(void);
 struct admin_office;
 
 /* Opens keys, store and log; refuses with ERROR_directory_locked while a server holds DIR. */
-must_check enum error admin_office_open(const char *directory, struct arena *arena, struct admin_office **out, struct fault *fault);
+must_check enum error admin_office_open(
+    const char *directory, struct arena *arena, struct admin_office **out, struct fault *fault);
 void admin_office_close(struct admin_office *office);
 struct store *admin_office_store(struct admin_office *office);
 struct keyring *admin_office_keyring(struct admin_office *office);
 const struct office *admin_office_facts(struct admin_office *office);
 struct tree *admin_office_tree(struct admin_office *office);
 
-/* Runs a handler as the server would, for a holder of that role and no connection; commits its effects; waits. The answer
- * struct is in `arena`. A refusal comes back as its error with *fault. */
-must_check enum error admin_office_run(struct admin_office *office, decide handler, const struct record *answer_record, const void *request,
-    enum role role, struct arena *arena, void **answer, struct fault *fault);
+/* Runs a handler as the server would, for a holder of that role and no connection; commits its effects; waits. The
+ * answer struct is in `arena`. A refusal comes back as its error with *fault. */
+must_check enum error admin_office_run(struct admin_office *office, decide handler, const struct record *answer_record,
+    const void *request, enum role role, struct arena *arena, void **answer, struct fault *fault);
 /* Writes crl.pem anew. */
 must_check enum error admin_office_publish_crl(struct admin_office *office, struct fault *fault);
 

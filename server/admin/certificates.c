@@ -50,20 +50,23 @@ write_certificate(const char *path, struct slice der, struct fault *fault)
 	const unsigned char *at = der.data;
 	X509 *certificate = d2i_X509(NULL, &at, (long)der.size);
 	FILE *file = path == NULL ? stdout : fopen(path, "we");
-	bool is_good = certificate != NULL && file != NULL && PEM_write_X509(file, certificate) == 1 && fflush(file) == 0;
+	bool is_good =
+	    certificate != NULL && file != NULL && PEM_write_X509(file, certificate) == 1 && fflush(file) == 0;
 
 	if (path != NULL && file != NULL && fclose(file) != 0)
 		is_good = false;
 	X509_free(certificate);
 	return is_good ? ERROR_NONE :
-	    fault_set(fault, ERROR_file_unreadable, path == NULL ? "standard output" : path, SLICE_EMPTY, "a file that can be written");
+			 fault_set(fault, ERROR_file_unreadable, path == NULL ? "standard output" : path, SLICE_EMPTY,
+			     "a file that can be written");
 }
 
 int
 admin_issue(int argc, char **argv)
 {
 	const char *directory, *kind = NULL, *csr = NULL, *out = NULL;
-	const struct admin_option options[] = { { "--kind", &kind }, { "--csr", &csr }, { "--out", &out }, { NULL, NULL } };
+	const struct admin_option options[] = { { "--kind", &kind }, { "--csr", &csr }, { "--out", &out },
+		{ NULL, NULL } };
 	struct msg_issue_request request = { .has_deadline_ms = false };
 	struct admin_office *office = NULL;
 	struct fault fault;
@@ -83,7 +86,8 @@ admin_issue(int argc, char **argv)
 	if (error == ERROR_NONE)
 		error = admin_office_open(directory, arena, &office, &fault);
 	if (error == ERROR_NONE)
-		error = admin_office_run(office, decide_issue, message_certificate_answer(), &request, ROLE_OPERATOR, arena, &answer, &fault);
+		error = admin_office_run(office, decide_issue, message_certificate_answer(), &request, ROLE_OPERATOR,
+		    arena, &answer, &fault);
 	if (error == ERROR_NONE)
 		error = write_certificate(out, ((struct msg_certificate_answer *)answer)->certificate, &fault);
 	exit = error == ERROR_NONE ? ADMIN_DONE : admin_report(&fault);
@@ -106,7 +110,8 @@ admin_revoke(int argc, char **argv)
 
 	if (!admin_options(argc, argv, revoke_usage, options, words, 2, &exit))
 		return exit;
-	if (!hex_decode(slice_of_text(words[1]), serial, sizeof serial) || !decimal_decode(slice_of_text(reason), 10, &request.reason)) {
+	if (!hex_decode(slice_of_text(words[1]), serial, sizeof serial) ||
+	    !decimal_decode(slice_of_text(reason), 10, &request.reason)) {
 		fputs(revoke_usage, stderr);
 		return ADMIN_USAGE;
 	}
@@ -115,7 +120,8 @@ admin_revoke(int argc, char **argv)
 	enum error error = arena == NULL ? fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
 	    admin_office_open(words[0], arena, &office, &fault);
 	if (error == ERROR_NONE)
-		error = admin_office_run(office, decide_revoke, message_revoke_answer(), &request, ROLE_OPERATOR, arena, &answer, &fault);
+		error = admin_office_run(
+		    office, decide_revoke, message_revoke_answer(), &request, ROLE_OPERATOR, arena, &answer, &fault);
 	if (error == ERROR_NONE)
 		error = admin_office_publish_crl(office, &fault);
 	exit = error == ERROR_NONE ? ADMIN_DONE : admin_report(&fault);

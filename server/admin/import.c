@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * guichetd import taxpayers: the register, streamed in bounded memory. A bad line is reported by its number and skipped;
- * the good ones are taken. Taking the same file again changes nothing. */
+ * guichetd import taxpayers: the register, streamed in bounded memory. A bad line is reported by its number and
+ * skipped; the good ones are taken. Taking the same file again changes nothing. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +18,10 @@ static const char usage[] =
     "usage: guichetd import taxpayers DIR FILE.csv\n\n"
     "Reads the register: UTF-8, comma-separated, with or without this first line:\n"
     "  spi,birth_name,first_names,filer_number,reference_income,department,household,family_change\n"
-    "A field with a comma stands in double quotes, a double quote in it is doubled. Taxpayers with the same household are taxed\n"
-    "jointly. family_change tells when the family situation last changed: a year or a date (2025, 2025-06-14), 1 for the\n"
+    "A field with a comma stands in double quotes, a double quote in it is doubled. Taxpayers with the same household "
+    "are taxed\n"
+    "jointly. family_change tells when the family situation last changed: a year or a date (2025, 2025-06-14), 1 for "
+    "the\n"
     "income year of the open campaign, 0 or empty for never.\n"
     "Bad lines are reported by number on standard error and skipped; then the exit code is 3.\n";
 
@@ -32,7 +34,14 @@ static const char usage[] =
 enum column { SPI, BIRTH_NAME, FIRST_NAMES, FILER_NUMBER, REFERENCE_INCOME, DEPARTMENT, HOUSEHOLD, FAMILY_CHANGE };
 
 static const char *const field_names[FIELDS] = {
-	"spi", "birth_name", "first_names", "filer_number", "reference_income", "department", "household", "family_change",
+	"spi",
+	"birth_name",
+	"first_names",
+	"filer_number",
+	"reference_income",
+	"department",
+	"household",
+	"family_change",
 };
 
 /* A household touched by the open batch; its record is written when the batch is. */
@@ -124,16 +133,18 @@ family_change_parse(struct slice text, uint64_t income_year, uint64_t *year)
 		return true;
 	/* A leading zero is part of a date, not of a canonical number. */
 	size_t month_at = text.data[5] == '0' ? 6 : 5, day_at = text.data[8] == '0' ? 9 : 8;
-	return text.data[4] == '-' && text.data[7] == '-' && decimal_decode(slice_of(text.data + month_at, 7 - month_at), 12, &month) &&
-	    decimal_decode(slice_of(text.data + day_at, 10 - day_at), 31, &day) &&
-	    date_exists((unsigned)*year, (unsigned)month, (unsigned)day);
+	return text.data[4] == '-' && text.data[7] == '-' &&
+	       decimal_decode(slice_of(text.data + month_at, 7 - month_at), 12, &month) &&
+	       decimal_decode(slice_of(text.data + day_at, 10 - day_at), 31, &day) &&
+	       date_exists((unsigned)*year, (unsigned)month, (unsigned)day);
 }
 
 /* The first field that is wrong, and what it should be; NULL when all are right. */
 static const char *
 fields_check(const struct slice fields[FIELDS], uint64_t income_year, struct rec_taxpayer *out, const char **expected)
 {
-	static const size_t text_max[FIELDS] = { 13, LIMIT_NAME, LIMIT_NAME, LIMIT_LABEL, LIMIT_LABEL, 3, LIMIT_LABEL, 10 };
+	static const size_t text_max[FIELDS] = { 13, LIMIT_NAME, LIMIT_NAME, LIMIT_LABEL, LIMIT_LABEL, 3, LIMIT_LABEL,
+		10 };
 	uint64_t number;
 
 	*expected = "13 digits with their check digits";
@@ -253,8 +264,8 @@ batch_write(struct import *import)
 	return error;
 }
 
-/* Takes a taxpayer: the record, and its place in a household (and no more in an earlier one). *bad says what is wrong with
- * the line beyond its fields. */
+/* Takes a taxpayer: the record, and its place in a household (and no more in an earlier one). *bad says what is
+ * wrong with the line beyond its fields. */
 static enum error
 taxpayer_take(struct import *import, const struct rec_taxpayer *taxpayer, const char **bad)
 {
@@ -391,7 +402,8 @@ admin_import(int argc, char **argv)
 		goto done;
 	}
 	import->arena = arena_create(BATCH_ARENA);
-	enum error error = import->arena == NULL ? ERROR_out_of_memory : admin_office_open(words[1], arena, &import->office, &fault);
+	enum error error =
+	    import->arena == NULL ? ERROR_out_of_memory : admin_office_open(words[1], arena, &import->office, &fault);
 	if (error == ERROR_NONE) {
 		import->store = admin_office_store(import->office);
 		import->keyring = admin_office_keyring(import->office);

@@ -32,7 +32,8 @@ make_directory(const char *path, mode_t mode, struct fault *fault)
 {
 	if (mkdir(path, mode) == 0 || (errno == EEXIST && rmdir(path) == 0 && mkdir(path, mode) == 0))
 		return ERROR_NONE;
-	return fault_set(fault, ERROR_file_unreadable, path, slice_of_text(strerror(errno)), "a directory that is empty or can be made");
+	return fault_set(fault, ERROR_file_unreadable, path, slice_of_text(strerror(errno)),
+	    "a directory that is empty or can be made");
 }
 
 /* Writes and syncs a new file. */
@@ -50,7 +51,8 @@ write_file(const char *path, struct slice content, mode_t mode, struct fault *fa
 	is_good = is_good && fsync(fd) == 0;
 	if (fd >= 0 && close(fd) != 0)
 		is_good = false;
-	return is_good ? ERROR_NONE : fault_set(fault, ERROR_file_unreadable, path, slice_of_text(strerror(errno)), "a new file");
+	return is_good ? ERROR_NONE :
+			 fault_set(fault, ERROR_file_unreadable, path, slice_of_text(strerror(errno)), "a new file");
 }
 
 static unsigned
@@ -101,7 +103,9 @@ make_store(const char *directory, const char *keys, struct arena *arena, struct 
 	if (error == ERROR_NONE)
 		error = keyring_open(keys, arena, &keyring, fault);
 	if (error == ERROR_NONE) {
-		const struct leveldb_config config = { .directory = directory, .keyring = keyring, .arena = arena, .create = true };
+		const struct leveldb_config config = {
+			.directory = directory, .keyring = keyring, .arena = arena, .create = true
+		};
 		error = leveldb_store_open(&config, worker, worker, &store, fault);
 	}
 	store_close(store);
@@ -128,7 +132,8 @@ make_office(const char *directory, const char *origin, const char *host, struct 
 	settings_path(keys, sizeof keys, directory, KEYS_DIRECTORY);
 	settings_path(public, sizeof public, directory, PUBLIC_DIRECTORY);
 	if (!note_name_valid(slice_of_text(origin)))
-		return fault_set(fault, ERROR_usage, "--origin", slice_of_text(origin), "a name without spaces or plus, like guichet.example/2026");
+		return fault_set(fault, ERROR_usage, "--origin", slice_of_text(origin),
+		    "a name without spaces or plus, like guichet.example/2026");
 	error = make_directory(directory, 0755, fault);
 	if (error == ERROR_NONE)
 		error = make_directory(keys, 0700, fault);

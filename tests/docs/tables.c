@@ -220,10 +220,11 @@ cddl_print(void)
 	size_t count;
 	const struct operation *table = operation_table(&count);
 
-	printf("; SPDX-License-Identifier: Apache-2.0\n;\n"
-	       "; Bodies of Guichet's frames in CDDL (RFC 8610). Made from messages.def by `make tables`: do not edit.\n"
-	       "; All are deterministic CBOR (RFC 8949 4.2.1). What CDDL cannot say: in requests an unknown odd\n"
-	       "; key is refused. An answer whose frame has a status other than 0 carries `refusal`.\n;\n");
+	printf(
+	    "; SPDX-License-Identifier: Apache-2.0\n;\n"
+	    "; Bodies of Guichet's frames in CDDL (RFC 8610). Made from messages.def by `make tables`: do not edit.\n"
+	    "; All are deterministic CBOR (RFC 8949 4.2.1). What CDDL cannot say: in requests an unknown odd\n"
+	    "; key is refused. An answer whose frame has a status other than 0 carries `refusal`.\n;\n");
 	for (size_t i = 0; i < count; i++)
 		printf("; 0x%04x %s: %s -> %s\n", (unsigned)table[i].number, table[i].name, table[i].request()->name,
 		    table[i].answer()->name);

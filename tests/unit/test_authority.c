@@ -257,7 +257,8 @@ two_trusts_are_kept_apart(void **state)
 	assert_int_not_equal(run("openssl verify -attime 1775037600 -CAfile public/tls.pem -verify_hostname example.fr "
 	    "keys/tls-server.pem"), 0);
 	assert_int_not_equal(run("openssl verify -attime 1775037600 -CAfile public/ca.pem keys/tls-server.pem"), 0);
-	assert_int_not_equal(run("openssl verify -attime 1775037600 -partial_chain -CAfile public/tls.pem issuing.pem"), 0);
+	assert_int_not_equal(
+	    run("openssl verify -attime 1775037600 -partial_chain -CAfile public/tls.pem issuing.pem"), 0);
 	expect_run("openssl x509 -in public/tls.pem -noout -subject -enddate -nameopt RFC2253");
 	expect_output("subject=CN=TLS root CA,O=" ORIGIN);
 	expect_output("notAfter=Apr  1 09:59:59 2046 GMT");
@@ -308,7 +309,8 @@ what_does_not_belong_together_is_not_opened(void **state)
 		{ "cat keys/issuing.key > k/issuing.key", ERROR_store_damaged, "ca.pem" },
 		{ "cat public/tls.pem > p/ca.pem", ERROR_store_damaged, "ca.pem" },
 		{ "cat keys/log.key > k/log.key", ERROR_store_damaged, "log.vkey" },
-		{ "openssl pkey -in keys/log.key -aes128 -passout pass:x > k/log.key", ERROR_file_unreadable, "log.key" },
+		{ "openssl pkey -in keys/log.key -aes128 -passout pass:x > k/log.key", ERROR_file_unreadable,
+		    "log.key" },
 	};
 	struct fault fault;
 	struct authority *opened;
@@ -339,7 +341,8 @@ certificates_follow_the_profile(void **state)
 		EVP_PKEY *key = key_generate((enum key_algorithm)algorithm);
 		struct authority_holder holder = holder_of(key);
 		issue_file(&holder, 7, "holder", serial);
-		expect_run("openssl verify -x509_strict -check_ss_sig -attime 1775037600 -CAfile public/ca.pem -purpose any "
+		expect_run(
+		    "openssl verify -x509_strict -check_ss_sig -attime 1775037600 -CAfile public/ca.pem -purpose any "
 		    "-crl_check -CRLfile public/crl.pem holder.pem");
 		/* Not for TLS, not for e-mail. */
 		assert_int_not_equal(run("openssl verify -attime 1775037600 -CAfile public/ca.pem -purpose sslclient "
@@ -355,7 +358,8 @@ certificates_follow_the_profile(void **state)
 		expect_output("X509v3 Authority Key Identifier");
 		expect_output("organizationalUnitName=taxpayer,commonName=Zoé Aïcha Lefèvre,surname=Lefèvre,"
 		    "givenName=Zoé Aïcha,serialNumber=1234567890123\n");
-		expect_output("Not Before: Apr  1 10:00:00 2026 GMT\n            Not After : Apr  1 09:59:59 2029 GMT\n");
+		expect_output(
+		    "Not Before: Apr  1 10:00:00 2026 GMT\n            Not After : Apr  1 09:59:59 2029 GMT\n");
 		expect_run("openssl asn1parse -in holder.pem");
 		expect_output("UTF8STRING        :Lef");
 		expect_output("PRINTABLESTRING   :1234567890123");
@@ -452,7 +456,9 @@ revoked_certificates_are_refused(void **state)
 {
 	(void)state;
 	struct authority_revoked revoked[3] = {
-		{ .time = NOW + DAY, .reason = 1 }, { .time = NOW + 2 * DAY, .reason = 0 }, { .time = NOW + 2 * DAY, .reason = 4 },
+		{ .time = NOW + DAY, .reason = 1 },
+		{ .time = NOW + 2 * DAY, .reason = 0 },
+		{ .time = NOW + 2 * DAY, .reason = 4 },
 	};
 	uint8_t kept_serial[SERIAL_SIZE];
 	EVP_PKEY *key = key_generate(KEY_P256);
@@ -470,8 +476,10 @@ revoked_certificates_are_refused(void **state)
 	} rows[] = { { "lost", 1 }, { "kept", 0 }, { "given-back", 1 }, { "replaced", 1 } };
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		char command[256];
-		snprintf(command, sizeof command, "openssl verify -x509_strict -attime 1775400000 -CAfile public/ca.pem -crl_check "
-		    "-CRLfile crl.pem -purpose any %s.pem", rows[i].name);
+		snprintf(command, sizeof command,
+		    "openssl verify -x509_strict -attime 1775400000 -CAfile public/ca.pem -crl_check "
+		    "-CRLfile crl.pem -purpose any %s.pem",
+		    rows[i].name);
 		if (!rows[i].revoked) {
 			expect_run(command);
 			continue;

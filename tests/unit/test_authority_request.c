@@ -63,8 +63,10 @@ requests_of_the_openssl_command_are_accepted(void **state)
 	struct authority_request request;
 	struct fault fault;
 	char bytes[LIMIT_CSR];
-	FILE *pipe = popen("openssl req -new -newkey rsa:3072 -nodes -keyout /dev/null -subj '/CN=Agent 7' -outform DER "
-	    "-addext basicConstraints=critical,CA:TRUE 2>/dev/null", "r");
+	FILE *pipe =
+	    popen("openssl req -new -newkey rsa:3072 -nodes -keyout /dev/null -subj '/CN=Agent 7' -outform DER "
+		  "-addext basicConstraints=critical,CA:TRUE 2>/dev/null",
+		"r");
 	assert_non_null(pipe);
 	size_t size = fread(bytes, 1, sizeof bytes, pipe);
 	assert_int_equal(pclose(pipe), 0);
@@ -89,9 +91,11 @@ every_byte_is_covered_by_the_signature(void **state)
 		bytes[i] ^= 1;
 	}
 	for (size_t size = 0; size < der.size; size++)
-		assert_int_equal(authority_check_request(slice_of(bytes, size), &request, &fault), ERROR_request_invalid);
+		assert_int_equal(
+		    authority_check_request(slice_of(bytes, size), &request, &fault), ERROR_request_invalid);
 	bytes[der.size] = 0;
-	assert_int_equal(authority_check_request(slice_of(bytes, der.size + 1), &request, &fault), ERROR_request_invalid);
+	assert_int_equal(
+	    authority_check_request(slice_of(bytes, der.size + 1), &request, &fault), ERROR_request_invalid);
 	EVP_PKEY_free(key);
 }
 
@@ -125,7 +129,8 @@ other_keys_and_digests_are_refused(void **state)
 		{ EVP_EC_gen("P-256"), EVP_sha384(), ERROR_request_invalid },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct slice der = make_request(rows[i].key, rows[i].digest, V_ASN1_UTF8STRING, SLICE_LITERAL("x"), bytes);
+		struct slice der =
+		    make_request(rows[i].key, rows[i].digest, V_ASN1_UTF8STRING, SLICE_LITERAL("x"), bytes);
 		assert_int_equal(authority_check_request(der, &request, &fault), rows[i].error);
 		EVP_PKEY_free(rows[i].key);
 	}

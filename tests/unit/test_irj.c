@@ -10,8 +10,9 @@
 #include "protocol/rules.h"
 #include "tests/unit/catalogue_file.h"
 
-#define TAIL                                                                                                       \
-	"#CONTROLES-PRIMITIF\n#RESULTATS-PRIMITIF\nIRNET/1.0\n#ENTREES-CORRECTIF\n#CONTROLES-CORRECTIF\n#RESULTATS-CORRECTIF\n##\n"
+#define TAIL                                               \
+	"#CONTROLES-PRIMITIF\n#RESULTATS-PRIMITIF\nIRNET/" \
+	"1.0\n#ENTREES-CORRECTIF\n#CONTROLES-CORRECTIF\n#RESULTATS-CORRECTIF\n##\n"
 #define IRJ(entries) "#NOM\nTEST#1\n#ENTREES-PRIMITIF\n" entries TAIL
 
 static struct catalogue *catalogue;

@@ -48,24 +48,24 @@ sample(void)
 	};
 }
 
-#define BODY                                                                                                         \
-	"{\"type\":\"guichet-receipt\",\"nonce\":\"01020300000000000000000000000000\","                               \
-	"\"number\":\"K7QX-2M4T-9ZRB-4H8P\",\"origin\":\"guichet.example/2026\",\"campaign\":\"ir-2025\","            \
-	"\"income_year\":2025,"                                                                                       \
-	"\"received_at\":{\"paris\":\"2026-11-22T16:40:29+01:00\",\"utc\":\"2026-11-22T15:40:29Z\"},"                 \
-	"\"filing_id\":\"f11e000000000000000000000000000000000000000000000000000000000000\","                         \
-	"\"replaces\":\"0000-0000-0000-0000\",\"in_time\":true,"                                                      \
-	"\"last_in_time\":{\"paris\":\"2026-05-28T23:59:59+02:00\",\"utc\":\"2026-05-28T21:59:59Z\"},"                \
-	"\"mode\":\"online\",\"persons\":["                                                                           \
-	"{\"spi\":\"3023217600053\",\"birth_name\":\"LEFÈVRE\",\"first_names\":\"Zoé, Anne\"},"                       \
-	"{\"spi\":\"1265435720171\",\"birth_name\":\"O\\\"BRIEN\",\"first_names\":\"Éloïse\"}],\"signers\":["         \
-	"{\"spi\":\"3023217600053\",\"serial\":\"12345678000000000000000000000000\","                                 \
-	"\"signing_time\":{\"paris\":\"2026-11-22T16:40:00+01:00\",\"utc\":\"2026-11-22T15:40:00Z\"}}],"              \
-	"\"documents\":[{\"type\":\"2042\",\"media_type\":\"application/json\",\"size\":1103,"                        \
-	"\"digest\":\"aabb000000000000000000000000000000000000000000000000000000000000\"},"                           \
-	"{\"type\":\"attachment/rib\",\"media_type\":\"application/pdf\",\"size\":20971520,"                          \
-	"\"digest\":\"cc00000000000000000000000000000000000000000000000000000000000000\"}],"                          \
-	"\"pending\":[{\"paper\":\"rib\",\"text\":\"Relevé d'identité bancaire (RIB)\",\"way\":\"post\","             \
+#define BODY                                                                                                    \
+	"{\"type\":\"guichet-receipt\",\"nonce\":\"01020300000000000000000000000000\","                         \
+	"\"number\":\"K7QX-2M4T-9ZRB-4H8P\",\"origin\":\"guichet.example/2026\",\"campaign\":\"ir-2025\","      \
+	"\"income_year\":2025,"                                                                                 \
+	"\"received_at\":{\"paris\":\"2026-11-22T16:40:29+01:00\",\"utc\":\"2026-11-22T15:40:29Z\"},"           \
+	"\"filing_id\":\"f11e000000000000000000000000000000000000000000000000000000000000\","                   \
+	"\"replaces\":\"0000-0000-0000-0000\",\"in_time\":true,"                                                \
+	"\"last_in_time\":{\"paris\":\"2026-05-28T23:59:59+02:00\",\"utc\":\"2026-05-28T21:59:59Z\"},"          \
+	"\"mode\":\"online\",\"persons\":["                                                                     \
+	"{\"spi\":\"3023217600053\",\"birth_name\":\"LEFÈVRE\",\"first_names\":\"Zoé, Anne\"},"               \
+	"{\"spi\":\"1265435720171\",\"birth_name\":\"O\\\"BRIEN\",\"first_names\":\"Éloïse\"}],\"signers\":[" \
+	"{\"spi\":\"3023217600053\",\"serial\":\"12345678000000000000000000000000\","                           \
+	"\"signing_time\":{\"paris\":\"2026-11-22T16:40:00+01:00\",\"utc\":\"2026-11-22T15:40:00Z\"}}],"        \
+	"\"documents\":[{\"type\":\"2042\",\"media_type\":\"application/json\",\"size\":1103,"                  \
+	"\"digest\":\"aabb000000000000000000000000000000000000000000000000000000000000\"},"                     \
+	"{\"type\":\"attachment/rib\",\"media_type\":\"application/pdf\",\"size\":20971520,"                    \
+	"\"digest\":\"cc00000000000000000000000000000000000000000000000000000000000000\"}],"                    \
+	"\"pending\":[{\"paper\":\"rib\",\"text\":\"Relevé d'identité bancaire (RIB)\",\"way\":\"post\","     \
 	"\"box\":\"8TT\"}]}"
 
 static void
