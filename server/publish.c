@@ -243,6 +243,27 @@ job_submit(struct job *job)
 	return false;
 }
 
+/* How much of the log is published: the size in the checkpoint that stands there, 0 when there is none. Only a cache's
+ * mark: a wrong one costs a tile written twice, or one that the audit will miss. */
+static uint64_t
+published_size(int directory)
+{
+	char text[LIMIT_PROOF_SIZE];
+	int fd = openat(directory, "checkpoint", O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	uint64_t size = 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (got <= 0)
+		return 0;
+	text[got] = '\0';
+	const char *line = strchr(text, '\n');
+	if (line == NULL || !decimal_decode(slice_of(line + 1, strcspn(line + 1, "\n")), UINT64_MAX, &size))
+		return 0;
+	return size;
+}
+
 struct publisher *
 publisher_create(const char *directory, struct worker *worker, struct store *store, const struct tree *tree,
     void (*failed)(void *context, const char *name), void *context)
@@ -258,6 +279,9 @@ publisher_create(const char *directory, struct worker *worker, struct store *sto
 		free(publisher);
 		return NULL;
 	}
+	publisher->size = published_size(publisher->directory);
+	if (publisher->size > tree_size(tree))
+		publisher->size = 0;
 	publisher->worker = worker;
 	publisher->store = store;
 	publisher->tree = tree;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "protocol/check.h"
@@ -245,6 +246,30 @@ no_memory(struct fault *fault)
 	return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 }
 
+/* Descriptors that the process needs besides its connections: the store's files, the threads', the listener's. */
+#define DESCRIPTORS_OWN ((rlim_t)1200)
+
+/* As many descriptors as the system grants; no core file, which would hold keys and returns. */
+static void
+take_limits(struct server *server)
+{
+	const struct rlimit no_core = { 0, 0 };
+	struct rlimit files;
+
+	(void)setrlimit(RLIMIT_CORE, &no_core);
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY)
+		return;
+	rlim_t most = files.rlim_cur > 2 * DESCRIPTORS_OWN ? files.rlim_cur - DESCRIPTORS_OWN : files.rlim_cur / 2;
+	if (server->settings.connections_max > most) {
+		server->settings.connections_max = most;
+		log_event(server->log, LOG_LEVEL_WARN, "connections_limited", log_uint("connections_max", most),
+		    log_text("reason", "the limit of open files"));
+	}
+}
+
 /* Loop, signals and threads: signals first, since threads inherit the mask. */
 static enum error
 start_machine(struct server *server, struct fault *fault)
@@ -283,8 +308,10 @@ start_storage(struct server *server, struct fault *fault)
 	settings_path(keys, sizeof keys, directory, KEYS_DIRECTORY);
 	settings_path(public, sizeof public, directory, PUBLIC_DIRECTORY);
 	error = settings_load(directory, server->arena, &server->settings, fault);
-	if (error == ERROR_NONE)
-		error = authority_open(keys, public, &server->authority, fault);
+	if (error != ERROR_NONE)
+		return error;
+	take_limits(server);
+	error = authority_open(keys, public, &server->authority, fault);
 	if (error == ERROR_NONE)
 		error = keyring_open(keys, server->arena, &server->keyring, fault);
 	if (error != ERROR_NONE)
