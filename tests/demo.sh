@@ -8,8 +8,10 @@ cd "$(dirname "$0")/.."
 
 bin=$(realpath "${BIN:-build/bin}")
 python=${PYTHON:-/usr/bin/python3}
-data=${GUICHET_DATA:-../shared/data}
+data=$(realpath -m "${GUICHET_DATA:-../shared/data}")
+generate=$(realpath tests/integration/generate.py)
 dir=$(mktemp -d)
+cd "$dir"
 server=
 stop() {
 	[ -z "$server" ] || kill -9 "$server" 2>/dev/null || true
@@ -18,65 +20,65 @@ stop() {
 trap stop EXIT
 
 step() { printf '\n\033[1m── %s\033[0m\n' "$*"; }
-show() { printf '\033[2m$ %s\033[0m\n' "$*" | sed "s|$bin/||; s|$dir/||g"; "$@"; }
+show() { printf '\033[2m$ %s\033[0m\n' "$*" | sed "s|$bin/||"; "$@" 2>&1; }
 
 serve() {
-	rm -f "$dir/port"
-	"$bin/guichetd" serve "$dir/office" --listen 127.0.0.1:0 --port-file "$dir/port" 2>>"$dir/log" &
+	rm -f "port"
+	"$bin/guichetd" serve "office" --listen 127.0.0.1:0 --port-file "port" 2>>"log" &
 	server=$!
-	until [ -s "$dir/port" ]; do
-		kill -0 "$server" || { cat "$dir/log"; exit 1; }
+	until [ -s "port" ]; do
+		kill -0 "$server" || { cat "log"; exit 1; }
 		read -rt 0.05 <> <(:) || true
 	done
-	address=127.0.0.1:$(cat "$dir/port")
+	address=127.0.0.1:$(cat "port")
 	echo "guichetd serves on $address"
 }
 
 step "An office: authority, keys, an open campaign, the catalogue of all known boxes"
-show "$bin/guichetd" init "$dir/office"
+show "$bin/guichetd" init "office"
 
 step "A register of taxpayers (generated; no real person)"
-"$python" tests/integration/generate.py --count 2000 "$dir/generated"
-show "$bin/guichetd" import taxpayers "$dir/office" "$dir/generated/register.csv"
+"$python" "$generate" --count 2000 generated
+show "$bin/guichetd" import taxpayers "office" "generated/register.csv"
 
 step "The counter opens"
 serve
 
 step "One taxpayer enrols: the key pair is made here, the office certifies it"
-IFS=, read -r spi name _ filer income _ < <(sed -n 2p "$dir/generated/register.csv")
-printf 'un mot de passe\n' >"$dir/password"
-office=(--server "$address" --trust "$dir/office/public")
+IFS=, read -r spi name _ filer income _ < <(sed -n 2p "generated/register.csv")
+printf 'un mot de passe\n' >"password"
+office=(--server "$address" --trust "office/public")
 show "$bin/guichet" enrol "${office[@]}" --spi "$spi" --birth-name "$name" --filer-number "$filer" \
 	--reference-income "$income" --email contribuable@example.fr --accept-contract \
-	--password-file "$dir/password" --out "$dir/me.p12"
+	--password-file "password" --out "me.p12"
 
 step "A return"
 if [ -f "$data/returns.irj" ]; then
-	show "$bin/guichet" convert irj "$data/returns.irj" --out "$dir/returns" | tail -1
-	return=$dir/returns/0001.json
+	show "$bin/guichet" convert irj "$data/returns.irj" --out returns
+	return=returns/0001.json
 else
-	return=$(ls "$dir"/generated/returns/*.json | head -1)
+	return=$(ls generated/returns/*.json | head -1)
 fi
 head -c 300 "$return"; echo ...
 
 step "It is signed and filed; the receipt comes at once"
-me=(--as "$dir/me.p12" --password-file "$dir/password")
-show "$bin/guichet" file "${office[@]}" "${me[@]}" --out "$dir/receipt.json" "$return"
+me=(--as "me.p12" --password-file "password")
+show "$bin/guichet" file "${office[@]}" "${me[@]}" --out "receipt.json" "$return"
 
 step "Anyone can verify it, without a network"
-show "$bin/guichet" verify --trust "$dir/office/public" "$dir/receipt.json" "$return"
+show "$bin/guichet" verify --trust "office/public" "receipt.json" "$return"
 
 step "The server is killed with -9, and started again"
 kill -9 "$server"
 wait "$server" 2>/dev/null || true
 serve
-office=(--server "$address" --trust "$dir/office/public")
+office=(--server "$address" --trust "office/public")
 
 step "The same receipt comes back"
-number=$(sed -n 's/.*"number":"\([^"]*\)".*/\1/p' "$dir/receipt.json")
-show "$bin/guichet" receipt "$number" "${office[@]}" "${me[@]}" --out "$dir/again.json" >/dev/null
-cmp "$dir/receipt.json" "$dir/again.json"
-cmp "$dir/receipt.tlog-proof" "$dir/again.tlog-proof"
+number=$(sed -n 's/.*"number":"\([^"]*\)".*/\1/p' "receipt.json")
+show "$bin/guichet" receipt "$number" "${office[@]}" "${me[@]}" --out "again.json" >/dev/null
+cmp "receipt.json" "again.json"
+cmp "receipt.tlog-proof" "again.tlog-proof"
 echo "receipt and proof are identical, byte for byte"
 
 step "An orderly stop"
