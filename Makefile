@@ -14,7 +14,7 @@ CFLAGS  ?= -O2 -g
 
 # What Debian 12 has to have; `make deps` installs what is missing.
 packages = gcc make pkg-config libssl-dev libleveldb-dev zlib1g-dev libyajl-dev libcbor-dev libcmocka-dev \
-	openssl python3 python3-pytest
+	openssl python3 python3-pytest git
 
 # ---- flags: ours are added to the user's, never replaced by them ----
 

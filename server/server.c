@@ -24,6 +24,7 @@
 #include "server/loop.h"
 #include "server/proof.h"
 #include "server/publish.h"
+#include "server/recovery.h"
 #include "server/services/services.h"
 #include "server/settings.h"
 #include "server/store/keyring.h"
@@ -327,7 +328,7 @@ start_storage(struct server *server, struct fault *fault)
 	error = leveldb_store_open(&config, server->committer, server->reader, &server->store, fault);
 	if (error == ERROR_NONE)
 		error = tree_open(server->store, &server->tree, fault);
-	return error;
+	return error == ERROR_NONE ? recovery_check(server->store, server->arena, fault) : error;
 }
 
 static enum error

@@ -37,13 +37,30 @@ record_encode(const struct record *record, const void *value, struct arena *aren
 	return out;
 }
 
-enum error
-record_decode(const struct record *record, struct slice stored, struct arena *arena, void *out)
+static enum error
+decode(const struct record *record, struct slice stored, enum codec_unknown unknown, struct arena *arena, void *out)
 {
 	struct fault fault;
 
 	if (stored.size == 0 || stored.data[0] != RECORD_VERSION)
 		return ERROR_store_damaged;
-	enum error error = codec_decode(record, slice_from(stored, 1), CODEC_STORED, arena, out, &fault);
+	enum error error = codec_decode(record, slice_from(stored, 1), unknown, arena, out, &fault);
 	return error == ERROR_NONE || error == ERROR_out_of_memory ? error : ERROR_store_damaged;
+}
+
+enum error
+record_decode(const struct record *record, struct slice stored, struct arena *arena, void *out)
+{
+	return decode(record, stored, CODEC_STORED, arena, out);
+}
+
+enum error
+record_decode_leaf(struct slice stored, struct arena *arena, struct slice *leaf)
+{
+	struct rec_archive_entry entry;
+	enum error error = decode(record_archive_entry(), stored, CODEC_ANSWER, arena, &entry);
+
+	if (error == ERROR_NONE)
+		*leaf = entry.leaf;
+	return error;
 }

@@ -25,4 +25,7 @@ must_check struct slice record_encode(const struct record *record, const void *v
 /* A stored value into its struct (slices borrowed from `stored`). ERROR_store_damaged when it is not one. */
 must_check enum error record_decode(const struct record *record, struct slice stored, struct arena *arena, void *out);
 
+/* The leaf's data out of any archive blob (archive_entry), whatever else it holds. */
+must_check enum error record_decode_leaf(struct slice stored, struct arena *arena, struct slice *leaf);
+
 #endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From the newest batch's leaves to what they stand for. */
+#include "server/recovery.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "protocol/merkle.h"
+#include "protocol/receipt.h"
+#include "server/store/keys.h"
+#include "server/store/records.h"
+
+/* Memory for one leaf: a filing's archive entry, twice over. */
+#define LEAF_ARENA ((size_t)8 * 1024 * 1024)
+
+static enum error
+damaged(struct arena *arena, uint64_t index, const char *expected, struct fault *fault)
+{
+	char text[64];
+	struct slice place = SLICE_EMPTY;
+
+	snprintf(text, sizeof text, "leaf %" PRIu64, index);
+	if (!arena_copy(arena, slice_of_text(text), &place))
+		place = SLICE_LITERAL("a leaf");
+	*fault = (struct fault){ ERROR_store_damaged, place, SLICE_EMPTY, slice_of_text(expected) };
+	return ERROR_store_damaged;
+}
+
+static enum error
+get_record(struct store *store, struct slice key, const struct record *record, struct arena *arena, void *out)
+{
+	struct slice value;
+	bool found = false;
+	enum error error = key.size == 0 ? ERROR_out_of_memory : store_get_now(store, key, arena, &found, &value);
+
+	if (error != ERROR_NONE)
+		return error;
+	return found ? record_decode(record, value, arena, out) : ERROR_store_damaged;
+}
+
+/* A receipt's number leads to a filing that has this leaf. */
+static enum error
+check_receipt(struct store *store, struct slice body, uint64_t index, struct arena *arena)
+{
+	struct receipt receipt;
+	struct rec_filing_pointer pointer;
+	struct rec_filing filing;
+	struct fault ignored;
+	enum error error;
+
+	if (receipt_parse(body, arena, &receipt, &ignored) != ERROR_NONE)
+		return ERROR_NONE; /* a leaf of another type */
+	error = get_record(store, KEY_MAKE(arena, KEY_number, receipt.number), record_filing_pointer(), arena, &pointer);
+	if (error == ERROR_NONE)
+		error = get_record(store, KEY_MAKE(arena, KEY_filing, pointer.id, pointer.signer), record_filing(), arena,
+		    &filing);
+	if (error == ERROR_NONE && filing.leaf != index)
+		error = ERROR_store_damaged;
+	return error;
+}
+
+static enum error
+check_leaf(struct store *store, const struct rec_log_batch *batch, size_t nth, struct arena *arena)
+{
+	struct blob_ref ref;
+	struct hash hash;
+	struct slice entry, body;
+	enum error error;
+
+	memcpy(&ref, batch->archives.data + nth * sizeof ref, sizeof ref);
+	error = store_blob_now(store, ref, arena, &entry);
+	if (error == ERROR_NONE)
+		error = record_decode_leaf(entry, arena, &body);
+	if (error != ERROR_NONE)
+		return error;
+	merkle_hash_leaf(body, &hash);
+	if (memcmp(&hash, batch->leaves.data + nth * sizeof hash, sizeof hash) != 0)
+		return ERROR_store_damaged;
+	return check_receipt(store, body, batch->size_before + nth, arena);
+}
+
+enum error
+recovery_check(struct store *store, struct arena *arena, struct fault *fault)
+{
+	static const uint8_t first = KEY_log_batch, past = KEY_log_batch + 1;
+	struct store_pair *pairs;
+	struct rec_log_batch batch;
+	size_t count;
+	enum error error = store_range_now(store, slice_of(&first, 1), slice_of(&past, 1), true, 1, arena, &pairs, &count);
+
+	(void)fault_set(fault, error, "log", SLICE_EMPTY, "readable records");
+	if (error != ERROR_NONE || count == 0)
+		return error;
+	error = record_decode(record_log_batch(), pairs[0].value, arena, &batch);
+	if (error != ERROR_NONE)
+		return fault_set(fault, error, "log batch", SLICE_EMPTY, "a well-formed record");
+	struct arena *leaf_arena = arena_create(LEAF_ARENA);
+	if (leaf_arena == NULL)
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	for (size_t i = 0; i < batch.leaves.size / sizeof(struct hash) && error == ERROR_NONE; i++) {
+		arena_reset(leaf_arena);
+		error = check_leaf(store, &batch, i, leaf_arena);
+		if (error != ERROR_NONE)
+			error = damaged(arena, batch.size_before + i, "archive, log and records that agree", fault);
+	}
+	arena_destroy(leaf_arena);
+	return error;
+}
