@@ -13,19 +13,19 @@ struct irj_options {
 	bool names_beneficiaries;          /* give donations that need one a generated beneficiary, marked as such */
 };
 
-/* Takes one document, JSON with a newline at its end, valid during the call; `number` counts from 1. An error ends the
- * reading and is returned. */
+/* Takes one document, JSON with a newline at its end, valid during the call; `number` counts from 1. An error ends
+ * the reading and is returned. */
 struct irj_sink {
 	enum error (*take)(void *context, size_t number, struct slice document, struct fault *fault);
 	void *context;
 };
 
-/* Reads every return of `text`, which must be well formed to its last line: sections in their order, each return ended
- * by "##". Entries whose code is a digit and two characters are boxes, all others are skipped. Amounts lose a ".0",
- * dates get their eight digits. The day of a marriage, divorce or death keeps its distance from the income year (ANREV)
- * of its return, so that an event of that year stays one. Everything else stays as it is, right or wrong: to
- * judge it is the rules' work. ERROR_file_unreadable with the line in *fault when the file is not of this format. The
- * arena holds what the reading needs and the texts of *fault. */
+/* Reads every return of `text`, which must be well formed to its last line: sections in their order, each return
+ * ended by "##". Entries whose code is a digit and two characters are boxes, all others are skipped. Amounts lose a
+ * ".0", dates get their eight digits. The day of a marriage, divorce or death keeps its distance from the income
+ * year (ANREV) of its return, so that an event of that year stays one. Everything else stays as it is, right or
+ * wrong: to judge it is the rules' work. ERROR_file_unreadable with the line in *fault when the file is not of this
+ * format. The arena holds what the reading needs and the texts of *fault. */
 must_check enum error irj_read(struct slice text, const struct irj_options *options, struct irj_sink sink,
     struct arena *arena, struct fault *fault);
 

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the commands share: opening things, waiting with a line of progress, files. */
+#include "client/cli/cli.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/cli/password.h"
+#include "client/clock.h"
+#include "client/problem.h"
+#include "protocol/limits.h"
+#include "protocol/receipt_number.h"
+
+#define KEY_FILE_MAX ((size_t)64 * 1024)
+/* A command that takes longer says so, and then this often. */
+#define PROGRESS_MS 1000
+#define OUTPUT_MAX ((size_t)64 * 1024 * 1024)
+
+const char *
+cli_value(const struct cli *cli, enum option_number option)
+{
+	return cli->options.values[option];
+}
+
+enum guichet_error
+cli_load_trust(struct cli *cli)
+{
+	return guichet_trust_load(cli_value(cli, OPTION_TRUST), &cli->trust, cli->problem);
+}
+
+enum guichet_error
+cli_open_identity(struct cli *cli)
+{
+	char password[PASSWORD_SIZE_MAX] = "";
+	struct guichet_blob *file = NULL;
+	enum guichet_error error = guichet_file_read(cli_value(cli, OPTION_AS), KEY_FILE_MAX, &file, cli->problem);
+
+	if (error == GUICHET_ERROR_none)
+		error = password_get(
+		    cli_value(cli, OPTION_PASSWORD_FILE), "Password of the key file: ", false, password, cli->problem);
+	if (error == GUICHET_ERROR_none)
+		error = guichet_identity_open(guichet_blob_bytes(file), password, &cli->identity, cli->problem);
+	OPENSSL_cleanse(password, sizeof password);
+	guichet_blob_destroy(file);
+	return error;
+}
+
+/* ---- waiting ---- */
+
+static void
+wipe_progress(struct cli *cli)
+{
+	if (cli->progress_shown)
+		fprintf(stderr, "\r%79s\r", "");
+	cli->progress_shown = false;
+}
+
+/* On a terminal one line that changes; elsewhere one line, once. */
+static void
+show_progress(struct cli *cli, const struct guichet_request *request, const char *what, uint64_t waited_ms)
+{
+	uint64_t bytes, of;
+	char part[64] = "";
+
+	guichet_request_progress(request, &bytes, &of);
+	if (of != 0)
+		snprintf(part, sizeof part, ", %llu of %llu KB", (unsigned long long)(bytes / 1024),
+		    (unsigned long long)(of / 1024));
+	if (isatty(STDERR_FILENO)) {
+		fprintf(stderr, "\rguichet: %s, %llu s%s   ", what, (unsigned long long)(waited_ms / 1000), part);
+		fflush(stderr);
+	} else if (!cli->progress_shown) {
+		fprintf(stderr, "guichet: %s ...\n", what);
+	}
+	cli->progress_shown = true;
+}
+
+static void
+tell_retry(void *context, const struct guichet_problem *problem, uint64_t wait_ms)
+{
+	struct cli *cli = context;
+
+	if (isatty(STDERR_FILENO))
+		wipe_progress(cli);
+	fprintf(stderr, "guichet: %s (%s%s%s); trying again in %.1f s\n", guichet_problem_english(problem),
+	    guichet_problem_place(problem), guichet_problem_value(problem)[0] != '\0' ? ": " : "",
+	    guichet_problem_value(problem), (double)wait_ms / 1000);
+}
+
+enum guichet_error
+cli_wait(struct cli *cli, struct guichet_request *request, const char *what)
+{
+	uint64_t begun_ms = clock_monotonic_ms();
+
+	guichet_request_wait_ms(request, PROGRESS_MS);
+	while (!guichet_request_is_done(request)) {
+		show_progress(cli, request, what, clock_monotonic_ms() - begun_ms);
+		guichet_request_wait_ms(request, PROGRESS_MS);
+	}
+	if (isatty(STDERR_FILENO))
+		wipe_progress(cli);
+	if (guichet_request_error(request) != GUICHET_ERROR_none)
+		problem_copy(cli->problem, guichet_request_problem(request));
+	return guichet_request_error(request);
+}
+
+enum guichet_error
+cli_connect(struct cli *cli)
+{
+	enum guichet_error error =
+	    guichet_create(cli->trust, cli_value(cli, OPTION_SERVER), &cli->guichet, cli->problem);
+
+	if (error != GUICHET_ERROR_none)
+		return error;
+	guichet_set_on_retry(cli->guichet, tell_retry, cli);
+	return GUICHET_ERROR_none;
+}
+
+enum guichet_error
+cli_log_in(struct cli *cli)
+{
+	enum guichet_error error = cli_load_trust(cli);
+
+	if (error == GUICHET_ERROR_none)
+		error = cli_open_identity(cli);
+	if (error == GUICHET_ERROR_none)
+		error = cli_connect(cli);
+	if (error == GUICHET_ERROR_none)
+		guichet_login(cli->guichet, cli->identity);
+	return error;
+}
+
+/* A number in its canonical form, whatever a person typed; anything else as it is. */
+static struct guichet_bytes
+normalise(const char *reference, char canonical[RECEIPT_NUMBER_SIZE + 1])
+{
+	if (receipt_number_parse(slice_of_text(reference), canonical))
+		return guichet_bytes_of_text(canonical);
+	return guichet_bytes_of_text(reference);
+}
+
+enum guichet_error
+cli_ask(struct cli *cli, const char *operation, const char *reference, struct guichet_request **out)
+{
+	char canonical[RECEIPT_NUMBER_SIZE + 1];
+	enum guichet_error error = guichet_request_create(cli->guichet, operation, out, cli->problem);
+
+	if (error != GUICHET_ERROR_none)
+		return error;
+	error = guichet_request_set_bytes(*out, "reference", normalise(reference, canonical));
+	if (error != GUICHET_ERROR_none)
+		return problem_set(cli->problem, ERROR_usage, "NUMBER-or-ID", slice_of_text(reference),
+		    "a receipt number, or a filing id of 64 hexadecimal digits");
+	return cli_wait(cli, *out, "waiting for the office");
+}
+
+/* ---- files ---- */
+
+char *
+cli_path_beside(const char *path, const char *ending, const char *replacement)
+{
+	size_t size = strlen(path), ending_size = strlen(ending), replacement_size = strlen(replacement);
+
+	if (size > ending_size && strcmp(path + size - ending_size, ending) == 0)
+		size -= ending_size;
+	char *beside = malloc(size + replacement_size + 1);
+	if (beside == NULL)
+		return NULL;
+	memcpy(beside, path, size);
+	memcpy(beside + size, replacement, replacement_size + 1);
+	return beside;
+}
+
+enum guichet_error
+cli_write_receipt(struct cli *cli, const char *path, struct guichet_bytes receipt, struct guichet_bytes proof)
+{
+	char *proof_path = cli_path_beside(path, ".json", ".tlog-proof");
+	enum guichet_error error;
+
+	if (proof_path == NULL)
+		return problem_set(cli->problem, ERROR_out_of_memory, path, SLICE_EMPTY, NULL);
+	error = guichet_file_write(proof_path, proof, cli->problem);
+	if (error == GUICHET_ERROR_none)
+		error = guichet_file_write(path, receipt, cli->problem);
+	free(proof_path);
+	return error;
+}
+
+/* ---- output ---- */
+
+void
+cli_print(struct guichet_bytes bytes)
+{
+	if (bytes.size != 0)
+		fwrite(bytes.data, 1, bytes.size, stdout);
+}
+
+struct buf *
+cli_buf(void)
+{
+	struct buf *buf = buf_create(OUTPUT_MAX);
+
+	if (buf == NULL) {
+		fprintf(stderr, "guichet: memory is short\n");
+		exit(EXIT_CODE_FAILED);
+	}
+	return buf;
+}
+
+void
+cli_print_buf(struct buf *buf)
+{
+	struct slice bytes = buf_peek(buf);
+
+	if (!buf_ok(buf)) {
+		fprintf(stderr, "guichet: memory is short\n");
+		exit(EXIT_CODE_FAILED);
+	}
+	cli_print((struct guichet_bytes){ bytes.data, bytes.size });
+	buf_destroy(buf);
+}

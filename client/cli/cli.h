@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the commands of `guichet` share: options parsed, the office's trust, the holder's identity, a connection, and
+ * how to speak to a person or a program. A command is a row in main.c and a function in a file of its own. */
+#ifndef GUICHET_CLI_H
+#define GUICHET_CLI_H
+
+#include <guichet/guichet.h>
+
+#include "client/cli/options.h"
+#include "protocol/buf.h"
+
+/* What a program can tell apart; in every --help. */
+enum exit_code {
+	EXIT_CODE_OK = 0,
+	EXIT_CODE_FAILED = 1,      /* this machine, a file, a proof that does not hold */
+	EXIT_CODE_USAGE = 2,       /* the command line */
+	EXIT_CODE_REFUSED = 3,     /* by the rules or by the office: something has to change */
+	EXIT_CODE_UNREACHABLE = 4, /* the office cannot be reached or cannot answer now: the same again later */
+};
+
+struct command;
+
+struct cli {
+	const struct command *command;
+	struct options options;
+	struct guichet_problem *problem;
+	struct guichet_trust *trust;
+	struct guichet_identity *identity;
+	struct guichet *guichet;
+	bool is_json;
+	bool progress_shown; /* a line on the terminal that has to be wiped */
+};
+
+typedef enum exit_code cli_run(struct cli *cli);
+
+struct command {
+	const char *name;
+	cli_run *run;
+	unsigned needs, takes; /* sets of options: 1 << enum option_number */
+	size_t arguments_min, arguments_max;
+	const char *arguments; /* as in the usage line */
+	const char *summary;
+	const char *about; /* paragraphs of --help */
+};
+
+cli_run cli_checkpoint, cli_convert, cli_enrol, cli_export_signature, cli_file, cli_filings, cli_receipt, cli_revoke,
+    cli_show, cli_verify;
+
+/* The value of an option; NULL when it was not given. */
+const char *cli_value(const struct cli *cli, enum option_number option);
+/* Load the trust; open the identity, asking for the password; make the connection, for the identity if there is
+ * one. What is opened is closed at the end of the program. */
+must_check enum guichet_error cli_load_trust(struct cli *cli);
+must_check enum guichet_error cli_open_identity(struct cli *cli);
+must_check enum guichet_error cli_connect(struct cli *cli);
+/* All three, as every command does that asks for one's own. */
+must_check enum guichet_error cli_log_in(struct cli *cli);
+
+/* Waits for a request with a line of progress once it takes over a second; its error stands in cli->problem. `what`
+ * says what is going on. */
+must_check enum guichet_error cli_wait(struct cli *cli, struct guichet_request *request, const char *what);
+/* One operation on a filing named by a person: number in any spelling, or id. *out is the caller's, also on
+ * failure. */
+must_check enum guichet_error cli_ask(struct cli *cli, const char *operation, const char *reference,
+    struct guichet_request **out);
+
+/* The code for an error. */
+enum exit_code cli_exit_code(enum guichet_error error);
+/* Says what is in cli->problem (on stderr, or with --json on stdout) and gives its code. */
+enum exit_code cli_fail(struct cli *cli);
+/* The same for a problem of the command line itself. */
+enum exit_code cli_fail_usage(struct cli *cli, const char *place, const char *value, const char *expected);
+/* What the rules advise, on stderr. */
+void cli_print_findings(const struct guichet_problem *problem);
+
+/* A name beside another: `path` with its ending replaced, or appended when it has another ending. NULL: no memory. */
+must_check char *cli_path_beside(const char *path, const char *ending, const char *replacement);
+/* Receipt and proof into two files, the receipt last: whoever sees it finds the proof. */
+must_check enum guichet_error cli_write_receipt(struct cli *cli, const char *path, struct guichet_bytes receipt,
+    struct guichet_bytes proof);
+/* Prints bytes on stdout as they are, or the blob of a JSON record and a line's end. */
+void cli_print(struct guichet_bytes bytes);
+/* What a command writes: a buffer that ends the program when memory is short. */
+struct buf *cli_buf(void);
+/* Prints and destroys it. */
+void cli_print_buf(struct buf *buf);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How a command fails: exit codes, and what it says to a person or to a program. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/blob.h"
+#include "client/cli/cli.h"
+#include "client/problem.h"
+#include "protocol/error.h"
+#include "protocol/json.h"
+
+/* Errors from here on are made on this side of the wire. */
+#define FIRST_LOCAL_ERROR 900
+
+enum exit_code
+cli_exit_code(enum guichet_error error)
+{
+	switch (error) {
+	case GUICHET_ERROR_none:
+		return EXIT_CODE_OK;
+	case GUICHET_ERROR_usage:
+		return EXIT_CODE_USAGE;
+	case GUICHET_ERROR_unreachable:
+	case GUICHET_ERROR_timed_out:
+	case GUICHET_ERROR_busy:
+	case GUICHET_ERROR_disk_full:
+	case GUICHET_ERROR_internal:
+	case GUICHET_ERROR_server_stopping:
+	case GUICHET_ERROR_deadline_passed:
+		return EXIT_CODE_UNREACHABLE;
+	default:
+		return (int)error >= FIRST_LOCAL_ERROR && (int)error < 1000 ? EXIT_CODE_FAILED : EXIT_CODE_REFUSED;
+	}
+}
+
+/* ---- for programs ---- */
+
+static void
+put_text(struct buf *buf, const char *name, const char *text)
+{
+	if (text[0] == '\0')
+		return;
+	json_put_name(buf, name);
+	json_put_string(buf, slice_is_utf8(slice_of_text(text)) ? slice_of_text(text) : SLICE_LITERAL("?"));
+}
+
+static void
+put_findings(struct buf *buf, const struct guichet_problem *problem)
+{
+	json_put_name(buf, "findings");
+	buf_put_text(buf, "[");
+	for (size_t i = 0; i < guichet_problem_findings(problem); i++) {
+		struct guichet_blob *json;
+		if (guichet_record_json(guichet_problem_finding(problem, i), &json) != GUICHET_ERROR_none)
+			buf_fail(buf);
+		if (i != 0)
+			buf_put_text(buf, ",");
+		buf_put(buf, slice_of_public(guichet_blob_bytes(json)));
+		guichet_blob_destroy(json);
+	}
+	buf_put_text(buf, "]");
+}
+
+static void
+print_json(const struct guichet_problem *problem)
+{
+	enum guichet_error error = guichet_problem_error(problem);
+	struct buf *buf = cli_buf();
+
+	buf_put_format(buf, "{\"error\":\"%s\",\"number\":%d", guichet_error_name(error), (int)error);
+	put_text(buf, "text", guichet_problem_english(problem));
+	put_text(buf, "text_fr", guichet_problem_french(problem));
+	put_text(buf, "place", guichet_problem_place(problem));
+	put_text(buf, "value", guichet_problem_value(problem));
+	put_text(buf, "expected", guichet_problem_expected(problem));
+	put_text(buf, "correlation", guichet_problem_correlation(problem));
+	buf_put_format(buf, ",\"retry_after_ms\":%llu", (unsigned long long)guichet_problem_retry_after_ms(problem));
+	if (guichet_problem_findings(problem) != 0)
+		put_findings(buf, problem);
+	buf_put_text(buf, "}\n");
+	cli_print_buf(buf);
+}
+
+/* ---- for people ---- */
+
+/* Prints "name: text" unless there is no text. Control characters, which a peer may have sent, do not reach the
+ * terminal. */
+static void
+print_line(const char *indent, const char *name, const char *text, size_t size)
+{
+	if (size == 0)
+		return;
+	fprintf(stderr, "%s%s", indent, name);
+	for (size_t i = 0; i < size; i++)
+		fputc((unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i], stderr);
+	fputc('\n', stderr);
+}
+
+static void
+print_field(const char *name, struct guichet_record finding, const char *field)
+{
+	struct guichet_bytes bytes = guichet_record_bytes(finding, field);
+
+	print_line("    ", name, (const char *)bytes.data, bytes.size);
+}
+
+void
+cli_print_findings(const struct guichet_problem *problem)
+{
+	for (size_t i = 0; i < guichet_problem_findings(problem); i++) {
+		struct guichet_record finding = guichet_problem_finding(problem, i);
+		fprintf(stderr, "  %s, rule %u\n", guichet_record_uint(finding, "severity") == 1 ? "error" : "advice",
+		    (unsigned)guichet_record_uint(finding, "rule"));
+		print_field("document: ", finding, "document");
+		print_field("place:    ", finding, "place");
+		print_field("value:    ", finding, "value");
+		print_field("expected: ", finding, "expected");
+		print_field("", finding, "text");
+		print_field("", finding, "text_fr");
+	}
+}
+
+/* What one can do about it, where that is not said by the text itself. */
+static const char *
+advice(enum guichet_error error)
+{
+	switch (cli_exit_code(error)) {
+	case EXIT_CODE_UNREACHABLE:
+		return "run the same command again later; nothing is filed twice";
+	case EXIT_CODE_USAGE:
+		return "see --help";
+	default:
+		return "";
+	}
+}
+
+static void
+print_text(const struct guichet_problem *problem)
+{
+	enum guichet_error error = guichet_problem_error(problem);
+	char retry[64] = "";
+
+	fprintf(stderr, "guichet: error %d (%s)\n", (int)error, guichet_error_name(error));
+	const struct {
+		const char *name, *text;
+	} lines[] = {
+		{ "", guichet_problem_english(problem) },
+		{ "", (int)error < FIRST_LOCAL_ERROR ? guichet_problem_french(problem) : "" },
+		{ "where:    ", guichet_problem_place(problem) },
+		{ "value:    ", guichet_problem_value(problem) },
+		{ "expected: ", guichet_problem_expected(problem) },
+		{ "retry in: ", retry },
+		{ "reference for questions: ", guichet_problem_correlation(problem) },
+		{ "to do:    ", advice(error) },
+	};
+	if (guichet_problem_retry_after_ms(problem) != 0)
+		snprintf(retry, sizeof retry, "%.1f s", (double)guichet_problem_retry_after_ms(problem) / 1000);
+	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+		print_line("  ", lines[i].name, lines[i].text, strlen(lines[i].text));
+	cli_print_findings(problem);
+}
+
+enum exit_code
+cli_fail(struct cli *cli)
+{
+	if (cli->is_json)
+		print_json(cli->problem);
+	else
+		print_text(cli->problem);
+	return cli_exit_code(guichet_problem_error(cli->problem));
+}
+
+enum exit_code
+cli_fail_usage(struct cli *cli, const char *place, const char *value, const char *expected)
+{
+	problem_set(cli->problem, ERROR_usage, place, slice_of_text(value), expected);
+	return cli_fail(cli);
+}

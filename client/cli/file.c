@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * guichet file: check, sign, send, keep the receipt (A10, A17). What was signed is kept beside the receipt-to-be until
+ * that is there, so that the same command after a crash sends the identical filing. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/blob.h"
+#include "client/cli/cli.h"
+#include "client/problem.h"
+#include "protocol/json.h"
+#include "protocol/limits.h"
+#include "protocol/receipt.h"
+
+/* A signed filing without its documents. */
+#define SAVED_MAX ((size_t)64 * 1024)
+#define ATTACHMENT_WORD "document"
+
+struct task {
+	struct cli *cli;
+	struct guichet_filing *filing; /* what is sent */
+	const char *receipt_path;
+	char *saved_path;
+};
+
+/* ---- making the filing ---- */
+
+static enum guichet_error
+add_return(struct task *task, const char *path)
+{
+	struct guichet_problem *problem = task->cli->problem;
+	struct guichet_blob *content;
+	enum guichet_error error = guichet_file_read(path, LIMIT_RETURN_SIZE, &content, problem);
+
+	if (error != GUICHET_ERROR_none)
+		return error;
+	error = guichet_filing_add_return(task->filing, guichet_blob_bytes(content), problem);
+	guichet_blob_destroy(content);
+	return error;
+}
+
+static enum guichet_error
+add_documents(struct task *task)
+{
+	const struct options *options = &task->cli->options;
+	enum guichet_error error = GUICHET_ERROR_none;
+
+	for (size_t i = 0; i < options->arguments_count && error == GUICHET_ERROR_none; i++)
+		error = add_return(task, options->arguments[i]);
+	for (size_t i = 0; i < options->attachments_count && error == GUICHET_ERROR_none; i++)
+		error = guichet_filing_add_attachment(
+		    task->filing, options->attachments[i], ATTACHMENT_WORD, NULL, task->cli->problem);
+	return error;
+}
+
+/* Nobody's number, right in form: for checking documents before anyone has a certificate. */
+#define SPI_FOR_CHECKS "3023217600053"
+
+static enum guichet_error
+make_filing(struct task *task)
+{
+	struct cli *cli = task->cli;
+	const char *replaces = cli_value(cli, OPTION_REPLACES);
+	char spi[14] = SPI_FOR_CHECKS;
+
+	if (cli->identity != NULL) {
+		struct guichet_bytes own = guichet_identity_spi(cli->identity);
+		if (own.size != sizeof spi - 1)
+			return problem_set(cli->problem, ERROR_usage, "--as",
+			    slice_of_public(guichet_identity_holder(cli->identity)),
+			    "the certificate of a taxpayer: it bears a tax number");
+		memcpy(spi, own.data, own.size);
+	}
+	enum guichet_error error = guichet_filing_create(cli->trust, spi, &task->filing, cli->problem);
+	if (error == GUICHET_ERROR_none && replaces != NULL)
+		error = guichet_filing_set_replaces(task->filing, replaces, cli->problem);
+	if (error == GUICHET_ERROR_none)
+		error = add_documents(task);
+	if (error == GUICHET_ERROR_none)
+		error = guichet_filing_check(task->filing, cli->problem);
+	return error;
+}
+
+/* ---- what a run before this one left ---- */
+
+/* The filing that was signed and kept, when it is this one: same text, same signer. NULL when there is none such. */
+static struct guichet_filing *
+load_saved(struct task *task)
+{
+	struct guichet_bytes own = guichet_identity_serial(task->cli->identity);
+	struct guichet_blob *saved = NULL;
+	struct guichet_filing *filing = NULL;
+
+	if (guichet_file_read(task->saved_path, SAVED_MAX, &saved, NULL) != GUICHET_ERROR_none)
+		return NULL;
+	enum guichet_error error = guichet_filing_load(task->cli->trust, guichet_blob_bytes(saved), &filing, NULL);
+	guichet_blob_destroy(saved);
+	if (error != GUICHET_ERROR_none)
+		return NULL;
+	struct guichet_bytes signer = guichet_filing_serial(filing);
+	if (guichet_filing_equal(filing, task->filing) && slice_equal(slice_of_public(signer), slice_of_public(own)))
+		return filing;
+	guichet_filing_destroy(filing);
+	return NULL;
+}
+
+static enum guichet_error
+supply_documents(struct task *task, struct guichet_filing *saved)
+{
+	const struct options *options = &task->cli->options;
+	enum guichet_error error = GUICHET_ERROR_none;
+
+	for (size_t i = 0; i < options->arguments_count && error == GUICHET_ERROR_none; i++)
+		error = guichet_filing_supply(saved, options->arguments[i], task->cli->problem);
+	for (size_t i = 0; i < options->attachments_count && error == GUICHET_ERROR_none; i++)
+		error = guichet_filing_supply(saved, options->attachments[i], task->cli->problem);
+	return error;
+}
+
+static enum guichet_error
+sign_and_save(struct task *task)
+{
+	struct cli *cli = task->cli;
+	struct guichet_blob *saved = NULL;
+	enum guichet_error error = guichet_filing_sign(task->filing, cli->identity, 0, cli->problem);
+
+	if (error == GUICHET_ERROR_none)
+		error = guichet_filing_save(task->filing, &saved, cli->problem);
+	if (error == GUICHET_ERROR_none)
+		error = guichet_file_write(task->saved_path, guichet_blob_bytes(saved), cli->problem);
+	guichet_blob_destroy(saved);
+	return error;
+}
+
+static enum guichet_error
+sign_or_resume(struct task *task)
+{
+	struct guichet_filing *saved = load_saved(task);
+
+	if (saved == NULL)
+		return sign_and_save(task);
+	guichet_filing_destroy(task->filing);
+	task->filing = saved;
+	return supply_documents(task, saved);
+}
+
+/* A receipt for something else is not overwritten. */
+static enum guichet_error
+check_target(struct task *task)
+{
+	struct guichet_problem *problem = task->cli->problem;
+	struct guichet_blob *present = NULL;
+	struct receipt receipt;
+	struct fault fault = { 0 };
+
+	if (access(task->receipt_path, F_OK) != 0 && errno == ENOENT)
+		return GUICHET_ERROR_none;
+	enum guichet_error error = guichet_file_read(task->receipt_path, LIMIT_RECEIPT_SIZE, &present, problem);
+	if (error != GUICHET_ERROR_none)
+		return error;
+	struct arena *arena = arena_create(16 * LIMIT_RECEIPT_SIZE);
+	bool same = arena != NULL &&
+	    receipt_parse(slice_of_public(guichet_blob_bytes(present)), arena, &receipt, &fault) == ERROR_NONE &&
+	    slice_equal(slice_of(receipt.filing_id, DIGEST_SIZE), slice_of_public(guichet_filing_id(task->filing)));
+	arena_destroy(arena);
+	guichet_blob_destroy(present);
+	if (same)
+		return GUICHET_ERROR_none;
+	return problem_set(problem, ERROR_usage, "--out", slice_of_text(task->receipt_path),
+	    "a file that does not exist yet: this one holds something else than the receipt of this filing");
+}
+
+/* ---- sending ---- */
+
+static enum guichet_error
+send(struct task *task, struct guichet_request **request)
+{
+	struct cli *cli = task->cli;
+	enum guichet_error error = cli_connect(cli);
+
+	if (error == GUICHET_ERROR_none)
+		error = guichet_file_create(cli->guichet, task->filing, request, cli->problem);
+	if (error == GUICHET_ERROR_none)
+		error = cli_wait(cli, *request, "filing");
+	return error;
+}
+
+static enum guichet_error
+keep(struct task *task, struct guichet_record answer)
+{
+	enum guichet_error error = cli_write_receipt(task->cli, task->receipt_path,
+	    guichet_record_bytes(answer, "receipt"), guichet_record_bytes(answer, "proof"));
+
+	/* From now on the receipt is what is kept. */
+	if (error == GUICHET_ERROR_none)
+		unlink(task->saved_path);
+	return error;
+}
+
+static void
+report_json(const struct task *task, struct guichet_record answer)
+{
+	struct buf *buf = cli_buf();
+
+	buf_put_text(buf, "{\"receipt\":");
+	buf_put(buf, slice_of_public(guichet_record_bytes(answer, "receipt")));
+	buf_put_text(buf, ",\"out\":");
+	json_put_string(buf, slice_of_text(task->receipt_path));
+	if (guichet_record_has(answer, "superseded_by")) {
+		buf_put_text(buf, ",\"superseded_by\":");
+		json_put_string(buf, slice_of_public(guichet_record_bytes(answer, "superseded_by")));
+	}
+	buf_put_text(buf, ",\"advices\":[");
+	for (size_t i = 0; i < guichet_record_count(answer, "advices"); i++) {
+		struct guichet_blob *json;
+		if (guichet_record_json(guichet_record_row(answer, "advices", i), &json) != GUICHET_ERROR_none)
+			buf_fail(buf);
+		buf_put_text(buf, i != 0 ? "," : "");
+		buf_put(buf, slice_of_public(guichet_blob_bytes(json)));
+		guichet_blob_destroy(json);
+	}
+	buf_put_text(buf, "]}\n");
+	cli_print_buf(buf);
+}
+
+static void
+report(const struct task *task, struct guichet_record answer)
+{
+	struct guichet_bytes by = guichet_record_bytes(answer, "superseded_by");
+	struct guichet_blob *printed = NULL;
+
+	if (task->cli->is_json) {
+		report_json(task, answer);
+		return;
+	}
+	if (guichet_receipt_print(guichet_record_bytes(answer, "receipt"), &printed, NULL) == GUICHET_ERROR_none)
+		cli_print(guichet_blob_bytes(printed));
+	guichet_blob_destroy(printed);
+	if (by.size != 0)
+		printf("\nThis filing has since been rectified by %.*s.\n", (int)by.size, (const char *)by.data);
+	printf("\nReceipt kept in %s, its proof beside it.\n", task->receipt_path);
+}
+
+static enum exit_code
+send_and_keep(struct task *task)
+{
+	struct guichet_request *request = NULL;
+	enum guichet_error error = send(task, &request);
+
+	if (error == GUICHET_ERROR_none)
+		error = keep(task, guichet_request_answer(request));
+	if (error == GUICHET_ERROR_none)
+		report(task, guichet_request_answer(request));
+	guichet_request_destroy(request);
+	return error == GUICHET_ERROR_none ? EXIT_CODE_OK : cli_fail(task->cli);
+}
+
+static enum exit_code
+run(struct task *task)
+{
+	struct cli *cli = task->cli;
+	bool only_check = cli_value(cli, OPTION_CHECK) != NULL;
+	enum guichet_error error = cli_load_trust(cli);
+
+	if (error == GUICHET_ERROR_none && cli_value(cli, OPTION_AS) != NULL && !only_check)
+		error = cli_open_identity(cli);
+	if (error == GUICHET_ERROR_none)
+		error = make_filing(task);
+	if (error != GUICHET_ERROR_none)
+		return cli_fail(cli);
+	if (guichet_problem_findings(cli->problem) != 0 && !cli->is_json)
+		cli_print_findings(cli->problem);
+	if (only_check) {
+		cli_print(
+		    guichet_bytes_of_text(cli->is_json ? "{\"errors\":0}\n" : "No rule refuses these documents.\n"));
+		return EXIT_CODE_OK;
+	}
+	error = sign_or_resume(task);
+	if (error == GUICHET_ERROR_none)
+		error = check_target(task);
+	return error == GUICHET_ERROR_none ? send_and_keep(task) : cli_fail(cli);
+}
+
+enum exit_code
+cli_file(struct cli *cli)
+{
+	const unsigned needed = OPTION_BIT(OPTION_SERVER) | OPTION_BIT(OPTION_AS);
+	enum option_number missing = options_find_missing(&cli->options, needed);
+	const char *out = cli_value(cli, OPTION_OUT);
+
+	if (cli_value(cli, OPTION_CHECK) == NULL && missing != OPTION_COUNT)
+		return cli_fail_usage(cli, options_name(missing), "missing", "this option, or --check");
+	struct task task = { .cli = cli, .receipt_path = out != NULL ? out : "receipt.json" };
+	task.saved_path = cli_path_beside(task.receipt_path, ".json", ".filing");
+	if (task.saved_path == NULL)
+		return EXIT_CODE_FAILED;
+	enum exit_code code = run(&task);
+	guichet_filing_destroy(task.filing);
+	free(task.saved_path);
+	return code;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * guichet, the command line tool of a taxpayer: one table is dispatcher and help. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/cli/cli.h"
+
+#define BIT(option) OPTION_BIT(OPTION_##option)
+/* What every command that asks the office for one's own needs and takes. */
+#define ONLINE (BIT(SERVER) | BIT(TRUST) | BIT(AS))
+#define ALWAYS (BIT(JSON) | BIT(HELP))
+
+static const struct command commands[] = {
+	{ "enrol", cli_enrol,
+	    BIT(SERVER) | BIT(TRUST) | BIT(SPI) | BIT(BIRTH_NAME) | BIT(FILER_NUMBER) | BIT(REFERENCE_INCOME) |
+	    BIT(EMAIL) | BIT(OUT),
+	    BIT(KEY) | BIT(ACCEPT_CONTRACT) | BIT(PASSWORD_FILE),
+	    0, 0, "", "get a certificate",
+	    "Makes a key pair on this machine, has it certified by the office and writes\n"
+	    "both into the file named by --out (PKCS#12), under a password of your choice.\n"
+	    "A certificate that you have already is revoked by that." },
+	{ "file", cli_file,
+	    BIT(TRUST),
+	    BIT(SERVER) | BIT(AS) | BIT(PASSWORD_FILE) | BIT(ATTACH) | BIT(CHECK) | BIT(REPLACES) | BIT(OUT),
+	    1, SIZE_MAX, "RETURN.json [ANNEX.json]...", "sign and file a return",
+	    "Checks the documents, signs them, sends them, and writes the receipt\n"
+	    "(receipt.json, or what --out names) and its proof (receipt.tlog-proof beside\n"
+	    "it). Before anything is sent, what was signed is kept as receipt.filing beside\n"
+	    "them until the receipt is there: the same command again, whatever happened,\n"
+	    "sends the identical filing and gets the one receipt. --server and --as are\n"
+	    "needed unless --check is given." },
+	{ "filings", cli_filings,
+	    ONLINE,
+	    BIT(PASSWORD_FILE),
+	    0, 0, "", "list one's own filings",
+	    "Newest first." },
+	{ "receipt", cli_receipt,
+	    ONLINE,
+	    BIT(PASSWORD_FILE) | BIT(OUT),
+	    1, 1, "NUMBER-or-ID", "fetch and print a receipt",
+	    "Prints the receipt in French, once its proof is verified. With --out FILE.json\n"
+	    "also writes it, and its proof beside it." },
+	{ "show", cli_show,
+	    ONLINE,
+	    BIT(PASSWORD_FILE) | BIT(OUT),
+	    1, 1, "NUMBER-or-ID", "show what was filed",
+	    "Prints what was signed. With --out DIR also fetches the documents into that\n"
+	    "directory, each checked by its SHA-256." },
+	{ "verify", cli_verify,
+	    BIT(TRUST),
+	    BIT(CHECKPOINT) | BIT(SERVER),
+	    1, SIZE_MAX, "receipt.json [DOCUMENT]...", "verify a receipt, offline",
+	    "Needs nothing but the office's log.vkey in --trust, the receipt, and the proof\n"
+	    "beside it (receipt.tlog-proof). Says every check that was made; all hold, or\n"
+	    "the exit code is 1. With --checkpoint it also checks that the log of that\n"
+	    "checkpoint and the log of the receipt are one: by the tiles published in\n"
+	    "--trust or, when it is named, by asking --server." },
+	{ "convert", cli_convert,
+	    BIT(OUT),
+	    BIT(INCOME_YEAR) | BIT(TRUST),
+	    2, 2, "irj FILE", "make return documents out of a file of returns",
+	    "Writes one JSON file for each return of an .irj file into the directory named\n"
+	    "by --out: 0001.json and so on. Donations that need a beneficiary get a\n"
+	    "generated one, marked as such. The boxes are those of the catalogue in\n"
+	    "--trust, or of the one delivered with this program." },
+	{ "export-signature", cli_export_signature,
+	    ONLINE | BIT(OUT),
+	    BIT(PASSWORD_FILE),
+	    1, 1, "NUMBER-or-ID", "write a filing's signature for other tools",
+	    "Writes the signature (CMS, DER) to --out FILE.p7s and the signed text to\n"
+	    "FILE.manifest beside it. They are verified by\n"
+	    "  openssl cms -verify -inform DER -in FILE.p7s -content FILE.manifest -binary\\\n"
+	    "      -CAfile DIR/ca.pem -purpose any" },
+	{ "revoke", cli_revoke,
+	    ONLINE,
+	    BIT(PASSWORD_FILE) | BIT(SERIAL) | BIT(REASON),
+	    0, 0, "", "revoke a certificate",
+	    "One's own; an operator may name any by --serial. It cannot be undone." },
+	{ "checkpoint", cli_checkpoint,
+	    BIT(SERVER) | BIT(TRUST),
+	    BIT(OUT),
+	    0, 0, "", "print the log's newest checkpoint",
+	    "Keep it: verify --checkpoint shows later that nothing in the log was altered\n"
+	    "or dropped since." },
+};
+
+#define COMMANDS_COUNT (sizeof commands / sizeof commands[0])
+
+static void
+print_option(FILE *to, enum option_number option, bool needed)
+{
+	const char *value = options_value(option);
+
+	fprintf(to, needed ? " --%s%s%s" : " [--%s%s%s]", options_name(option), value != NULL ? " " : "",
+	    value != NULL ? value : "");
+}
+
+static void
+print_usage(FILE *to, const struct command *command)
+{
+	fprintf(to, "usage: guichet %s", command->name);
+	for (enum option_number option = 0; option < OPTION_COUNT; option++)
+		if (command->needs & OPTION_BIT(option))
+			print_option(to, option, true);
+	for (enum option_number option = 0; option < OPTION_COUNT; option++)
+		if (command->takes & OPTION_BIT(option))
+			print_option(to, option, false);
+	fprintf(to, " %s\n", command->arguments);
+}
+
+static enum exit_code
+print_help(const struct command *command)
+{
+	print_usage(stdout, command);
+	printf("\n%s\n\n", command->about);
+	options_print_help(stdout, command->needs | command->takes | ALWAYS);
+	printf("\nExit codes: 0 done; 1 failed here (a file, a password, a proof that does not hold);\n"
+	       "2 usage; 3 refused by the rules or the office; 4 the office cannot be reached or\n"
+	       "is busy: run the same again later.\n");
+	return EXIT_CODE_OK;
+}
+
+static enum exit_code
+print_commands(FILE *to, enum exit_code code)
+{
+	fprintf(to, "usage: guichet COMMAND ...\n\n");
+	for (size_t i = 0; i < COMMANDS_COUNT; i++)
+		fprintf(to, "  %-18s %s\n", commands[i].name, commands[i].summary);
+	fprintf(to, "\nguichet COMMAND --help says more. libguichet %s\n", guichet_version());
+	return code;
+}
+
+static const struct command *
+find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS_COUNT; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+/* Options as the command has them, then the command itself. */
+static enum exit_code
+run(struct cli *cli, int count, char **argv)
+{
+	const struct command *command = cli->command;
+	struct options_fault fault = { "", "" };
+
+	bool parsed = options_parse(count, argv, command->needs | command->takes | ALWAYS, &cli->options, &fault);
+	cli->is_json = cli_value(cli, OPTION_JSON) != NULL;
+	if (cli_value(cli, OPTION_HELP) != NULL)
+		return print_help(command);
+	if (!parsed) {
+		print_usage(stderr, command);
+		return cli_fail_usage(cli, fault.place, "", fault.expected);
+	}
+	enum option_number missing = options_find_missing(&cli->options, command->needs);
+	if (missing != OPTION_COUNT) {
+		print_usage(stderr, command);
+		return cli_fail_usage(cli, options_name(missing), "missing", "this option");
+	}
+	if (cli->options.arguments_count < command->arguments_min ||
+	    cli->options.arguments_count > command->arguments_max) {
+		print_usage(stderr, command);
+		return cli_fail_usage(cli, "arguments", "", command->arguments_max == 0 ? "none" : command->arguments);
+	}
+	return command->run(cli);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct cli cli = { 0 };
+	enum exit_code code;
+
+	if (argc < 2)
+		return print_commands(stderr, EXIT_CODE_USAGE);
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+		return print_commands(stdout, EXIT_CODE_OK);
+	cli.command = find_command(argv[1]);
+	if (cli.command == NULL) {
+		fprintf(stderr, "guichet: no command \"%s\"\n", argv[1]);
+		return print_commands(stderr, EXIT_CODE_USAGE);
+	}
+	cli.problem = guichet_problem_create();
+	if (cli.problem == NULL)
+		return EXIT_CODE_FAILED;
+	code = run(&cli, argc - 1, argv + 1);
+	guichet_destroy(cli.guichet);
+	guichet_identity_destroy(cli.identity);
+	guichet_trust_destroy(cli.trust);
+	guichet_problem_destroy(cli.problem);
+	options_release(&cli.options);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fprintf(stderr, "guichet: standard output cannot be written\n");
+		return EXIT_CODE_FAILED;
+	}
+	return code;
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Sending a signed filing (A10): in one message when it fits one frame; otherwise manifest and signature open an
+ * upload, attachments follow part by part, and the filing itself comes last. A lost connection begins with opening the
+ * upload again, which tells how much of each document has arrived. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/blob.h"
+#include "client/connection.h"
+#include "client/filesystem.h"
+#include "client/filing.h"
+#include "client/problem.h"
+#include "client/trust.h"
+#include "protocol/deflate.h"
+#include "protocol/receipt.h"
+
+/* What a message costs beside manifest, signature and documents; for each document: digest, encoding, size, heads. */
+#define MESSAGE_OVERHEAD ((size_t)1024)
+#define DOCUMENT_OVERHEAD ((size_t)80)
+
+enum step { STEP_FILE_WHOLE, STEP_OPEN_UPLOAD, STEP_PART, STEP_FILE_REST };
+
+struct sending {
+	const struct guichet_filing *filing;
+	enum step step;
+	bool uploads;			    /* does not fit one frame: known after the first try */
+	uint64_t received[LIMIT_DOCUMENTS]; /* bytes of each attachment that the server has */
+	size_t current;			    /* the document whose part is under way */
+};
+
+/* ---- documents into messages ---- */
+
+/* A return document, compressed when that makes it smaller. */
+static enum guichet_error
+put_return(
+    struct guichet_request *request, const struct guichet_filing *filing, size_t nth, struct msg_document_sent *to)
+{
+	struct slice content = filing->returns[nth];
+	struct buf *compressed = buf_create(content.size);
+
+	if (compressed == NULL)
+		return problem_set(request->problem, ERROR_out_of_memory, "return", SLICE_EMPTY, NULL);
+	/* A buffer of the document's own size fails when the result would be larger: then it travels as it is. */
+	deflate_put(compressed, content);
+	to->content = content;
+	bool copied = true;
+	if (buf_ok(compressed)) {
+		copied = arena_copy(request->sending, buf_peek(compressed), &to->content);
+		to->encoding = 1;
+	}
+	buf_destroy(compressed);
+	return copied ? GUICHET_ERROR_none :
+			problem_set(request->problem, ERROR_out_of_memory, "return", SLICE_EMPTY, NULL);
+}
+
+/* An attachment, as it is: what people attach is compressed already. */
+static enum guichet_error
+put_attachment(
+    struct guichet_request *request, const struct guichet_filing *filing, size_t nth, struct msg_document_sent *to)
+{
+	size_t size = (size_t)filing->documents[nth].size;
+	uint8_t *content = arena_alloc(request->sending, size);
+
+	if (content == NULL)
+		return problem_set(request->problem, ERROR_out_of_memory, filing->paths[nth], SLICE_EMPTY, NULL);
+	to->content = slice_of(content, size);
+	return filesystem_read_at(filing->paths[nth], 0, content, size, request->problem);
+}
+
+static enum guichet_error
+put_document(
+    struct guichet_request *request, const struct guichet_filing *filing, size_t nth, struct msg_document_sent *to)
+{
+	*to = (struct msg_document_sent){ .digest = slice_of(filing->documents[nth].digest, DIGEST_SIZE),
+		.size = filing->documents[nth].size };
+	return filing->returns[nth].data != NULL ? put_return(request, filing, nth, to) :
+						   put_attachment(request, filing, nth, to);
+}
+
+/* The filing with its return documents, and with its attachments unless they are uploaded. */
+static enum guichet_error
+prepare_file(struct guichet_request *request, const struct guichet_filing *filing, bool with_attachments)
+{
+	enum guichet_error error = request_new_message(request, OPERATION_file);
+	struct msg_file_request *message = request->message;
+
+	if (error != GUICHET_ERROR_none)
+		return error;
+	message->manifest = filing->manifest;
+	message->serial = slice_of(filing->serial, SERIAL_SIZE);
+	message->signing_time = filing->signing_time;
+	message->signature = filing->signature;
+	message->documents =
+	    arena_alloc_array(request->sending, filing->content.documents_count, sizeof *message->documents);
+	if (message->documents == NULL)
+		return problem_set(request->problem, ERROR_out_of_memory, "filing", SLICE_EMPTY, NULL);
+	for (size_t i = 0; i < filing->content.documents_count && error == GUICHET_ERROR_none; i++)
+		if (with_attachments || manifest_is_return(&filing->documents[i]))
+			error = put_document(request, filing, i, &message->documents[message->documents_count++]);
+	return error;
+}
+
+static enum guichet_error
+prepare_upload(struct guichet_request *request, const struct guichet_filing *filing)
+{
+	enum guichet_error error = request_new_message(request, OPERATION_upload);
+	struct msg_upload_request *message = request->message;
+
+	if (error != GUICHET_ERROR_none)
+		return error;
+	message->manifest = filing->manifest;
+	message->serial = slice_of(filing->serial, SERIAL_SIZE);
+	message->signing_time = filing->signing_time;
+	message->signature = filing->signature;
+	return GUICHET_ERROR_none;
+}
+
+static enum guichet_error
+prepare_part(struct guichet_request *request, const struct sending *sending)
+{
+	const struct guichet_filing *filing = sending->filing;
+	const struct manifest_document *document = &filing->documents[sending->current];
+	uint64_t offset = sending->received[sending->current], left = document->size - offset;
+	uint64_t part_max = connection_hello(request->guichet)->part_size_max;
+
+	if (part_max == 0 || part_max > LIMIT_PART_SIZE)
+		part_max = LIMIT_PART_SIZE;
+	size_t size = (size_t)(left < part_max ? left : part_max);
+	enum guichet_error error = request_new_message(request, OPERATION_part);
+	struct msg_part_request *message = request->message;
+	uint8_t *content = error == GUICHET_ERROR_none ? arena_alloc(request->sending, size) : NULL;
+	if (content == NULL)
+		return problem_set(request->problem, ERROR_out_of_memory, "part", SLICE_EMPTY, NULL);
+	message->id = slice_of(filing->id, DIGEST_SIZE);
+	message->digest = slice_of(document->digest, DIGEST_SIZE);
+	message->offset = offset;
+	message->content = slice_of(content, size);
+	return filesystem_read_at(filing->paths[sending->current], offset, content, size, request->problem);
+}
+
+/* ---- what fits ---- */
+
+static uint64_t
+attachments_total(const struct guichet_filing *filing)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < filing->content.documents_count; i++)
+		if (!manifest_is_return(&filing->documents[i]))
+			total += filing->documents[i].size + DOCUMENT_OVERHEAD;
+	return total;
+}
+
+/* Attachments count as they are, returns as they were compressed for a message without attachments. */
+static bool
+fits_one_frame(const struct guichet_request *request, const struct guichet_filing *filing)
+{
+	const struct msg_file_request *message = request->message;
+	uint64_t total = MESSAGE_OVERHEAD + filing->manifest.size + attachments_total(filing);
+
+	for (size_t i = 0; i < message->documents_count; i++)
+		total += message->documents[i].content.size + DOCUMENT_OVERHEAD;
+	return total <= connection_hello(request->guichet)->frame_body_max;
+}
+
+static enum guichet_error
+prepare_first(struct guichet_request *request, struct sending *sending)
+{
+	enum guichet_error error = prepare_file(request, sending->filing, false);
+
+	if (error != GUICHET_ERROR_none || sending->filing->attachments_count == 0)
+		return error;
+	if (fits_one_frame(request, sending->filing))
+		return prepare_file(request, sending->filing, true);
+	sending->uploads = true;
+	sending->step = STEP_OPEN_UPLOAD;
+	return prepare_upload(request, sending->filing);
+}
+
+static enum guichet_error
+sending_prepare(struct guichet_request *request)
+{
+	struct sending *sending = request->work;
+
+	switch (sending->step) {
+	case STEP_FILE_WHOLE:
+		return prepare_first(request, sending);
+	case STEP_OPEN_UPLOAD:
+		return prepare_upload(request, sending->filing);
+	case STEP_PART:
+		return prepare_part(request, sending);
+	case STEP_FILE_REST:
+		break;
+	}
+	return prepare_file(request, sending->filing, false);
+}
+
+/* ---- answers ---- */
+
+/* The next attachment that is not wholly there, or the filing itself. */
+static void
+choose_next(struct guichet_request *request, struct sending *sending)
+{
+	const struct guichet_filing *filing = sending->filing;
+	size_t next = filing->content.documents_count;
+
+	request->progress = request->progress_total = 0;
+	for (size_t i = filing->content.documents_count; i-- > 0;) {
+		if (manifest_is_return(&filing->documents[i]))
+			continue;
+		request->progress += sending->received[i];
+		request->progress_total += filing->documents[i].size;
+		if (sending->received[i] < filing->documents[i].size)
+			next = i;
+	}
+	sending->current = next;
+	sending->step = next < filing->content.documents_count ? STEP_PART : STEP_FILE_REST;
+}
+
+static enum guichet_error
+strange(struct guichet_request *request, const char *place, const char *expected)
+{
+	return problem_set(request->problem, ERROR_answer_malformed, place, SLICE_EMPTY, expected);
+}
+
+static enum guichet_error
+upload_opened(struct guichet_request *request, struct sending *sending)
+{
+	const struct msg_upload_answer *answer = request->answer;
+	const struct guichet_filing *filing = sending->filing;
+
+	if (!slice_equal(answer->id, slice_of(filing->id, DIGEST_SIZE)))
+		return strange(request, "upload_answer.id", "the id of this filing");
+	memset(sending->received, 0, sizeof sending->received);
+	for (size_t i = 0; i < answer->documents_count; i++) {
+		const struct msg_upload_state *state = &answer->documents[i];
+		size_t nth = filing_find_document(filing, state->digest.data);
+		if (nth == filing->content.documents_count || state->received > filing->documents[nth].size)
+			return strange(request, "upload_answer.documents",
+			    "documents of this filing, at most as long as they are");
+		sending->received[nth] = state->received;
+	}
+	choose_next(request, sending);
+	return GUICHET_ERROR_none;
+}
+
+static enum guichet_error
+part_stored(struct guichet_request *request, struct sending *sending)
+{
+	const struct msg_part_answer *answer = request->answer;
+	const struct msg_part_request *part = request->message;
+
+	if (answer->received != part->offset + part->content.size)
+		return strange(request, "part_answer.received", "the end of the part that was sent");
+	sending->received[sending->current] = answer->received;
+	request->attempts = 0; /* it goes on: what failed before is past */
+	choose_next(request, sending);
+	return GUICHET_ERROR_none;
+}
+
+/* A receipt is only worth having when it is for this filing and its proof holds. */
+static enum guichet_error
+receipt_came(struct guichet_request *request, const struct sending *sending)
+{
+	const struct msg_receipt_answer *answer = request->answer;
+	const struct guichet_trust *trust = connection_trust(request->guichet);
+	struct receipt receipt;
+	struct checkpoint checkpoint;
+	struct fault fault = { 0 };
+	uint64_t index;
+
+	enum error error =
+	    tlog_proof_verify(answer->proof, answer->receipt, &trust->verifier, &checkpoint, &index, &fault);
+	if (error == ERROR_NONE)
+		error = receipt_parse(answer->receipt, request->receiving, &receipt, &fault);
+	if (error != ERROR_NONE)
+		return problem_set_fault(request->problem, error, &fault);
+	if (memcmp(receipt.filing_id, sending->filing->id, DIGEST_SIZE) == 0)
+		return GUICHET_ERROR_none;
+	return problem_set(
+	    request->problem, ERROR_proof_invalid, "receipt", receipt.number, "the receipt of this filing");
+}
+
+static enum guichet_error
+sending_answered(struct guichet_request *request, bool *more)
+{
+	struct sending *sending = request->work;
+
+	*more = sending->step == STEP_OPEN_UPLOAD || sending->step == STEP_PART;
+	if (sending->step == STEP_OPEN_UPLOAD)
+		return upload_opened(request, sending);
+	if (sending->step == STEP_PART)
+		return part_stored(request, sending);
+	return receipt_came(request, sending);
+}
+
+static void
+sending_restart(struct guichet_request *request)
+{
+	struct sending *sending = request->work;
+
+	sending->step = sending->uploads ? STEP_OPEN_UPLOAD : STEP_FILE_WHOLE;
+}
+
+/* A part that was stored though its answer was lost, or an upload that was swept meanwhile: open it again and see. */
+static bool
+sending_recovers(struct guichet_request *request, enum guichet_error error)
+{
+	const struct sending *sending = request->work;
+
+	return sending->uploads &&
+	    (error == GUICHET_ERROR_upload_offset || error == GUICHET_ERROR_upload_unknown ||
+		(error == GUICHET_ERROR_documents_missing && sending->step == STEP_FILE_REST));
+}
+
+static const struct request_kind file = {
+	.restart = sending_restart,
+	.prepare = sending_prepare,
+	.answered = sending_answered,
+	.recovers = sending_recovers,
+	.release = free,
+};
+
+enum guichet_error
+guichet_file_create(struct guichet *guichet, const struct guichet_filing *filing, struct guichet_request **out,
+    struct guichet_problem *problem)
+{
+	enum guichet_error error = filing_need_complete(filing, problem);
+
+	*out = NULL;
+	if (error != GUICHET_ERROR_none)
+		return error;
+	struct sending *sending = calloc(1, sizeof *sending);
+	if (sending == NULL)
+		return problem_set(problem, ERROR_out_of_memory, "filing", SLICE_EMPTY, NULL);
+	sending->filing = filing;
+	return request_create(guichet, OPERATION_file, &file, sending, out, problem);
+}

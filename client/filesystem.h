@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Files, as far as the library touches them. All errors name the path. */
+#ifndef GUICHET_FILESYSTEM_H
+#define GUICHET_FILESYSTEM_H
+
+#include <guichet/guichet.h>
+
+#include "protocol/bytes.h"
+#include "protocol/limits.h"
+
+/* file_unreadable with errno's text as the value. */
+enum guichet_error filesystem_fail(struct guichet_problem *problem, const char *path, const char *expected);
+/* Opens for reading; a directory is refused. */
+must_check enum guichet_error filesystem_open(const char *path, int *fd, struct guichet_problem *problem);
+/* Size and SHA-256 of a file, read in steps; ERROR_usage past size_max. */
+must_check enum guichet_error filesystem_digest(const char *path, uint64_t size_max, uint64_t *size,
+    uint8_t digest[DIGEST_SIZE], struct guichet_problem *problem);
+/* Exactly `size` bytes from `offset`; ERROR_document_corrupt when the file has become shorter. */
+must_check enum guichet_error filesystem_read_at(const char *path, uint64_t offset, uint8_t *at, size_t size,
+    struct guichet_problem *problem);
+
+#endif

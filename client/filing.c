@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A filing in the making: documents, rules, manifest, signature (A10). Saved and loaded as the body of the operation
+ * `upload`, so that what is kept is exactly what is sent. */
+#include "client/filing.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/blob.h"
+#include "client/clock.h"
+#include "client/filesystem.h"
+#include "client/identity.h"
+#include "client/problem.h"
+#include "client/trust.h"
+#include "protocol/digest.h"
+#include "protocol/json.h"
+#include "protocol/receipt.h"
+#include "protocol/signature.h"
+
+/* Returns, paths of attachments, manifest. */
+#define FILING_SIZE_MAX ((size_t)LIMIT_RETURNS_TOTAL + 1024 * 1024)
+
+static const struct json_limits return_limits = { LIMIT_RETURN_SIZE, LIMIT_JSON_VALUES, LIMIT_JSON_DEPTH };
+
+struct guichet_filing *
+filing_create(const struct guichet_trust *trust)
+{
+	struct guichet_filing *filing = calloc(1, sizeof *filing);
+
+	if (filing == NULL)
+		return NULL;
+	filing->trust = trust;
+	filing->content.documents = filing->documents;
+	filing->content.mode = MODE_ONLINE;
+	filing->arena = arena_create(FILING_SIZE_MAX);
+	if (filing->arena != NULL)
+		return filing;
+	free(filing);
+	return NULL;
+}
+
+void
+guichet_filing_destroy(struct guichet_filing *filing)
+{
+	if (filing == NULL)
+		return;
+	arena_destroy(filing->arena);
+	OPENSSL_cleanse(filing, sizeof *filing);
+	free(filing);
+}
+
+enum guichet_error
+guichet_filing_create(
+    const struct guichet_trust *trust, const char *spi, struct guichet_filing **out, struct guichet_problem *problem)
+{
+	enum guichet_error error = trust_need(trust, trust->has_campaign, "campaign.json", problem);
+
+	*out = NULL;
+	if (error != GUICHET_ERROR_none)
+		return error;
+	if (!spi_valid(slice_of_text(spi)))
+		return problem_set(problem, ERROR_usage, "spi", slice_of_text(spi),
+		    "13 digits, the last three the first ten modulo 511");
+	struct guichet_filing *filing = filing_create(trust);
+	if (filing == NULL || !arena_copy(filing->arena, slice_of_text(spi), &filing->content.spi)) {
+		guichet_filing_destroy(filing);
+		return problem_set(problem, ERROR_out_of_memory, "filing", SLICE_EMPTY, NULL);
+	}
+	filing->content.origin = slice_of_text(trust->verifier.name);
+	filing->content.campaign = trust->campaign.name;
+	*out = filing;
+	return GUICHET_ERROR_none;
+}
+
+static enum guichet_error
+need_unsigned(const struct guichet_filing *filing, struct guichet_problem *problem)
+{
+	if (!filing->is_signed)
+		return GUICHET_ERROR_none;
+	return problem_set(
+	    problem, ERROR_usage, "filing", SLICE_LITERAL("already signed"), "a filing that is not signed yet");
+}
+
+enum guichet_error
+guichet_filing_set_replaces(struct guichet_filing *filing, const char *number, struct guichet_problem *problem)
+{
+	char canonical[RECEIPT_NUMBER_SIZE + 1];
+	enum guichet_error error = need_unsigned(filing, problem);
+
+	if (error != GUICHET_ERROR_none)
+		return error;
+	if (!receipt_number_parse(slice_of_text(number), canonical))
+		return problem_set(problem, ERROR_usage, "replaces", slice_of_text(number),
+		    "a receipt number, XXXX-XXXX-XXXX-XXXX, as the receipt to be replaced bears it");
+	if (!arena_copy(filing->arena, slice_of_text(canonical), &filing->content.replaces))
+		return problem_set(problem, ERROR_out_of_memory, "replaces", SLICE_EMPTY, NULL);
+	return GUICHET_ERROR_none;
+}
+
+void
+guichet_filing_set_offline(struct guichet_filing *filing, bool is_offline)
+{
+	if (!filing->is_signed)
+		filing->content.mode = is_offline ? MODE_OFFLINE : MODE_ONLINE;
+}
+
+/* ---- documents ---- */
+
+size_t
+filing_find_document(const struct guichet_filing *filing, const uint8_t digest[DIGEST_SIZE])
+{
+	size_t i;
+
+	for (i = 0; i < filing->content.documents_count; i++)
+		if (memcmp(filing->documents[i].digest, digest, DIGEST_SIZE) == 0)
+			break;
+	return i;
+}
+
+/* Appends a document; its texts must live as long as the filing. */
+static enum guichet_error
+add_document(struct guichet_filing *filing, const struct manifest_document *document, struct guichet_problem *problem)
+{
+	char expected[64];
+
+	if (filing_find_document(filing, document->digest) < filing->content.documents_count)
+		return problem_set(problem, ERROR_usage, "document", document->type, "each document once");
+	if (filing->content.documents_count == LIMIT_DOCUMENTS) {
+		snprintf(expected, sizeof expected, "at most %d documents in a filing", LIMIT_DOCUMENTS);
+		return problem_set(problem, ERROR_usage, "document", document->type, expected);
+	}
+	filing->documents[filing->content.documents_count++] = *document;
+	return GUICHET_ERROR_none;
+}
+
+/* Reads which form it is; the slice is copied into the filing's arena. */
+static enum guichet_error
+read_form(struct guichet_filing *filing, struct slice content, struct slice *form, struct guichet_problem *problem)
+{
+	struct arena *arena = arena_create(json_arena_max(&return_limits));
+	const struct json *root = NULL;
+	struct fault fault = { 0 };
+	enum guichet_error result = GUICHET_ERROR_none;
+
+	enum error error =
+	    arena != NULL ? json_parse(content, &return_limits, arena, &root, &fault) : ERROR_out_of_memory;
+	if (error != ERROR_NONE) {
+		result = problem_set_fault(problem, error, &fault);
+	} else {
+		struct slice found = json_find_text(root, "form");
+		if (found.size == 0 || found.size > LIMIT_LABEL)
+			result = problem_set(problem, ERROR_json_malformed, "form", found,
+			    "a member \"form\" that names the form, such as \"2042\"");
+		else if (!arena_copy(filing->arena, found, form))
+			result = problem_set(problem, ERROR_out_of_memory, "form", SLICE_EMPTY, NULL);
+	}
+	arena_destroy(arena);
+	return result;
+}
+
+enum guichet_error
+guichet_filing_add_return(struct guichet_filing *filing, struct guichet_bytes content, struct guichet_problem *problem)
+{
+	struct manifest_document document = { .media_type = SLICE_LITERAL(MANIFEST_RETURN_MEDIA),
+		.size = content.size };
+	struct slice copy;
+	enum guichet_error error = need_unsigned(filing, problem);
+
+	if (error != GUICHET_ERROR_none)
+		return error;
+	if (content.size > LIMIT_RETURN_SIZE || filing->returns_total + content.size > LIMIT_RETURNS_TOTAL)
+		return problem_set(problem, ERROR_usage, "return", SLICE_LITERAL("too large"),
+		    "at most 512 KiB in one return document and 2 MiB in all of them");
+	error = read_form(filing, slice_of_public(content), &document.type, problem);
+	if (error != GUICHET_ERROR_none)
+		return error;
+	digest_bytes(slice_of_public(content), document.digest);
+	if (!arena_copy(filing->arena, slice_of_public(content), &copy))
+		return problem_set(problem, ERROR_out_of_memory, "return", SLICE_EMPTY, NULL);
+	error = add_document(filing, &document, problem);
+	if (error != GUICHET_ERROR_none)
+		return error;
+	filing->returns[filing->content.documents_count - 1] = copy;
+	filing->returns_total += content.size;
+	return GUICHET_ERROR_none;
+}
+
+/* By the end of the path, in lower case; NULL when it says nothing. */
+static const char *
+media_type_of_path(const char *path)
+{
+	static const char *const endings[][2] = {
+		{ ".pdf", "application/pdf" },
+		{ ".jpg", "image/jpeg" },
+		{ ".jpeg", "image/jpeg" },
+		{ ".png", "image/png" },
+		{ ".tif", "image/tiff" },
+		{ ".tiff", "image/tiff" },
+		{ ".txt", "text/plain" },
+		{ ".csv", "text/csv" },
+	};
+	const char *dot = strrchr(path, '.');
+	char ending[6] = "";
+
+	if (dot == NULL || strlen(dot) >= sizeof ending)
+		return NULL;
+	for (size_t i = 0; dot[i] != '\0'; i++)
+		ending[i] = dot[i] >= 'A' && dot[i] <= 'Z' ? (char)(dot[i] - 'A' + 'a') : dot[i];
+	for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
+		if (strcmp(ending, endings[i][0]) == 0)
+			return endings[i][1];
+	return NULL;
+}
+
+static bool
+media_type_accepted(const char *media_type)
+{
+	for (const char *const *accepted = manifest_media_types(); *accepted != NULL; accepted++)
+		if (strcmp(*accepted, media_type) == 0)
+			return true;
+	return false;
+}
+
+static bool
+word_valid(const char *word)
+{
+	size_t size = strlen(word);
+
+	return size != 0 && size <= LIMIT_LABEL - (sizeof MANIFEST_ATTACHMENT - 1) &&
+	    strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789-") == size;
+}
+
+static bool
+copy_text(struct arena *arena, const char *prefix, const char *text, struct slice *out)
+{
+	size_t prefix_size = strlen(prefix), size = strlen(text);
+	char *copy = arena_alloc(arena, prefix_size + size + 1);
+
+	if (copy == NULL)
+		return false;
+	memcpy(copy, prefix, prefix_size);
+	memcpy(copy + prefix_size, text, size + 1);
+	*out = slice_of(copy, prefix_size + size);
+	return true;
+}
+
+enum guichet_error
+guichet_filing_add_attachment(struct guichet_filing *filing, const char *path, const char *word, const char *media_type,
+    struct guichet_problem *problem)
+{
+	struct manifest_document document = { 0 };
+	struct slice path_copy;
+	enum guichet_error error = need_unsigned(filing, problem);
+
+	if (error != GUICHET_ERROR_none)
+		return error;
+	if (media_type == NULL)
+		media_type = media_type_of_path(path);
+	if (media_type == NULL || !media_type_accepted(media_type))
+		return problem_set(problem, ERROR_media_type_refused, path,
+		    media_type != NULL ? slice_of_text(media_type) : SLICE_EMPTY,
+		    "a file ending in .pdf, .jpg, .png, .tif, .txt or .csv");
+	if (!word_valid(word))
+		return problem_set(
+		    problem, ERROR_usage, path, slice_of_text(word), "lower-case letters, digits and '-'");
+	if (filing->attachments_count == LIMIT_ATTACHMENTS)
+		return problem_set(
+		    problem, ERROR_usage, path, SLICE_LITERAL("one more"), "at most 100 attachments in a filing");
+	error = filesystem_digest(path, LIMIT_ATTACHMENT_SIZE, &document.size, document.digest, problem);
+	if (error != GUICHET_ERROR_none)
+		return error;
+	if (document.size == 0)
+		return problem_set(
+		    problem, ERROR_usage, path, SLICE_LITERAL("an empty file"), "a file that is not empty");
+	if (!copy_text(filing->arena, MANIFEST_ATTACHMENT, word, &document.type) ||
+	    !copy_text(filing->arena, "", media_type, &document.media_type) ||
+	    !copy_text(filing->arena, "", path, &path_copy))
+		return problem_set(problem, ERROR_out_of_memory, path, SLICE_EMPTY, NULL);
+	error = add_document(filing, &document, problem);
+	if (error != GUICHET_ERROR_none)
+		return error;
+	filing->paths[filing->content.documents_count - 1] = (const char *)path_copy.data;
+	filing->attachments_count++;
+	return GUICHET_ERROR_none;
+}
+
+enum guichet_error
+guichet_filing_check(const struct guichet_filing *filing, struct guichet_problem *problem)
+{
+	const struct guichet_trust *trust = filing->trust;
+	struct rules_document documents[LIMIT_DOCUMENTS];
+	struct rules_result result = { 0 };
+	size_t count = 0;
+
+	enum guichet_error needed = trust_need(trust, trust->catalogue != NULL, "catalogue.json", problem);
+	if (needed == GUICHET_ERROR_none)
+		needed = trust_need(trust, trust->has_campaign, "campaign.json", problem);
+	if (needed != GUICHET_ERROR_none)
+		return needed;
+	for (size_t i = 0; i < filing->content.documents_count; i++)
+		if (manifest_is_return(&filing->documents[i]))
+			documents[count++] = (struct rules_document){ filing->documents[i].type, filing->returns[i] };
+	struct arena *arena = arena_create(rules_arena_max(filing->returns_total, count));
+	enum error error = arena == NULL ?
+	    ERROR_out_of_memory :
+	    rules_check(trust->catalogue, trust->campaign.income_year, documents, count, arena, &result);
+	if (error != ERROR_NONE) {
+		arena_destroy(arena);
+		return problem_set(problem, error, "rules", SLICE_EMPTY, NULL);
+	}
+	error = result.findings.errors != 0 ? ERROR_document_refused : ERROR_NONE;
+	problem_set_findings(problem, error, &result.findings);
+	arena_destroy(arena);
+	return (enum guichet_error)error;
+}
+
+/* ---- signing ---- */
+
+/* Now, or a little later when the certificate is so fresh that the office's clock is ahead of this one. */
+static uint64_t
+choose_signing_time(const struct guichet_identity *identity, uint64_t asked)
+{
+	uint64_t now = asked != 0 ? asked : clock_now(), not_before = identity_not_before(identity);
+
+	return asked == 0 && now < not_before && not_before - now <= SIGNING_TIME_AHEAD_S ? not_before : now;
+}
+
+static enum error
+sign_manifest(struct guichet_filing *filing, const struct guichet_identity *identity)
+{
+	struct buf *attributes = buf_create(LIMIT_MANIFEST_SIZE), *signature = buf_create(LIMIT_SIGNATURE);
+	enum error error = ERROR_out_of_memory;
+
+	if (attributes == NULL || signature == NULL)
+		goto done;
+	signature_attributes_put(attributes, filing->signing_time, filing->id, identity_digest(identity));
+	error =
+	    buf_ok(attributes) ? identity_sign(identity, buf_peek(attributes), signature) : ERROR_signing_time_invalid;
+	if (error == ERROR_NONE &&
+	    (!buf_ok(signature) || !arena_copy(filing->arena, buf_peek(signature), &filing->signature)))
+		error = ERROR_out_of_memory;
+done:
+	buf_destroy(attributes);
+	buf_destroy(signature);
+	return error;
+}
+
+static enum error
+make_manifest(struct guichet_filing *filing)
+{
+	struct buf *text = buf_create(LIMIT_MANIFEST_SIZE);
+	enum error error = ERROR_out_of_memory;
+
+	if (text != NULL) {
+		manifest_put(text, &filing->content);
+		error = buf_ok(text) ? ERROR_NONE : ERROR_manifest_malformed;
+	}
+	if (error == ERROR_NONE && !arena_copy(filing->arena, buf_peek(text), &filing->manifest))
+		error = ERROR_out_of_memory;
+	buf_destroy(text);
+	if (error == ERROR_NONE)
+		digest_bytes(filing->manifest, filing->id);
+	return error;
+}
+
+enum guichet_error
+guichet_filing_sign(struct guichet_filing *filing, const struct guichet_identity *identity, uint64_t signing_time,
+    struct guichet_problem *problem)
+{
+	enum guichet_error needed = need_unsigned(filing, problem);
+
+	if (needed != GUICHET_ERROR_none)
+		return needed;
+	if (!identity_has_certificate(identity))
+		return problem_set(problem, ERROR_usage, "identity", SLICE_LITERAL("no certificate"), "enrol first");
+	if (filing->content.documents_count == 0)
+		return problem_set(problem, ERROR_usage, "filing", SLICE_LITERAL("no document"), "at least a return");
+	filing->signing_time = choose_signing_time(identity, signing_time);
+	if (filing->signing_time < identity_not_before(identity) ||
+	    filing->signing_time > guichet_identity_not_after(identity))
+		return problem_set(problem, ERROR_signing_time_invalid, "signing time", SLICE_EMPTY,
+		    "a time at which the certificate is valid; check this machine's clock");
+	enum error error = make_manifest(filing);
+	if (error == ERROR_NONE)
+		error = sign_manifest(filing, identity);
+	if (error != ERROR_NONE)
+		return problem_set(problem, error, "filing", SLICE_EMPTY, NULL);
+	memcpy(filing->serial, guichet_identity_serial(identity).data, SERIAL_SIZE);
+	filing->is_signed = true;
+	return GUICHET_ERROR_none;
+}

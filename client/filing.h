@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A filing, inside the library. */
+#ifndef GUICHET_CLIENT_FILING_H
+#define GUICHET_CLIENT_FILING_H
+
+#include <guichet/guichet.h>
+
+#include "protocol/manifest.h"
+
+struct guichet_filing {
+	const struct guichet_trust *trust;
+	struct arena *arena; /* everything below that is not embedded */
+	struct manifest content;
+	struct manifest_document documents[LIMIT_DOCUMENTS]; /* content.documents */
+	struct slice returns[LIMIT_DOCUMENTS];               /* bytes of return documents; data NULL: not supplied */
+	const char *paths[LIMIT_DOCUMENTS];                  /* of attachments; NULL: not supplied */
+	size_t attachments_count;
+	size_t returns_total; /* bytes */
+
+	bool is_signed; /* what follows is set then */
+	struct slice manifest;
+	uint8_t id[DIGEST_SIZE];
+	uint8_t serial[SERIAL_SIZE];
+	uint64_t signing_time;
+	struct slice signature;
+};
+
+/* ERROR_documents_missing naming the first document that was not supplied; ERROR_usage when it is not signed. */
+must_check enum guichet_error filing_need_complete(const struct guichet_filing *filing,
+    struct guichet_problem *problem);
+
+/* A filing without anything; NULL when memory is short. */
+must_check struct guichet_filing *filing_create(const struct guichet_trust *trust);
+/* The document with that digest; the count when there is none. */
+size_t filing_find_document(const struct guichet_filing *filing, const uint8_t digest[DIGEST_SIZE]);
+
+#endif
