@@ -180,6 +180,9 @@ conn_deliver(struct conn *conn, unsigned *frames_max)
 		/* Told by the length alone; but a refusal should name the stream, which comes with the header. */
 		if (error == ERROR_frame_too_large && buf_size(conn->in) < FRAME_HEADER_SIZE)
 			error = ERROR_NONE;
+		/* Only clients ask, only servers answer. */
+		if (error == ERROR_NONE && (frame.flags & FRAME_ANSWER) != 0)
+			error = ERROR_frame_malformed;
 		if (error != ERROR_NONE) {
 			conn_refuse(conn, &frame, error);
 			return;
