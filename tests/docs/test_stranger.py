@@ -2,6 +2,7 @@
 """The client written from PROTOCOL.md alone: its parts against the vectors, then all of it against a real server."""
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -60,6 +61,31 @@ def test_log():
     for proof in vector["consistency"]:
         old, new, hashes = proof["size_old"], proof["size_new"], [bytes.fromhex(one) for one in proof["hashes"]]
         assert stranger.consistency_holds(old, roots[old], new, roots[new], hashes)
+
+
+# ---- the page's own examples ----
+
+def page_frames():
+    """Every frame spelt out on the page: hexadecimal, a gap, a word about it; <n bytes> stand for n bytes."""
+    page = (HERE.parents[1] / "protocol" / "PROTOCOL.md").read_text(encoding="utf-8")
+    for block in re.findall(r"^```\n((?:[0-9a-f]{2} ){3}.*?)^```", page, re.M | re.S):
+        pieces = []
+        for line in block.splitlines():
+            piece = re.match(r" *((?:[0-9a-f]{2} {1,3}|[0-9a-f]{2}$)*)(?:<(\d+) bytes>)?", line)
+            pieces.append(bytes.fromhex(piece[1]) + b"x" * int(piece[2] or 0))
+        yield b"".join(pieces)
+
+
+def test_examples_on_the_page():
+    frames = list(page_frames())
+    for one in frames:
+        length, op, flags, status, stream = stranger.HEADER.unpack(one[:16])
+        assert length == len(one) - 4
+        body = stranger.cbor_decode(one[16:])
+        assert stranger.frame(op, stream, stranger.cbor_encode(body), flags, status) == one
+    assert frames[0] == stranger.frame(stranger.LOG_CHECKPOINT, 1, stranger.cbor_encode({}))
+    assert stranger.frame(stranger.HELLO, 1, stranger.cbor_encode({1: "stranger/1"})) in frames
+    assert len(frames) == 8
 
 
 # ---- against a server ----
