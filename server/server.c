@@ -488,7 +488,7 @@ server_run(const struct server_options *options, struct arena *arena, struct fau
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0] && error == ERROR_NONE; i++)
 		error = steps[i](server, fault);
 	if (error == ERROR_NONE) {
-		log_event(server->log, LOG_LEVEL_INFO, "listening", log_uint("port", listener_port(server->listener)),
+		log_event(server->log, LOG_LEVEL_INFO, "serving", log_uint("port", listener_port(server->listener)),
 		    log_setting("origin", server->settings.origin), log_uint("log_size", tree_size(server->tree)));
 		crl_mark(server->crl);
 		server->tick.fire = tick_fire;

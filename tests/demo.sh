@@ -70,7 +70,7 @@ show "$bin/guichet" verify --trust "office/public" "receipt.json" "$return"
 
 step "The server is killed with -9, and started again"
 kill -9 "$server"
-wait "$server" 2>/dev/null || true
+{ wait "$server"; } 2>/dev/null || true
 serve
 office=(--server "$address" --trust "office/public")
 
