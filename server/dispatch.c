@@ -13,6 +13,8 @@
 
 /* Memory of one request: its body, the documents inflated, the parsed trees, what it reads, what it writes. */
 #define JOB_ARENA ((size_t)32 * 1024 * 1024)
+/* Memory of all requests under way, beyond which the answer is busy: what a few hostile ones could hold together. */
+#define JOBS_MEMORY_MAX ((size_t)1024 * 1024 * 1024)
 /* The largest answer: a page of a document, or a receipt with all its advices. */
 #define ANSWER_MAX ((size_t)2 * 1024 * 1024)
 
@@ -28,6 +30,7 @@ struct job {
 	uint8_t correlation[CORRELATION_SIZE];
 	uint64_t received_ms, deadline_ms; /* deadline 0: none */
 	struct arena *arena;
+	size_t memory; /* of the arena, as counted in dispatch->memory */
 	struct view *view;
 	void *request;
 	struct context context;
@@ -40,6 +43,7 @@ struct dispatch {
 	struct office *office;
 	struct job *jobs;
 	size_t jobs_count;
+	size_t memory; /* of all jobs */
 	struct buf *answer; /* scratch */
 	bool is_stopping;
 };
@@ -208,6 +212,7 @@ job_destroy(struct job *job)
 	if (job->next != NULL)
 		job->next->previous = job->previous;
 	dispatch->jobs_count--;
+	dispatch->memory -= job->memory;
 	office_release(job->office);
 	arena_destroy(job->arena);
 	free(job);
@@ -255,6 +260,14 @@ static void
 job_loaded(void *context)
 {
 	job_run(context);
+}
+
+static void
+job_count_memory(struct job *job)
+{
+	job->dispatch->memory -= job->memory;
+	job->memory = arena_used(job->arena);
+	job->dispatch->memory += job->memory;
 }
 
 static bool
@@ -318,6 +331,7 @@ job_run(struct job *job)
 		return;
 	}
 	enum outcome outcome = job_decide(job);
+	job_count_memory(job);
 	enum error error = view_error(job->view);
 	if (outcome == AGAIN && view_is_loading(job->view))
 		return;
@@ -401,7 +415,7 @@ dispatch_admit(const struct dispatch *dispatch, const struct operation *operatio
 		return ERROR_operation_unknown;
 	if (dispatch->is_stopping)
 		return ERROR_server_stopping;
-	if (dispatch->jobs_count >= dispatch->config.jobs_max)
+	if (dispatch->jobs_count >= dispatch->config.jobs_max || dispatch->memory >= JOBS_MEMORY_MAX)
 		return ERROR_busy;
 	if (operation->writes && store_space_left(dispatch->config.store) == 0)
 		return ERROR_disk_full;
