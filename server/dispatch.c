@@ -25,7 +25,7 @@ struct job {
 	struct dispatch_asker *asker; /* NULL: gone */
 	struct office *office;
 	const struct operation *operation;
-	const struct dispatch_handler *handler;
+	decide handler;
 	uint32_t stream;
 	uint8_t correlation[CORRELATION_SIZE];
 	uint64_t received_ms, deadline_ms; /* deadline 0: none */
@@ -78,14 +78,15 @@ dispatch_destroy(struct dispatch *dispatch)
 	free(dispatch);
 }
 
-static const struct dispatch_handler *
+static decide
 dispatch_find_handler(const struct dispatch *dispatch, enum operation_number operation)
 {
-	const struct dispatch_handler *handler;
-	for (handler = dispatch->config.handlers; handler->decide != NULL; handler++)
-		if (handler->operation == operation)
-			return handler;
-	return NULL;
+	const struct dispatch_handler *handler = dispatch->config.handlers;
+
+	while (handler->decide != NULL && handler->operation != operation)
+		handler++;
+	check(handler->decide != NULL);
+	return handler->decide;
 }
 
 /* ---- answers ---- */
@@ -318,7 +319,7 @@ job_decide(struct job *job)
 	case GATE_OPEN:
 		break;
 	}
-	return job->handler->decide(&decision, job->request);
+	return job->handler(&decision, job->request);
 }
 
 static void
@@ -349,8 +350,7 @@ job_run(struct job *job)
 /* ---- from the frame ---- */
 
 static struct job *
-job_create(struct dispatch *dispatch, struct dispatch_asker *asker, const struct operation *operation,
-    const struct frame *frame, uint64_t now_ms)
+job_create(struct dispatch *dispatch, struct dispatch_asker *asker, const struct operation *operation, uint64_t now_ms)
 {
 	struct job *job = calloc(1, sizeof *job);
 
@@ -365,21 +365,34 @@ job_create(struct dispatch *dispatch, struct dispatch_asker *asker, const struct
 	job->asker = asker;
 	job->office = office_hold(dispatch->office);
 	job->operation = operation;
-	job->handler = dispatch_find_handler(dispatch, operation->number);
-	check(job->handler != NULL);
-	job->stream = frame->stream;
 	job->received_ms = now_ms;
 	job->context.now = now_ms / 1000;
 	job->context.office = job->office;
-	job->context.holder = asker->holder;
-	memcpy(job->context.address, asker->address, sizeof asker->address);
-	memcpy(job->context.channel_binding, asker->channel_binding, sizeof asker->channel_binding);
+	job->context.holder.role = ROLE_NOBODY;
+	if (asker != NULL) {
+		job->context.holder = asker->holder;
+		memcpy(job->context.address, asker->address, sizeof asker->address);
+		memcpy(job->context.channel_binding, asker->channel_binding, sizeof asker->channel_binding);
+	}
 	job->next = dispatch->jobs;
 	if (job->next != NULL)
 		job->next->previous = job;
 	dispatch->jobs = job;
 	dispatch->jobs_count++;
 	return job;
+}
+
+/* Its view and its randomness. */
+static enum error
+job_equip(struct job *job, struct fault *fault)
+{
+	correlation_make(job->correlation);
+	job->view = view_create(job->dispatch->config.store, job->arena, job_loaded, job);
+	if (job->view == NULL)
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	if (RAND_bytes(job->context.random, sizeof job->context.random) != 1)
+		return fault_set(fault, ERROR_internal, NULL, SLICE_EMPTY, NULL);
+	return ERROR_NONE;
 }
 
 /* Copies the body aside, decodes it, and gathers what the decision may know. */
@@ -389,14 +402,11 @@ job_prepare(struct job *job, struct slice body, struct fault *fault)
 	const struct record *record = job->operation->request();
 	struct slice copy;
 
-	if (!arena_copy(job->arena, body, &copy))
-		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	if (job_equip(job, fault) != ERROR_NONE)
+		return fault->error;
 	job->request = arena_alloc(job->arena, record->size);
-	job->view = view_create(job->dispatch->config.store, job->arena, job_loaded, job);
-	if (job->request == NULL || job->view == NULL)
+	if (job->request == NULL || !arena_copy(job->arena, body, &copy))
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
-	if (RAND_bytes(job->context.random, sizeof job->context.random) != 1)
-		return fault_set(fault, ERROR_internal, NULL, SLICE_EMPTY, NULL);
 	enum error error = codec_decode(record, copy, CODEC_REQUEST, job->arena, job->request, fault);
 	if (error != ERROR_NONE)
 		return error;
@@ -430,7 +440,7 @@ dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, const s
 	struct job *job = NULL;
 
 	if (fault.error == ERROR_NONE) {
-		job = job_create(dispatch, asker, operation, frame, now_ms);
+		job = job_create(dispatch, asker, operation, now_ms);
 		if (job == NULL)
 			fault.error = ERROR_busy;
 	}
@@ -438,13 +448,30 @@ dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, const s
 		refuse_at_once(dispatch, asker, frame, now_ms, &fault);
 		return;
 	}
-	correlation_make(job->correlation);
+	job->handler = dispatch_find_handler(dispatch, operation->number);
+	job->stream = frame->stream;
 	if (job_prepare(job, frame->body, &fault) != ERROR_NONE) {
 		job->effects = (struct effects){ .refusal = fault };
 		job_answer(job);
 		return;
 	}
 	job_run(job);
+}
+
+void
+dispatch_work(struct dispatch *dispatch, decide handler, uint64_t now_ms)
+{
+	static const struct operation own_work = { 0, "own_work", message_nothing, message_done, ROLE_NOBODY, true, "", "" };
+	struct job *job = dispatch->is_stopping ? NULL : job_create(dispatch, NULL, &own_work, now_ms);
+	struct fault fault;
+
+	if (job == NULL)
+		return;
+	job->handler = handler;
+	if (job_equip(job, &fault) != ERROR_NONE)
+		job_destroy(job);
+	else
+		job_run(job);
 }
 
 void

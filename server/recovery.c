@@ -52,10 +52,11 @@ check_receipt(struct store *store, struct slice body, uint64_t index, struct are
 
 	if (receipt_parse(body, arena, &receipt, &ignored) != ERROR_NONE)
 		return ERROR_NONE; /* a leaf of another type */
-	error = get_record(store, KEY_MAKE(arena, KEY_number, receipt.number), record_filing_pointer(), arena, &pointer);
+	error =
+	    get_record(store, KEY_MAKE(arena, KEY_number, receipt.number), record_filing_pointer(), arena, &pointer);
 	if (error == ERROR_NONE)
-		error = get_record(store, KEY_MAKE(arena, KEY_filing, pointer.id, pointer.signer), record_filing(), arena,
-		    &filing);
+		error = get_record(
+		    store, KEY_MAKE(arena, KEY_filing, pointer.id, pointer.signer), record_filing(), arena, &filing);
 	if (error == ERROR_NONE && filing.leaf != index)
 		error = ERROR_store_damaged;
 	return error;
@@ -88,7 +89,8 @@ recovery_check(struct store *store, struct arena *arena, struct fault *fault)
 	struct store_pair *pairs;
 	struct rec_log_batch batch;
 	size_t count;
-	enum error error = store_range_now(store, slice_of(&first, 1), slice_of(&past, 1), true, 1, arena, &pairs, &count);
+	enum error error =
+	    store_range_now(store, slice_of(&first, 1), slice_of(&past, 1), true, 1, arena, &pairs, &count);
 
 	(void)fault_set(fault, error, "log", SLICE_EMPTY, "readable records");
 	if (error != ERROR_NONE || count == 0)

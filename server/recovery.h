@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The cross-check at start: what the newest batch of the log says must be in the archive and in the records. A crash can
- * only have hurt the end, so the end is what is read; `guichetd audit` reads everything. */
+ * The cross-check at start: what the newest batch of the log says must be in the archive and in the records. A crash
+ * can only have hurt the end, so the end is what is read; `guichetd audit` reads everything. */
 #ifndef GUICHET_RECOVERY_H
 #define GUICHET_RECOVERY_H
 
@@ -9,8 +9,9 @@
 #include "protocol/error.h"
 #include "server/store/store.h"
 
-/* Every leaf of the newest batch: its archive entry is there, its data hash to the leaf, and a receipt's number leads to
- * a filing with that leaf. ERROR_store_damaged with *fault naming the leaf (texts in `arena`). Blocking: at start only. */
+/* Every leaf of the newest batch: its archive entry is there, its data hash to the leaf, and a receipt's number
+ * leads to a filing with that leaf. ERROR_store_damaged with *fault naming the leaf (texts in `arena`). Blocking: at
+ * start only. */
 must_check enum error recovery_check(struct store *store, struct arena *arena, struct fault *fault);
 
 #endif
