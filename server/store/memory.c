@@ -43,7 +43,7 @@ struct memory_store {
 	struct pending *first, **end;
 	size_t pending;
 	uint64_t commits;
-	bool failed;
+	bool failed, space_is_set;
 };
 
 static struct memory_store *
@@ -317,6 +317,7 @@ void
 memory_store_set_space(struct store *store, uint64_t space_left)
 {
 	of_store(store)->config.space_left = space_left;
+	of_store(store)->space_is_set = true;
 }
 
 /* ---- the operations ---- */
@@ -417,8 +418,8 @@ memory_batch_destroy(struct store_batch *handle)
 static uint64_t
 memory_space_left(struct store *store)
 {
-	uint64_t space_left = of_store(store)->config.space_left;
-	return space_left == 0 ? UINT64_MAX : space_left;
+	const struct memory_store *memory = of_store(store);
+	return memory->config.space_left == 0 && !memory->space_is_set ? UINT64_MAX : memory->config.space_left;
 }
 
 static const char *

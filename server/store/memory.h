@@ -27,6 +27,7 @@ size_t memory_store_pump(struct store *store, size_t count);
 size_t memory_store_pending(const struct store *store);
 /* From now on reads and commits are late, or at once again. */
 void memory_store_defer(struct store *store, bool reads, bool commits);
+/* What store_space_left says from now on, 0 too. */
 void memory_store_set_space(struct store *store, uint64_t space_left);
 
 #endif
