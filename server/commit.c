@@ -18,6 +18,11 @@
 #define BATCH_BYTES_MAX ((size_t)64 * 1024 * 1024)
 /* Writes of one decision, at most: what keeps a batch within KEYSET_MAX. */
 #define ENTRY_PUTS_MAX ((size_t)128)
+/* A batch's leaves stand in one record, hash and place of each, beside the tree's frontier. */
+#define BATCH_LEAVES_MAX ((size_t)4096)
+#define LEAF_SIZE (sizeof(struct hash) + sizeof(struct blob_ref))
+_Static_assert(BATCH_LEAVES_MAX * LEAF_SIZE + sizeof(struct merkle_frontier) + 64 <= STORE_VALUE_MAX,
+    "the record of a full batch can be stored");
 
 struct batch {
 	struct commit_entry *entries, **tail;
@@ -34,6 +39,7 @@ struct commit {
 	struct commit_config config;
 	struct batch batches[2];
 	struct batch *open, *away; /* away: NULL when none is on its way */
+	struct commit_watch *watches;
 	bool has_failed;
 };
 
@@ -117,10 +123,13 @@ commit_add(struct commit *commit, struct commit_entry *entry)
 	*batch->tail = entry;
 	batch->tail = &entry->next;
 	batch->entries_count++;
-	size_t puts = 0;
+	size_t puts = 0, leaves = 0;
 	for (struct effect_put *put = entry->effects->puts; put != NULL; put = put->next, puts++)
 		keyset_add(batch->keys, put->key);
-	check(puts <= ENTRY_PUTS_MAX);
+	for (struct effect_leaf *leaf = entry->effects->leaves; leaf != NULL; leaf = leaf->next)
+		leaves++;
+	check(puts <= ENTRY_PUTS_MAX && leaves <= COMMIT_LEAVES_MAX);
+	batch->leaves_count += leaves;
 	for (struct effect_blob *blob = entry->effects->blobs; blob != NULL; blob = blob->next)
 		batch->bytes += blob->bytes.size;
 }
@@ -133,6 +142,48 @@ commit_wait(struct commit *commit, struct commit_entry *waiter)
 	waiter->next = NULL;
 	*batch->waiters_tail = waiter;
 	batch->waiters_tail = &waiter->next;
+}
+
+static bool
+batch_has_key(const void *context, struct slice key)
+{
+	return keyset_has(((const struct batch *)context)->keys, key);
+}
+
+static bool
+batch_has_key_within(const void *context, struct slice from, struct slice end)
+{
+	return keyset_has_within(((const struct batch *)context)->keys, from, end);
+}
+
+void
+commit_watch_start(struct commit *commit, struct commit_watch *watch, const struct view *view)
+{
+	*watch = (struct commit_watch){ .next = commit->watches, .view = view };
+	if (watch->next != NULL)
+		watch->next->previous = watch;
+	commit->watches = watch;
+}
+
+void
+commit_watch_stop(struct commit *commit, struct commit_watch *watch)
+{
+	if (watch->previous != NULL)
+		watch->previous->next = watch->next;
+	else
+		commit->watches = watch->next;
+	if (watch->next != NULL)
+		watch->next->previous = watch->previous;
+}
+
+/* A batch is durable: who read what it wrote, read it too early. */
+static void
+commit_tell_watches(struct commit *commit, const struct batch *batch)
+{
+	const struct view_keys keys = { batch_has_key, batch_has_key_within, batch };
+
+	for (struct commit_watch *watch = commit->watches; watch != NULL; watch = watch->next)
+		watch->is_stale |= view_meets(watch->view, &keys);
 }
 
 /* The year a record's retention counts from: that of its reception (UTC; the days around New Year do not matter to
@@ -168,12 +219,8 @@ seal_leaves(struct commit *commit, struct store_batch *store_batch, struct batch
 	struct commit_entry *entry;
 	struct effect_leaf *leaf;
 	uint64_t size_before = tree_size(commit->config.tree);
-	size_t count = 0, i = 0;
+	size_t count = batch->leaves_count, i = 0;
 
-	for (entry = batch->entries; entry != NULL; entry = entry->next)
-		for (leaf = entry->effects->leaves; leaf != NULL; leaf = leaf->next)
-			count++;
-	batch->leaves_count = count;
 	if (count == 0)
 		return true;
 	struct hash *hashes = arena_alloc_array(batch->arena, count, sizeof *hashes);
@@ -280,6 +327,7 @@ commit_settled(void *context, enum error error)
 		}
 	}
 	struct commit_entry *entries = batch->entries, *waiters = batch->waiters;
+	commit_tell_watches(commit, batch);
 	batch_clear(batch);
 	commit->away = NULL;
 	commit->config.settled(commit->config.context, checkpoint == NULL ? SLICE_EMPTY : buf_peek(checkpoint));
@@ -327,6 +375,9 @@ commit_is_idle(const struct commit *commit)
 bool
 commit_is_full(const struct commit *commit)
 {
-	return commit->open->entries_count >= commit->config.batch_max || commit->open->bytes >= BATCH_BYTES_MAX ||
-	    keyset_count(commit->open->keys) + ENTRY_PUTS_MAX > KEYSET_MAX;
+	const struct batch *open = commit->open;
+
+	return open->entries_count >= commit->config.batch_max || open->bytes >= BATCH_BYTES_MAX ||
+	    open->leaves_count + COMMIT_LEAVES_MAX > BATCH_LEAVES_MAX ||
+	    keyset_count(open->keys) + ENTRY_PUTS_MAX > KEYSET_MAX;
 }

@@ -12,6 +12,9 @@
 
 #include "server/decide.h"
 
+/* Leaves of one decision: the receipt or certificate it makes, and what that ends. */
+#define COMMIT_LEAVES_MAX ((size_t)4)
+
 struct commit;
 struct tree;
 
@@ -49,6 +52,15 @@ bool commit_is_full(const struct commit *commit);
 void commit_add(struct commit *commit, struct commit_entry *entry);
 /* Calls `waiter->done` once the batches of now are durable: for a decision that conflicts, to be run again. */
 void commit_wait(struct commit *commit, struct commit_entry *waiter);
+/* A decision whose reads come in over several wake-ups: a batch that wrote what was read first may become durable
+ * meanwhile, and then meets neither batch any more. The owner embeds this and watches while reads are pending. */
+struct commit_watch {
+	struct commit_watch *previous, *next;
+	const struct view *view;
+	bool is_stale; /* what was read is no longer so: forget it, run again */
+};
+void commit_watch_start(struct commit *commit, struct commit_watch *watch, const struct view *view);
+void commit_watch_stop(struct commit *commit, struct commit_watch *watch);
 /* The loop's hook: seals the open batch and sends it off, unless one is on its way or there is nothing. */
 void commit_seal(struct commit *commit);
 /* Nothing open, nothing on its way, nobody waiting. */

@@ -32,6 +32,7 @@ struct job {
 	struct arena *arena;
 	size_t memory; /* of the arena, as counted in dispatch->memory */
 	struct view *view;
+	struct commit_watch watch; /* while reads are pending */
 	void *request;
 	struct context context;
 	struct effects effects;
@@ -260,7 +261,12 @@ job_again(struct commit_entry *entry)
 static void
 job_loaded(void *context)
 {
-	job_run(context);
+	struct job *job = context;
+
+	commit_watch_stop(job->dispatch->config.commit, &job->watch);
+	if (job->watch.is_stale)
+		view_forget(job->view);
+	job_run(job);
 }
 
 static void
@@ -334,8 +340,11 @@ job_run(struct job *job)
 	enum outcome outcome = job_decide(job);
 	job_count_memory(job);
 	enum error error = view_error(job->view);
-	if (outcome == AGAIN && view_is_loading(job->view))
+	/* Whatever the outcome: reads that are under way must not come back to a job that is no more. */
+	if (view_is_loading(job->view)) {
+		commit_watch_start(dispatch->config.commit, &job->watch, job->view);
 		return;
+	}
 	if (error == ERROR_store_damaged || error == ERROR_file_unreadable) {
 		dispatch->config.failed(dispatch->config.context, error);
 		job_refuse(job, ERROR_internal);

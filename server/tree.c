@@ -138,6 +138,7 @@ log_batch_frontier(const struct rec_log_batch *batch, struct merkle_frontier *ou
 	size_t count = batch->frontier.size / sizeof(struct hash);
 
 	if (batch->frontier.size % sizeof(struct hash) != 0 || batch->leaves.size % sizeof(struct hash) != 0 ||
+	    batch->archives.size % sizeof(struct blob_ref) != 0 ||
 	    batch->archives.size / sizeof(struct blob_ref) != batch->leaves.size / sizeof(struct hash) ||
 	    count != (size_t)__builtin_popcountll(batch->size_before))
 		return ERROR_store_damaged;

@@ -90,7 +90,10 @@ view_entry(struct view *view, const struct store_read *wanted)
 		if (read_is_same(&entry->read, wanted))
 			return entry;
 	/* An empty key is one that could not be made: the arena was full. */
-	entry = wanted->kind != STORE_BLOB && wanted->key.size == 0 ? NULL : arena_alloc(view->arena, sizeof *entry);
+	if ((wanted->kind != STORE_BLOB && wanted->key.size == 0) ||
+	    (wanted->kind == STORE_RANGE && wanted->end.size == 0))
+		goto short_of_memory;
+	entry = arena_alloc(view->arena, sizeof *entry);
 	if (entry == NULL)
 		goto short_of_memory;
 	entry->view = view;
