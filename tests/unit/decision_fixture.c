@@ -46,7 +46,8 @@ static void
 make_directory(struct decision_fixture *fixture)
 {
 	char keys[80], public[80];
-	const struct authority_plan plan = { .keys_dir = keys, .public_dir = public, .origin = FIXTURE_ORIGIN, .now = FIXTURE_NOW };
+	const struct authority_plan plan = { .keys_dir = keys, .public_dir = public, .origin = FIXTURE_ORIGIN,
+	    .now = FIXTURE_NOW };
 	struct buf *campaign = buf_create((size_t)256 * 1024);
 	struct fault fault;
 
@@ -93,7 +94,8 @@ open_office(struct decision_fixture *fixture)
 {
 	struct fault fault;
 
-	assert_int_equal(publications_load(fixture->directory, fixture->arena, &fixture->publications, &fault), ERROR_NONE);
+	assert_int_equal(publications_load(fixture->directory, fixture->arena, &fixture->publications, &fault),
+	    ERROR_NONE);
 	const struct office instruments = {
 		.origin = SLICE_LITERAL(FIXTURE_ORIGIN),
 		.authority = fixture->authority,
@@ -103,7 +105,8 @@ open_office(struct decision_fixture *fixture)
 		.publications = fixture->publications,
 		.tree = fixture->tree,
 	};
-	assert_int_equal(office_load(fixture->directory, &instruments, fixture->arena, &fixture->office, &fault), ERROR_NONE);
+	assert_int_equal(office_load(fixture->directory, &instruments, fixture->arena, &fixture->office, &fault),
+	    ERROR_NONE);
 	const struct commit_config commit = {
 		.store = fixture->store,
 		.tree = fixture->tree,
@@ -181,13 +184,14 @@ view_loaded(void *context)
 
 /* One request from its first run to its last; `operation` may be NULL: no gate. */
 static struct effects *
-run(struct decision_fixture *fixture, decide handler, const struct operation *operation, const struct record *answer_record,
-    const void *request)
+run(struct decision_fixture *fixture, decide handler, const struct operation *operation,
+    const struct record *answer_record, const void *request)
 {
 	struct effects *effects = arena_alloc(fixture->arena, sizeof *effects);
 	struct context *context = arena_alloc(fixture->arena, sizeof *context);
 	struct verified *verified = NULL;
-	struct decision decision = { context, view_create(fixture->store, fixture->arena, view_loaded, NULL), fixture->arena, effects,
+	struct decision decision = { context, view_create(fixture->store, fixture->arena, view_loaded, NULL),
+	    fixture->arena, effects,
 		&verified };
 	enum outcome outcome = AGAIN;
 
@@ -229,7 +233,8 @@ entry_done(struct commit_entry *entry)
 static struct effects *
 settle(struct decision_fixture *fixture, struct effects *effects)
 {
-	struct entry entry = { .entry = { .effects = effects, .arena = fixture->arena, .now = fixture->now, .done = entry_done } };
+	struct entry entry =
+	    { .entry = { .effects = effects, .arena = fixture->arena, .now = fixture->now, .done = entry_done } };
 
 	if (effects->puts == NULL && effects->blobs == NULL && effects->leaves == NULL)
 		return effects;
@@ -324,5 +329,6 @@ decision_fixture_register(struct decision_fixture *fixture, const struct rec_tax
 	household.members = members;
 	household.members_count = count;
 	decision_fixture_put(fixture, key, record_household(), &household);
-	decision_fixture_put(fixture, keyed_key(fixture, KEY_taxpayer, "person", taxpayer->spi), record_taxpayer(), taxpayer);
+	decision_fixture_put(fixture, keyed_key(fixture, KEY_taxpayer, "person", taxpayer->spi), record_taxpayer(),
+	    taxpayer);
 }

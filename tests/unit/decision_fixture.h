@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An office for tests of decisions, commits and dispatch: a real authority in a directory of its own, a volatile keyring, the
- * store in memory, an open campaign and the delivered catalogue. Handlers are run as the server runs them, and what
- * they decide is committed, without loop, socket or clock. */
+ * An office for tests of decisions, commits and dispatch: a real authority in a directory of its own, a volatile
+ * keyring, the store in memory, an open campaign and the delivered catalogue. Handlers are run as the server runs them,
+ * and what they decide is committed, without loop, socket or clock. */
 #ifndef GUICHET_DECISION_FIXTURE_H
 #define GUICHET_DECISION_FIXTURE_H
 
@@ -47,22 +47,24 @@ void decision_fixture_destroy(struct decision_fixture *fixture);
 
 /* ---- running a handler ---- */
 
-/* Runs the handler until it is decided, commits what it wants written, and waits until that is durable. effects->answer is a
- * struct of the answer record; effects->refusal says if it was refused. Lives as long as the fixture. */
-struct effects *decision_fixture_run(struct decision_fixture *fixture, decide handler, const struct record *answer_record,
-    const void *request);
+/* Runs the handler until it is decided, commits what it wants written, and waits until that is durable. effects->answer
+ * is a struct of the answer record; effects->refusal says if it was refused. Lives as long as the fixture. */
+struct effects *decision_fixture_run(struct decision_fixture *fixture, decide handler,
+    const struct record *answer_record, const void *request);
 /* The same without committing: what the decision would do. */
-struct effects *decision_fixture_decide(struct decision_fixture *fixture, decide handler, const struct record *answer_record,
-    const void *request);
+struct effects *decision_fixture_decide(struct decision_fixture *fixture, decide handler,
+    const struct record *answer_record, const void *request);
 /* The same for an operation by its number: gate first, then its handler in services_table. */
-struct effects *decision_fixture_operate(struct decision_fixture *fixture, enum operation_number operation, const void *request);
+struct effects *decision_fixture_operate(struct decision_fixture *fixture, enum operation_number operation,
+    const void *request);
 
 /* ---- records ---- */
 
 /* Keyed hash as decisions make it ("person", "household", "campaign"). */
 struct keyed decision_fixture_keyed(struct decision_fixture *fixture, const char *domain, const char *word);
 /* Commits one record. */
-void decision_fixture_put(struct decision_fixture *fixture, struct slice key, const struct record *record, const void *value);
+void decision_fixture_put(struct decision_fixture *fixture, struct slice key, const struct record *record,
+    const void *value);
 /* The record behind a key into `out`; false when there is none. */
 bool decision_fixture_get(struct decision_fixture *fixture, struct slice key, const struct record *record, void *out);
 /* Puts a line of the register, and the person into its household, as an import does. */
