@@ -414,6 +414,13 @@ due_sooner(struct due *due, enum deadline deadline, uint64_t at_ms)
 		*due = (struct due){ deadline, at_ms };
 }
 
+static uint64_t
+handshake_patience_ms(const struct conn_shared *shared)
+{
+	const struct conn_limits *limits = &shared->limits;
+	return shared->handshakes > limits->handshakes_max / 2 ? limits->handshake_pressed_ms : limits->handshake_ms;
+}
+
 /* The deadline that comes first; none while the peer waits for us. */
 static struct due
 conn_due(const struct conn *conn)
@@ -422,7 +429,7 @@ conn_due(const struct conn *conn)
 	struct due due = { DEADLINE_NONE, 0 };
 
 	if (conn->state == CONN_HANDSHAKE)
-		due_sooner(&due, DEADLINE_HANDSHAKE, conn->since_ms + limits->handshake_ms);
+		due_sooner(&due, DEADLINE_HANDSHAKE, conn->since_ms + handshake_patience_ms(conn->shared));
 	if (conn->state == CONN_LINGERING)
 		due_sooner(&due, DEADLINE_LINGER, conn->since_ms + limits->linger_ms);
 	if (conn->state == CONN_OPEN && conn_is_quiet(conn))
@@ -489,6 +496,8 @@ conn_wait(struct conn *conn)
 		loop_later(loop, &conn->task);
 	/* With nothing due a timer that is set may stay: it fires in vain, more rarely than it would be stopped and
 	 * set. */
+	if (due.deadline == DEADLINE_HANDSHAKE) /* patience may run out sooner than it seems now: look again */
+		due_sooner(&due, DEADLINE_HANDSHAKE, loop_steady_ms(loop) + conn->shared->limits.handshake_pressed_ms);
 	if (due.deadline != DEADLINE_NONE)
 		loop_timer_set(loop, &conn->timer, due.at_ms);
 }

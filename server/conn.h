@@ -35,6 +35,9 @@ struct conn_limits {
 	 * buffers double. */
 	size_t buffered_max;
 	uint64_t handshake_ms; /* from accept to the handshake's end */
+	/* The same while more than half of handshakes_max are under way: whoever says nothing takes the place of
+	 * somebody who waits in the backlog. */
+	uint64_t handshake_pressed_ms;
 	uint64_t frame_ms;     /* from a frame's first byte to its last */
 	uint64_t idle_ms;      /* without a frame, with nothing unanswered */
 	uint64_t write_ms;     /* for a reader to take CONN_WRITE_MIN bytes, or all there is */

@@ -24,9 +24,10 @@ struct conn_pool {
 /* A frame of a megabyte in two minutes is a line of 70 Kbit/s. */
 const struct conn_limits conn_limits_default = {
 	.connections_max = 20000,
-	.handshakes_max = 256,
+	.handshakes_max = 512,
 	.buffered_max = (size_t)256 * 1024 * 1024,
 	.handshake_ms = 20 * 1000,
+	.handshake_pressed_ms = 1500,
 	.frame_ms = 120 * 1000,
 	.idle_ms = 300 * 1000,
 	.write_ms = 30 * 1000,

@@ -361,6 +361,34 @@ handshakes_are_few_and_short(void **state)
 	close(pair[0]);
 }
 
+/* Silent peers hold the places only as long as nobody else wants them. */
+static void
+silence_is_cut_short_under_pressure(void **state)
+{
+	struct fixture *f = *state;
+	int pairs[4][2];
+	f->limits.handshakes_max = 4;
+	start(f);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pairs[i]), 0);
+		conn_pool_take(f->pool, pairs[i][1], test_address);
+		later(f, 1);
+	}
+	assert_false(conn_pool_has_room(f->pool));
+	later(f, f->limits.handshake_pressed_ms - 4);
+	assert_int_equal(conn_pool_handshakes(f->pool), 3);
+	assert_int_equal(f->rooms, 1);
+	later(f, 1);
+	assert_int_equal(conn_pool_handshakes(f->pool), 2);
+	/* The pressure is gone, and so is the hurry. */
+	later(f, f->limits.handshake_ms - f->limits.handshake_pressed_ms - 2);
+	assert_int_equal(conn_pool_handshakes(f->pool), 2);
+	later(f, 4);
+	assert_int_equal(conn_pool_handshakes(f->pool), 0);
+	for (int i = 0; i < 4; i++)
+		close(pairs[i][0]);
+}
+
 static void
 garbage_instead_of_tls_ends_the_connection(void **state)
 {
@@ -582,6 +610,7 @@ main(void)
 		TEST(idle_connections_are_closed_with_a_word),
 		TEST(dripping_does_not_put_off_a_frames_deadline),
 		TEST(handshakes_are_few_and_short),
+		TEST(silence_is_cut_short_under_pressure),
 		TEST(garbage_instead_of_tls_ends_the_connection),
 		TEST(the_count_of_connections_is_limited),
 		TEST(stopping_finishes_what_was_received),
