@@ -9,6 +9,7 @@ import sys
 import pytest
 import stranger
 import verify_receipt
+from visit import EMAIL, Visit
 
 HERE = pathlib.Path(__file__).parent
 VECTORS = HERE.parent / "vectors"
@@ -90,43 +91,6 @@ def test_examples_on_the_page():
 
 # ---- against a server ----
 
-class Visit:
-    """An office, one of its people, and what they have got so far."""
-
-    def __init__(self, office, person, place, kind):
-        self.office, self.person, self.holder = office, person, stranger.Holder(place)
-        self.holder.make_key(kind)
-
-    def connect(self):
-        return stranger.Connection("127.0.0.1", self.office.port, self.office.tls_pem)
-
-    def enrol(self):
-        with self.connect() as connection:
-            contract = json.loads(connection.publication("campaign.json"))["contract"]["version"]
-            csr = self.holder.csr()
-            certificate, serial = connection.enrol(self.person.facts, "someone@example.org", csr, contract)
-        self.holder.certificate.write_bytes(certificate)
-        assert self.holder.serial() == serial
-
-    def sign(self, documents, replaces="none"):
-        with self.connect() as connection:
-            hello = connection.hello()
-        campaign = self.office.campaign()["name"]
-        manifest = stranger.manifest_text(hello[2], campaign, self.person.spi, documents, replaces)
-        return stranger.filing_sign(self.holder, manifest, hello[3])
-
-    def own_return(self):
-        return "2042", "application/json", self.person.content
-
-    def file(self, filing, *contents):
-        with self.connect() as connection:
-            return connection.file(filing, [stranger.document_sent(content) for content in contents])[:2]
-
-
-def verify(office, receipt, proof):
-    verify_receipt.verify(office.verifier_key.read_text(), receipt, proof.decode(), lambda _: None)
-
-
 @pytest.fixture(scope="module")
 def town(offices):
     """An office with its server running, and people."""
@@ -143,9 +107,7 @@ def visitor(town, tmp_path):
     office, people = town
 
     def come(kind="p256"):
-        visit = Visit(office, people.pop(), tmp_path / "holder", kind)
-        visit.enrol()
-        return visit
+        return Visit(office, people.pop(), tmp_path / "holder", kind).enrol()
 
     return come
 
@@ -156,7 +118,7 @@ def test_one_filing_and_again_and_again(visitor, kind):
     content = visit.person.content
     filing = visit.sign([visit.own_return()])
     receipt, proof = visit.file(filing, content)
-    verify(visit.office, receipt, proof)
+    visit.verify(receipt, proof)
     told = json.loads(receipt)
     assert told["filing_id"] == stranger.sha256(filing[1]).hex()
     assert [one["digest"] for one in told["documents"]] == [stranger.sha256(content).hex()]
@@ -168,29 +130,29 @@ def test_one_filing_and_again_and_again(visitor, kind):
     visit.office.restart()
     assert visit.file(filing, content) == (receipt, proof)
     with pytest.raises(verify_receipt.Refused):
-        verify(visit.office, receipt.replace(b'"in_time":true', b'"in_time":false'), proof)
+        visit.verify(receipt.replace(b'"in_time":true', b'"in_time":false'), proof)
 
 
 def test_enrolling_again(visitor, tmp_path):
     visit = visitor()
     old = visit.sign([visit.own_return()])
-    csr, email = visit.holder.csr(), "someone@example.org"
+    csr = visit.holder.csr()
     with visit.connect() as connection:
         contract = json.loads(connection.publication("campaign.json"))["contract"]["version"]
         for status, facts, agreed in ((62, visit.person.facts, "no such contract"), (62, visit.person.facts, ""),
                                       (60, (*visit.person.facts[:3], "1"), contract)):
             with pytest.raises(stranger.Refused) as refused:
-                connection.enrol(facts, email, csr, agreed)
+                connection.enrol(facts, EMAIL, csr, agreed)
             assert refused.value.status == status
         # ECDSA is random: this is another request for the same key, and the key is taken.
         with pytest.raises(stranger.Refused) as refused:
-            connection.enrol(visit.person.facts, email, csr, contract)
+            connection.enrol(visit.person.facts, EMAIL, csr, contract)
         assert refused.value.status == 70
         another = stranger.Holder(tmp_path / "another")
         another.make_key()
         csr = another.csr()
-        issued = connection.enrol(visit.person.facts, email, csr, contract)
-        assert connection.enrol(visit.person.facts, email, csr, contract) == issued
+        issued = connection.enrol(visit.person.facts, EMAIL, csr, contract)
+        assert connection.enrol(visit.person.facts, EMAIL, csr, contract) == issued
         # The new certificate has ended the old one.
         with pytest.raises(stranger.Refused) as refused:
             connection.file(old, [stranger.document_sent(visit.person.content)])
@@ -207,7 +169,7 @@ def test_rectifying(visitor):
     number = json.loads(receipt)["number"]
     assert refused.value.status == 87 and refused.value.body[5] == number
     receipt, proof = visit.file(visit.sign([second], number), changed)
-    verify(visit.office, receipt, proof)
+    visit.verify(receipt, proof)
     assert json.loads(receipt)["replaces"] == number
 
 
@@ -229,7 +191,7 @@ def test_upload_and_file(visitor):
         assert [state[2] for state in connection.request(stranger.UPLOAD, filing)[2]] == [100000, 0]
         connection.upload(filing, [scan, note], connection.hello()[10])
         receipt, proof, _ = connection.file(filing, [stranger.document_sent(visit.person.content)])
-    verify(visit.office, receipt, proof)
+    visit.verify(receipt, proof)
     assert [one["digest"] for one in json.loads(receipt)["documents"]] == [
         stranger.sha256(content).hex() for content in (visit.person.content, scan, note)]
 
@@ -266,11 +228,11 @@ def test_command_line(town, tmp_path):
     (tmp_path / "return.json").write_bytes(person.content)
     words = [sys.executable, str(HERE / "stranger.py"), str(office.public), f"127.0.0.1:{office.port}"]
     key = str(tmp_path / "key")
-    enrol = ["enrol", key, *person.facts, "someone@example.org"]
+    enrol = ["enrol", key, *person.facts, EMAIL]
     for rest in (["hello"], enrol, ["file", key, str(tmp_path / "return.json")]):
         subprocess.run(words + rest, check=True, capture_output=True)
     receipt, proof = (tmp_path / "key" / name for name in ("receipt.json", "receipt.tlog-proof"))
-    verify(office, receipt.read_bytes(), proof.read_bytes())
+    verify_receipt.verify(office.verifier_key.read_text(), receipt.read_bytes(), proof.read_text(), print)
 
 
 def test_stop(town):

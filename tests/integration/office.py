@@ -130,8 +130,8 @@ class Office:
         self.port_file.unlink(missing_ok=True)
         command = [self.program, "serve", self.directory, "--listen", "127.0.0.1:0", "--port-file", self.port_file]
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(list(map(str, [*command, *options])), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env={**os.environ, **(environment or {})})
+            self.process = subprocess.Popen(list(map(str, [*command, *options])), stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, env={**os.environ, **(environment or {})})
         wait_until(lambda: self.port_file.exists() or self.process.poll() is not None, "port file")
         assert self.process.poll() is None, f"guichetd serve: exit {self.process.returncode}\n{self.log_text()}"
         self.port = int(self.port_file.read_text(encoding="ascii"))
