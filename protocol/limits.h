@@ -47,6 +47,8 @@
 #define LIMIT_MANIFEST_SIZE (32 * 1024)
 /* Findings listed for one filing; the last one then says that there are more. */
 #define LIMIT_FINDINGS 256
+/* Reasons listed in one refusal: one for each document, and what else may be wrong with a filing. */
+#define LIMIT_REASONS (LIMIT_DOCUMENTS + 16)
 /* Donations in one return document. */
 #define LIMIT_DONATIONS 256
 

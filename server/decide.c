@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "protocol/time.h"
 #include "server/store/keyring.h"
 
 struct verified {
@@ -25,6 +26,9 @@ refuse_with(struct decision *decision, const struct fault *fault)
 	effects->blobs = NULL;
 	effects->leaves = NULL;
 	effects->logs_in = effects->changes_crl = false;
+	effects->findings = NULL;
+	effects->findings_count = 0;
+	effects->reasons = NULL;
 	effects->refusal = *fault;
 	return DECIDED;
 }
@@ -43,6 +47,73 @@ enum outcome
 refuse(struct decision *decision, enum error error)
 {
 	return refuse_value(decision, error, NULL, SLICE_EMPTY, SLICE_EMPTY);
+}
+
+void
+refuse_later_with(struct decision *decision, const struct fault *fault)
+{
+	struct effect_reason *reason = arena_alloc(decision->arena, sizeof *reason),
+	    **tail = &decision->effects->reasons;
+
+	if (reason == NULL) {
+		decision->effects->failed = true;
+		return;
+	}
+	reason->fault = *fault;
+	while (*tail != NULL)
+		tail = &(*tail)->next;
+	*tail = reason;
+}
+
+void
+refuse_later(struct decision *decision, enum error error, const char *place, struct slice value, struct slice expected)
+{
+	struct fault fault;
+
+	(void)fault_set(&fault, error, place, value, NULL);
+	fault.expected = expected;
+	refuse_later_with(decision, &fault);
+}
+
+enum outcome
+refuse_noted(struct decision *decision)
+{
+	struct effects *effects = decision->effects;
+	struct effects noted = *effects;
+
+	if (noted.reasons == NULL)
+		return PROCEED;
+	enum outcome outcome = refuse_with(decision, &noted.reasons->fault);
+	effects->reasons = noted.reasons;
+	effects->findings = noted.findings;
+	effects->findings_count = noted.findings_count;
+	return outcome;
+}
+
+struct slice
+decision_hex(struct decision *decision, struct slice bytes)
+{
+	char *text = arena_alloc_array(decision->arena, bytes.size + 1, 2);
+
+	if (text == NULL)
+		return SLICE_EMPTY;
+	hex_encode(bytes, text);
+	return slice_of(text, 2 * bytes.size);
+}
+
+struct slice
+decision_utc(struct decision *decision, uint64_t time)
+{
+	struct buf *buf = buf_create(64);
+	struct slice text = SLICE_EMPTY;
+
+	if (buf == NULL)
+		return text;
+	time_put_utc(buf, time);
+	if (!buf_ok(buf) || !arena_copy(decision->arena, buf_peek(buf), &text))
+		text = SLICE_EMPTY;
+	buf_destroy(buf);
+	return text;
 }
 
 struct slice

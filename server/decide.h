@@ -61,6 +61,12 @@ struct effect_leaf {
 	struct slice *proof; /* set when durable: the tlog-proof; may be NULL */
 };
 
+/* One of several reasons to refuse. */
+struct effect_reason {
+	struct effect_reason *next;
+	struct fault fault;
+};
+
 struct effects {
 	struct effect_put *puts;
 	struct effect_blob *blobs;
@@ -75,6 +81,7 @@ struct effects {
 	struct fault refusal; /* error ERROR_NONE: accepted */
 	struct msg_finding *findings;
 	size_t findings_count;
+	struct effect_reason *reasons; /* noted so far; all of the refusal, the first included */
 	uint64_t retry_after_ms;
 };
 
@@ -99,12 +106,21 @@ typedef enum outcome (*decide)(struct decision *decision, const void *request);
 
 /* ---- what handlers call ---- */
 
-/* Refuses: drops all effects so far, notes error, place, value (borrowed from the arena or request) and expectation. */
+/* Refuses: drops all effects and noted reasons so far, tells error, place, value (borrowed from the arena or request)
+ * and expectation. */
 must_check enum outcome refuse(struct decision *decision, enum error error);
 must_check enum outcome refuse_with(struct decision *decision, const struct fault *fault);
 must_check enum outcome refuse_value(struct decision *decision, enum error error, const char *place, struct slice value,
     struct slice expected);
-/* Text in the arena; empty when it is full. */
+/* Notes a reason to refuse and goes on, so that others are found as well; refuse_noted refuses with all of them, the
+ * first before the others. PROCEED when none was noted. */
+void refuse_later(struct decision *decision, enum error error, const char *place, struct slice value,
+    struct slice expected);
+void refuse_later_with(struct decision *decision, const struct fault *fault);
+must_check enum outcome refuse_noted(struct decision *decision);
+/* Texts in the arena; empty when it is full. decision_text cuts at 1,023 bytes. */
+struct slice decision_hex(struct decision *decision, struct slice bytes);
+struct slice decision_utc(struct decision *decision, uint64_t time);
 struct slice decision_text(struct decision *decision, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Effects are noted in the arena. When it is full they are dropped and the decision fails as a whole with

@@ -46,6 +46,7 @@ struct dispatch {
 	size_t jobs_count;
 	size_t memory; /* of all jobs */
 	struct buf *answer; /* scratch */
+	struct msg_reason reasons[LIMIT_REASONS]; /* scratch */
 	bool is_stopping;
 };
 
@@ -118,6 +119,34 @@ quotable(struct slice text)
 	return text.data != NULL && slice_is_utf8(text);
 }
 
+/* The reasons of a refusal that has several, for the wire; how many. One alone is the refusal itself. */
+static size_t
+fill_reasons(struct dispatch *dispatch, const struct effects *effects)
+{
+	const struct effect_reason *reason = effects->reasons;
+	size_t count = 0;
+
+	if (effects->refusal.error == ERROR_NONE || reason == NULL || reason->next == NULL)
+		return 0;
+	for (; reason != NULL && count < LIMIT_REASONS; reason = reason->next) {
+		const struct fault *fault = &reason->fault;
+		const struct error_entry *entry = error_find(error_on_wire(fault->error));
+		check(entry != NULL);
+		dispatch->reasons[count++] = (struct msg_reason){
+			.error = (uint64_t)entry->number,
+			.has_place = quotable(fault->place),
+			.place = shortened(fault->place, 256),
+			.has_value = quotable(fault->value),
+			.value = shortened(fault->value, 256),
+			.has_expected = quotable(fault->expected),
+			.expected = shortened(fault->expected, 1024),
+			.text = slice_of_text(entry->english),
+			.text_fr = slice_of_text(entry->french),
+		};
+	}
+	return count;
+}
+
 static void
 put_refusal(struct dispatch *dispatch, const uint8_t *correlation, const struct effects *effects)
 {
@@ -141,7 +170,10 @@ put_refusal(struct dispatch *dispatch, const uint8_t *correlation, const struct 
 		.has_findings = effects->findings_count != 0,
 		.findings = effects->findings,
 		.findings_count = effects->findings_count,
+		.reasons = dispatch->reasons,
+		.reasons_count = fill_reasons(dispatch, effects),
 	};
+	refusal.has_reasons = refusal.reasons_count != 0;
 	codec_encode(message_refusal(), &refusal, dispatch->answer);
 }
 
@@ -470,7 +502,8 @@ dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, const s
 void
 dispatch_work(struct dispatch *dispatch, decide handler, uint64_t now_ms)
 {
-	static const struct operation own_work = { 0, "own_work", message_nothing, message_done, ROLE_NOBODY, true, "", "" };
+	static const struct operation own_work = { 0, "own_work", message_nothing, message_done, ROLE_NOBODY, true,
+	    "", "" };
 	struct job *job = dispatch->is_stopping ? NULL : job_create(dispatch, NULL, &own_work, now_ms);
 	struct fault fault;
 

@@ -3,6 +3,8 @@
  * Three counters and the waits that follow from them. */
 #include "server/services/attempts.h"
 
+#include <string.h>
+
 enum counter { PAIR, PERSON, ADDRESS };
 
 static const uint64_t failures_free[] = {
@@ -12,7 +14,7 @@ static const uint64_t failures_free[] = {
 };
 
 uint64_t
-attempts_open_at(uint64_t failures, uint64_t last_at, uint64_t free)
+attempts_wait(uint64_t failures, uint64_t free)
 {
 	uint64_t wait = ATTEMPTS_WAIT_FIRST_S;
 
@@ -20,18 +22,36 @@ attempts_open_at(uint64_t failures, uint64_t last_at, uint64_t free)
 		return 0;
 	for (uint64_t i = free; i < failures && wait < ATTEMPTS_WAIT_MAX_S; i++)
 		wait *= 2;
-	return last_at + (wait < ATTEMPTS_WAIT_MAX_S ? wait : ATTEMPTS_WAIT_MAX_S);
+	return wait < ATTEMPTS_WAIT_MAX_S ? wait : ATTEMPTS_WAIT_MAX_S;
+}
+
+/* What stands for the address: all of an IPv4 one, the network of an IPv6 one. */
+static struct keyed
+address_keyed(const struct decision *decision)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	const uint8_t *address = decision->context->address;
+	size_t size = memcmp(address, mapped, sizeof mapped) == 0 ? 16 : 8;
+
+	return decision_keyed(decision, "address", slice_of(address, size));
+}
+
+static enum outcome
+refuse_for(struct decision *decision, uint64_t wait)
+{
+	enum outcome outcome = refuse(decision, ERROR_attempts_exceeded);
+	decision->effects->retry_after_ms = wait * 1000;
+	return outcome;
 }
 
 enum outcome
 attempts_check(struct decision *decision, struct slice spi, struct attempts *attempts)
 {
-	const struct context *context = decision->context;
-	struct keyed person = decision_person(decision, spi);
-	struct keyed address = decision_keyed(decision, "address", slice_of(context->address, sizeof context->address));
-	uint64_t open_at = 0;
+	struct keyed person = decision_person(decision, spi), address = address_keyed(decision);
+	uint64_t now = decision->context->now, wait = 0;
 
-	attempts->keys[PAIR] = KEY_MAKE(decision->arena, KEY_attempts_pair, key_part_keyed(&person), key_part_keyed(&address));
+	attempts->keys[PAIR] = KEY_MAKE(decision->arena, KEY_attempts_pair, key_part_keyed(&person),
+	    key_part_keyed(&address));
 	attempts->keys[PERSON] = KEY_MAKE(decision->arena, KEY_attempts_person, key_part_keyed(&person));
 	attempts->keys[ADDRESS] = KEY_MAKE(decision->arena, KEY_attempts_address, key_part_keyed(&address));
 	for (int i = PAIR; i <= ADDRESS; i++)
@@ -41,31 +61,35 @@ attempts_check(struct decision *decision, struct slice spi, struct attempts *att
 		*counts = (struct rec_attempts){ 0 };
 		if (view_get(decision->view, attempts->keys[i], record_attempts(), counts) == VIEW_AGAIN)
 			return AGAIN;
-		if (counts->last_at + ATTEMPTS_FORGET_S <= context->now)
+		/* A clock that was set back must not make anybody wait for longer than the longest. */
+		if (counts->last_at > now)
+			counts->last_at = now;
+		if (counts->last_at + ATTEMPTS_FORGET_S <= now)
 			counts->failures = 0;
-		uint64_t waits_until = attempts_open_at(counts->failures, counts->last_at, failures_free[i]);
-		/* What others did to this person is no reason to make a newcomer wait. */
-		if (i == PERSON && attempts->counts[PAIR].failures == 0)
-			waits_until = 0;
-		if (waits_until > open_at)
-			open_at = waits_until;
+		uint64_t each = attempts_wait(counts->failures, failures_free[i]);
+		if (each > wait)
+			wait = each;
 	}
-	if (context->now >= open_at)
+	uint64_t open_at = attempts->counts[PAIR].last_at + wait;
+	if (attempts->counts[PAIR].failures == 0 || now >= open_at)
 		return PROCEED;
-	enum outcome outcome = refuse(decision, ERROR_attempts_exceeded);
-	decision->effects->retry_after_ms = (open_at - context->now) * 1000;
-	return outcome;
+	return refuse_for(decision, open_at - now);
 }
 
-void
-attempts_fail(struct decision *decision, struct attempts *attempts)
+enum outcome
+attempts_refuse(struct decision *decision, struct attempts *attempts)
 {
 	for (int i = PAIR; i <= ADDRESS; i++) {
 		if (attempts->counts[i].failures < UINT32_MAX)
 			attempts->counts[i].failures++;
 		attempts->counts[i].last_at = decision->context->now;
-		effects_put(decision, attempts->keys[i], record_attempts(), &attempts->counts[i]);
 	}
+	uint64_t wait = attempts_wait(attempts->counts[ADDRESS].failures, ATTEMPTS_FREE_ADDRESS);
+	enum outcome outcome = wait == 0 ? refuse(decision, ERROR_identification_refused) : refuse_for(decision, wait);
+	/* After refusing, which drops what was noted before. */
+	for (int i = PAIR; i <= ADDRESS; i++)
+		effects_put(decision, attempts->keys[i], record_attempts(), &attempts->counts[i]);
+	return outcome;
 }
 
 void

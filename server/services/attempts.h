@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Failed attempts to be identified (A1), counted per (person, address), per person and per address.
+ * Failed attempts to be identified (A1), counted per (person, address), per person and per address; an IPv6 address by
+ * its network of 64 bits, since a subscriber has all of one.
  *
- * A pair that failed often waits, longer each time: it cannot guess on. Failures of all addresses against one person make
- * every address that has itself failed against that person wait, but never one that has not: so nobody locks another
- * out. An address that failed against very many persons waits too. Whoever waits is not even compared, so the answer
- * tells nothing. A day without a failure forgets. */
+ * Who failed has to wait before being heard again: longer with each failure of that pair beyond a few, and as long as
+ * the failures of everybody against that person, or of that address against everybody, ask for. Every wait counts from
+ * the pair's own last failure. So nobody can make others wait who did nothing: a pair that has not failed is always
+ * heard, its success is never delayed, and its failure on an address over its limit is answered with a wait. Whoever
+ * waits is not even compared, so the answer tells nothing. A day without a failure forgets. */
 #ifndef GUICHET_SERVICES_ATTEMPTS_H
 #define GUICHET_SERVICES_ATTEMPTS_H
 
@@ -20,18 +22,20 @@
 #define ATTEMPTS_WAIT_MAX_S 3600U
 #define ATTEMPTS_FORGET_S 86400U
 
-/* From when on another attempt is heard, given so many failures, the newest at last_at. Pure. */
-uint64_t attempts_open_at(uint64_t failures, uint64_t last_at, uint64_t failures_free);
+/* Seconds to wait after so many failures, of which so many are free. Pure. */
+uint64_t attempts_wait(uint64_t failures, uint64_t failures_free);
 
 struct attempts {
 	struct slice keys[3]; /* pair, person, address */
 	struct rec_attempts counts[3];
 };
 
-/* Reads the counters and, when the asker has to wait, refuses with attempts_exceeded and how long. PROCEED otherwise. */
+/* Reads the counters and, when the asker has to wait, refuses with attempts_exceeded and how long. PROCEED
+ * otherwise. */
 must_check enum outcome attempts_check(struct decision *decision, struct slice spi, struct attempts *attempts);
-/* Effects of a failure: each counter rises. refuse() would drop them, so call it after refusing. */
-void attempts_fail(struct decision *decision, struct attempts *attempts);
+/* A failure: each counter rises. Refuses with identification_refused, or, when the address is over its limit, with
+ * attempts_exceeded; never says what was wrong. */
+must_check enum outcome attempts_refuse(struct decision *decision, struct attempts *attempts);
 /* Effects of a success: the pair starts afresh. */
 void attempts_succeed(struct decision *decision, struct attempts *attempts);
 

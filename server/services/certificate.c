@@ -8,6 +8,7 @@
 #include "protocol/digest.h"
 #include "protocol/json.h"
 #include "protocol/receipt.h"
+#include "server/gate.h"
 #include "server/office.h"
 
 /* Where the decision's randomness goes, 16 bytes each. */
@@ -18,7 +19,8 @@ enum random_use { RANDOM_ISSUE_NONCE, RANDOM_SERIAL, RANDOM_REVOKE_NONCE, RANDOM
 enum view_state
 certificate_find(struct decision *decision, struct slice serial, struct rec_certificate *out, struct key_public *key)
 {
-	enum view_state state = view_get(decision->view, KEY_MAKE(decision->arena, KEY_certificate, serial), record_certificate(), out);
+	enum view_state state = view_get(decision->view, KEY_MAKE(decision->arena, KEY_certificate, serial),
+	    record_certificate(), out);
 
 	if (state != VIEW_FOUND)
 		return state;
@@ -120,8 +122,10 @@ certificate_revoke(struct decision *decision, struct rec_certificate *certificat
 		decision->effects->failed = true;
 		return;
 	}
-	effects_put(decision, KEY_MAKE(decision->arena, KEY_certificate, certificate->serial), record_certificate(), certificate);
-	effects_put(decision, KEY_MAKE(decision->arena, KEY_revocation, certificate->serial), record_revocation(), line);
+	effects_put(decision, KEY_MAKE(decision->arena, KEY_certificate, certificate->serial), record_certificate(),
+	    certificate);
+	effects_put(decision, KEY_MAKE(decision->arena, KEY_revocation, certificate->serial), record_revocation(),
+	    line);
 	(void)effects_leaf(decision, entry.leaf,
 	    effects_archive(decision, RETENTION_CERTIFICATE, record_archive_entry(), &entry, NULL));
 	decision->effects->changes_crl = true;
@@ -174,9 +178,12 @@ answer_known(struct decision *decision, const struct issuing *issuing, struct sl
 	case VIEW_FOUND:
 		break;
 	}
-	if (record.has_revoked_at || record.role != (uint64_t)issuing->plan->role || !slice_equal(record.spi, issuing->plan->spi) ||
+	/* One that no longer counts would help nobody: a new key is what is needed. */
+	if (certificate_status(&record, decision->context->now) != ERROR_NONE ||
+	    record.role != (uint64_t)issuing->plan->role || !slice_equal(record.spi, issuing->plan->spi) ||
 	    !slice_equal(record.request_digest, slice_of(issuing->request.digest, DIGEST_SIZE)))
-		return refuse(decision, ERROR_key_in_use);
+		return refuse_value(decision, ERROR_key_in_use, "csr", SLICE_EMPTY,
+		    SLICE_LITERAL("a request for a key of its own"));
 	if (view_blob(decision->view, record.archive, record_archive_certificate(), &archive) != VIEW_FOUND)
 		return AGAIN;
 	answer->certificate = archive.certificate;
@@ -315,6 +322,8 @@ certificate_issue(struct decision *decision, const struct certificate_plan *plan
 	if (authority_check_request(plan->csr, &issuing->request, &fault) != ERROR_NONE)
 		return refuse_with(decision, &fault);
 	struct slice owner_key = key_owner_key(decision, issuing);
+	if (plan->spi.size != 0)
+		view_want(decision->view, holder_key(decision, plan));
 	switch (view_get(decision->view, owner_key, record_serial(), &known)) {
 	case VIEW_AGAIN:
 		return AGAIN;

@@ -59,8 +59,10 @@ HANDLER(login)
 	if (error != ERROR_NONE)
 		return refuse(decision, error == ERROR_signature_invalid ? ERROR_login_refused : error);
 	error = certificate_status(&certificate, context->now);
-	if (error != ERROR_NONE)
-		return refuse(decision, error);
+	if (error != ERROR_NONE) {
+		refuse_certificate(decision, &certificate, error);
+		return refuse_noted(decision);
+	}
 
 	struct holder *holder = &decision->effects->holder;
 	decision->effects->logs_in = true;

@@ -12,19 +12,26 @@
 
 /* ---- filings ---- */
 
-/* The part of an index key behind prefix and person: reception time downwards and filing id. It is the cursor. */
-#define CURSOR_SIZE ((size_t)(8 + DIGEST_SIZE))
-#define CURSOR_AT ((size_t)(1 + 16))
+/* An index key is its prefix, the person, and then what the cursor is: reception time downwards, filing id, signer. */
+#define SIGNER_SIZE sizeof(struct keyed)
+#define CURSOR_SIZE ((size_t)(8 + DIGEST_SIZE + SIGNER_SIZE))
+#define CURSOR_AT ((size_t)(1 + sizeof(struct keyed)))
+#define ID_AT (CURSOR_AT + 8)
+#define SIGNER_AT (ID_AT + DIGEST_SIZE)
+
+static struct slice
+row_key(struct decision *decision, const struct store_pair *pair)
+{
+	return stored_key(decision, slice_of(pair->key.data + ID_AT, DIGEST_SIZE),
+	    slice_of(pair->key.data + SIGNER_AT, SIGNER_SIZE));
+}
 
 static enum view_state
 row_fill(struct decision *decision, const struct store_pair *pair, struct msg_filing_row *row)
 {
-	struct rec_filing_pointer pointer;
 	struct rec_filing filing;
-	enum view_state state = view_get(decision->view, pair->key, record_filing_pointer(), &pointer);
+	enum view_state state = view_get(decision->view, row_key(decision, pair), record_filing(), &filing);
 
-	if (state == VIEW_FOUND)
-		state = view_get(decision->view, stored_key(decision, pointer.id, pointer.signer), record_filing(), &filing);
 	if (state != VIEW_FOUND)
 		return state;
 	*row = (struct msg_filing_row){
@@ -53,7 +60,8 @@ HANDLER(filings)
 	memset(past, 0xff, sizeof past);
 	if (wanted->has_cursor) {
 		if (wanted->cursor.size != CURSOR_SIZE)
-			return refuse_value(decision, ERROR_field_invalid, "filings_request.cursor", SLICE_EMPTY,
+			return refuse_value(decision, ERROR_field_invalid, "filings_request.cursor",
+			    decision_text(decision, "%zu bytes", wanted->cursor.size),
 			    SLICE_LITERAL("the cursor of the page before"));
 		/* The first key behind the cursor's. */
 		memcpy(first, wanted->cursor.data, CURSOR_SIZE);
@@ -67,6 +75,11 @@ HANDLER(filings)
 	answer->filings = arena_alloc_array(decision->arena, rows + 1, sizeof *answer->filings);
 	if (answer->filings == NULL)
 		return refuse(decision, ERROR_out_of_memory);
+	for (size_t i = 0; i < rows; i++) {
+		if (pairs[i].key.size != CURSOR_AT + CURSOR_SIZE)
+			return refuse(decision, ERROR_store_damaged);
+		view_want(decision->view, row_key(decision, &pairs[i]));
+	}
 	for (size_t i = 0; i < rows; i++)
 		switch (row_fill(decision, &pairs[i], &answer->filings[i])) {
 		case VIEW_AGAIN:
@@ -100,7 +113,8 @@ certificate_of(struct decision *decision, struct slice serial, struct slice *der
 	struct rec_certificate record;
 	struct rec_archive_certificate archive;
 
-	switch (view_get(decision->view, KEY_MAKE(decision->arena, KEY_certificate, serial), record_certificate(), &record)) {
+	switch (view_get(decision->view, KEY_MAKE(decision->arena, KEY_certificate, serial), record_certificate(),
+	    &record)) {
 	case VIEW_AGAIN:
 		return AGAIN;
 	case VIEW_ABSENT:
@@ -168,12 +182,14 @@ HANDLER(filing)
 
 /* The bytes from `offset` on out of a document that came with its filing. */
 static enum outcome
-answer_inline(struct decision *decision, const struct rec_archive_document *document, size_t offset, struct msg_document_answer *answer)
+answer_inline(struct decision *decision, const struct rec_archive_document *document, size_t offset,
+    struct msg_document_answer *answer)
 {
 	struct slice content = document->content;
 
 	if (document->encoding != 0 &&
-	    inflater_run(decision->context->office->inflater, document->content, (size_t)document->size, decision->arena, &content) != ERROR_NONE)
+	    inflater_run(decision->context->office->inflater, document->content, (size_t)document->size,
+	    decision->arena, &content) != ERROR_NONE)
 		return refuse(decision, ERROR_store_damaged);
 	answer->content = slice_from(content, offset);
 	if (answer->content.size > LIMIT_PART_SIZE)
@@ -183,7 +199,8 @@ answer_inline(struct decision *decision, const struct rec_archive_document *docu
 
 /* The rest of the uploaded part in which `offset` lies. */
 static enum outcome
-answer_part(struct decision *decision, const struct rec_archive_document *document, size_t offset, struct msg_document_answer *answer)
+answer_part(struct decision *decision, const struct rec_archive_document *document, size_t offset,
+    struct msg_document_answer *answer)
 {
 	size_t begin = 0;
 
@@ -224,5 +241,7 @@ HANDLER(document)
 			return answer_inline(decision, document, offset, answer);
 		return answer_part(decision, document, offset, answer);
 	}
-	return refuse(decision, ERROR_not_found);
+	return refuse_value(decision, ERROR_not_found, "document_request.digest", decision_hex(decision,
+	    wanted->digest),
+	    SLICE_LITERAL("a document of this filing"));
 }

@@ -51,15 +51,13 @@ identify(struct decision *decision, const struct msg_enrol_request *facts, struc
 	if (outcome != PROCEED)
 		return outcome;
 	*taxpayer = (struct rec_taxpayer){ .spi = SLICE_EMPTY };
-	enum view_state state = view_get(decision->view, KEY_MAKE(decision->arena, KEY_taxpayer, key_part_keyed(&person)),
+	enum view_state state = view_get(decision->view, KEY_MAKE(decision->arena, KEY_taxpayer,
+	    key_part_keyed(&person)),
 	    record_taxpayer(), taxpayer);
 	if (state == VIEW_AGAIN)
 		return AGAIN;
-	if (!facts_match(facts, taxpayer, state == VIEW_FOUND)) {
-		outcome = refuse(decision, ERROR_identification_refused);
-		attempts_fail(decision, attempts);
-		return outcome;
-	}
+	if (!facts_match(facts, taxpayer, state == VIEW_FOUND))
+		return attempts_refuse(decision, attempts);
 	attempts_succeed(decision, attempts);
 	return PROCEED;
 }
@@ -74,16 +72,21 @@ HANDLER(enrol)
 	if (plan == NULL)
 		return refuse(decision, ERROR_out_of_memory);
 	if (!slice_equal(facts->contract, contract))
-		return refuse_value(decision, ERROR_contract_not_accepted, "enrol_request.contract", facts->contract, contract);
+		refuse_later(decision, ERROR_contract_not_accepted, "enrol_request.contract", facts->contract,
+		    contract);
 	if (!email_is_plausible(facts->email))
-		return refuse_value(decision, ERROR_email_invalid, "enrol_request.email", SLICE_EMPTY, SLICE_LITERAL("local@domain"));
-	enum outcome outcome = identify(decision, facts, &taxpayer);
+		refuse_later(decision, ERROR_email_invalid, "enrol_request.email", SLICE_EMPTY,
+		    SLICE_LITERAL("local@domain"));
+	enum outcome outcome = refuse_noted(decision);
+	if (outcome == PROCEED)
+		outcome = identify(decision, facts, &taxpayer);
 	if (outcome != PROCEED)
 		return outcome;
 	plan->role = ROLE_TAXPAYER;
 	plan->csr = facts->csr;
 	plan->common_name = decision_text(decision, "%.*s %.*s", (int)taxpayer.first_names.size,
-	    (const char *)taxpayer.first_names.data, (int)taxpayer.birth_name.size, (const char *)taxpayer.birth_name.data);
+	    (const char *)taxpayer.first_names.data, (int)taxpayer.birth_name.size,
+	    (const char *)taxpayer.birth_name.data);
 	plan->birth_name = taxpayer.birth_name;
 	plan->first_names = taxpayer.first_names;
 	plan->spi = taxpayer.spi;
@@ -110,7 +113,8 @@ HANDLER(issue)
 	if (authority_check_request(wanted->csr, &csr, &fault) != ERROR_NONE)
 		return refuse_with(decision, &fault);
 	if (csr.common_name[0] == '\0')
-		return refuse_value(decision, ERROR_request_invalid, "issue_request.csr", SLICE_EMPTY, SLICE_LITERAL("a common name"));
+		return refuse_value(decision, ERROR_request_invalid, "issue_request.csr", SLICE_EMPTY,
+		    SLICE_LITERAL("a common name"));
 	plan->csr = wanted->csr;
 	plan->common_name = decision_text(decision, "%s", csr.common_name);
 	return certificate_issue(decision, plan);
@@ -118,8 +122,16 @@ HANDLER(issue)
 
 /* ---- revoke ---- */
 
-/* One's own, or any for an operator; a foreign one and a missing one are the same to everybody else. A second revocation
- * changes nothing and answers as the first. */
+static enum outcome
+refuse_unknown(struct decision *decision, const struct msg_revoke_request *wanted)
+{
+	return refuse_value(decision, ERROR_certificate_unknown, "revoke_request.serial", decision_hex(decision,
+	    wanted->serial),
+	    SLICE_LITERAL("a certificate of one's own"));
+}
+
+/* One's own, or any for an operator; a foreign one and a missing one are the same to everybody else. A second
+ * revocation changes nothing and answers as the first. */
 HANDLER(revoke)
 {
 	const struct msg_revoke_request *wanted = request;
@@ -139,7 +151,7 @@ HANDLER(revoke)
 	case VIEW_AGAIN:
 		return AGAIN;
 	case VIEW_ABSENT:
-		return refuse(decision, ERROR_certificate_unknown);
+		return refuse_unknown(decision, wanted);
 	case VIEW_FOUND:
 		break;
 	}
@@ -149,7 +161,7 @@ HANDLER(revoke)
 		is_own |= slice_equal(key_part_keyed(&person), key_part_keyed(&holder->person));
 	}
 	if (!is_own && holder->role != ROLE_OPERATOR)
-		return refuse(decision, ERROR_certificate_unknown);
+		return refuse_unknown(decision, wanted);
 	if (!certificate->has_revoked_at)
 		certificate_revoke(decision, certificate, wanted->reason);
 	answer->revoked_at = certificate->revoked_at;

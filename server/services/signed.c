@@ -40,10 +40,10 @@ static enum error
 signature_check(struct decision *decision, struct signed_filing *filing)
 {
 	struct buf *attributes = buf_create(1024);
-	enum error error = ERROR_signing_time_invalid;
+	enum error error = ERROR_out_of_memory;
 
 	if (attributes == NULL)
-		return ERROR_out_of_memory;
+		return error;
 	signature_attributes_put(attributes, filing->signing_time, filing->id, filing->certificate.digest.data);
 	if (buf_ok(attributes))
 		error = decision_verify(decision, &filing->key, buf_peek(attributes), filing->signature);
@@ -51,24 +51,51 @@ signature_check(struct decision *decision, struct signed_filing *filing)
 	return error;
 }
 
+static void
+refuse_signing_time(struct decision *decision, const struct signed_filing *filing, struct slice expected)
+{
+	refuse_later(decision, ERROR_signing_time_invalid, "signing_time",
+	    decision_text(decision, "%llu", (unsigned long long)filing->signing_time), expected);
+}
+
 enum outcome
 signed_stage_signature(struct decision *decision, struct signed_filing *filing)
 {
+	/* What cannot stand in a signature is said before any work is done. */
+	if (filing->signing_time > SIGNING_TIME_MAX) {
+		refuse_signing_time(decision, filing,
+		    decision_text(decision, "at most %llu", (unsigned long long)SIGNING_TIME_MAX));
+		return refuse_noted(decision);
+	}
 	switch (certificate_find(decision, filing->serial, &filing->certificate, &filing->key)) {
 	case VIEW_AGAIN:
 		return AGAIN;
 	case VIEW_ABSENT:
-		return refuse(decision, ERROR_certificate_unknown);
+		return refuse_value(decision, ERROR_certificate_unknown, "serial", decision_hex(decision,
+		    filing->serial),
+		    SLICE_LITERAL("the serial number of a certificate issued here"));
 	case VIEW_FOUND:
 		break;
 	}
 	enum error error = signature_check(decision, filing);
+	if (error == ERROR_signature_invalid)
+		return refuse_value(decision, error, "signature", SLICE_EMPTY,
+		    SLICE_LITERAL("a signature by this certificate's key over the signed attributes of this manifest"));
 	if (error != ERROR_NONE)
 		return refuse(decision, error);
 	if (!filing->certificate.has_spi)
-		return refuse(decision, ERROR_signer_not_entitled);
+		return refuse_value(decision, ERROR_signer_not_entitled, "serial", decision_hex(decision,
+		    filing->serial),
+		    SLICE_LITERAL("a taxpayer's certificate"));
 	filing->signer = decision_person(decision, filing->certificate.spi);
 	return PROCEED;
+}
+
+static struct slice
+taxpayer_key(struct decision *decision, struct slice spi)
+{
+	struct keyed person = decision_person(decision, spi);
+	return KEY_MAKE(decision->arena, KEY_taxpayer, key_part_keyed(&person));
 }
 
 enum outcome
@@ -79,27 +106,31 @@ signed_stage_earlier(struct decision *decision, struct signed_filing *filing)
 	enum view_state state = view_get(decision->view, key, record_filing(), &filing->earlier);
 
 	filing->has_earlier = state == VIEW_FOUND;
+	/* For the stages to come, in the same round trip. */
+	view_want(decision->view, taxpayer_key(decision, filing->manifest.spi));
 	return state == VIEW_AGAIN ? AGAIN : PROCEED;
 }
 
+/* Both reasons if need be, and no further: who signs with a certificate that does not count learns nothing of the
+ * household's affairs. */
 enum outcome
 signed_stage_certificate(struct decision *decision, struct signed_filing *filing)
 {
+	const struct rec_certificate *certificate = &filing->certificate;
 	uint64_t now = decision->context->now;
-	enum error error = certificate_status(&filing->certificate, now);
+	enum error error = certificate_status(certificate, now);
 
 	if (error != ERROR_NONE)
-		return refuse(decision, error);
-	if (filing->signing_time < filing->certificate.not_before || filing->signing_time > filing->certificate.not_after)
-		return refuse_value(decision, ERROR_signing_time_invalid, "signing_time",
-		    decision_text(decision, "%llu", (unsigned long long)filing->signing_time),
-		    decision_text(decision, "from %llu to %llu, the certificate's validity",
-			(unsigned long long)filing->certificate.not_before, (unsigned long long)filing->certificate.not_after));
-	if (filing->signing_time > now + SIGNING_TIME_AHEAD_S)
-		return refuse_value(decision, ERROR_signing_time_invalid, "signing_time",
-		    decision_text(decision, "%llu", (unsigned long long)filing->signing_time),
-		    decision_text(decision, "at most %d s after %llu, the office's clock", SIGNING_TIME_AHEAD_S, (unsigned long long)now));
-	return PROCEED;
+		refuse_certificate(decision, certificate, error);
+	if (filing->signing_time < certificate->not_before || filing->signing_time > certificate->not_after)
+		refuse_signing_time(decision, filing, decision_text(decision,
+		    "from %llu to %llu, the certificate's validity",
+		    (unsigned long long)certificate->not_before, (unsigned long long)certificate->not_after));
+	else if (filing->signing_time > now + SIGNING_TIME_AHEAD_S)
+		refuse_signing_time(decision, filing, decision_text(decision,
+		    "at most %d s after %llu, the office's clock",
+		    SIGNING_TIME_AHEAD_S, (unsigned long long)now));
+	return refuse_noted(decision);
 }
 
 /* "from 2026-01-01T00:00:00+01:00 until before ...", in the arena. */
@@ -128,9 +159,9 @@ signed_stage_campaign(struct decision *decision, struct signed_filing *filing)
 	uint64_t now = decision->context->now;
 
 	if (!slice_equal(filing->manifest.campaign, campaign->name))
-		return refuse_value(decision, ERROR_campaign_unknown, "line 3", filing->manifest.campaign, campaign->name);
-	if (now < campaign->opens_at || now >= campaign->closes_at)
-		return refuse_value(decision, ERROR_campaign_closed, "line 3", filing->manifest.campaign,
+		refuse_later(decision, ERROR_campaign_unknown, "line 3", filing->manifest.campaign, campaign->name);
+	else if (now < campaign->opens_at || now >= campaign->closes_at)
+		refuse_later(decision, ERROR_campaign_closed, "line 3", filing->manifest.campaign,
 		    campaign_span(decision, campaign));
 	return PROCEED;
 }
@@ -138,9 +169,20 @@ signed_stage_campaign(struct decision *decision, struct signed_filing *filing)
 static enum view_state
 taxpayer_find(struct decision *decision, struct slice spi, struct rec_taxpayer *out)
 {
-	struct keyed person = decision_person(decision, spi);
-	struct slice key = KEY_MAKE(decision->arena, KEY_taxpayer, key_part_keyed(&person));
-	return view_get(decision->view, key, record_taxpayer(), out);
+	return view_get(decision->view, taxpayer_key(decision, spi), record_taxpayer(), out);
+}
+
+/* The same words for a number that nobody has, for somebody else's and for a company: whether a number exists is
+ * nobody's business. */
+static enum outcome
+refuse_stranger(struct decision *decision, const struct signed_filing *filing)
+{
+	const struct manifest *manifest = &filing->manifest;
+
+	refuse_later(decision, ERROR_signer_not_entitled, "line 4",
+	    manifest->spi.size != 0 ? manifest->spi : manifest->siren,
+	    SLICE_LITERAL("the tax number of the signer or of a person taxed jointly with the signer"));
+	return refuse_noted(decision);
 }
 
 /* Everybody taxed together with the subject today. */
@@ -155,13 +197,14 @@ household_find(struct decision *decision, struct signed_filing *filing)
 	case VIEW_AGAIN:
 		return AGAIN;
 	case VIEW_ABSENT:
-		return refuse(decision, ERROR_signer_not_entitled);
+		return refuse_stranger(decision, filing);
 	case VIEW_FOUND:
 		break;
 	}
-	for (size_t i = 0; i < members.members_count && i < PERSONS_MAX; i++) {
-		struct rec_taxpayer *person = &filing->persons[filing->persons_count];
-		switch (taxpayer_find(decision, members.members[i].spi, person)) {
+	for (size_t i = 0; i < members.members_count; i++)
+		view_want(decision->view, taxpayer_key(decision, members.members[i].spi));
+	for (size_t i = 0; i < members.members_count && i < PERSONS_MAX; i++)
+		switch (taxpayer_find(decision, members.members[i].spi, &filing->persons[filing->persons_count])) {
 		case VIEW_AGAIN:
 			return AGAIN;
 		case VIEW_ABSENT:
@@ -170,21 +213,29 @@ household_find(struct decision *decision, struct signed_filing *filing)
 			filing->persons_count++;
 			break;
 		}
-	}
 	return PROCEED;
+}
+
+static bool
+family_changed(const struct signed_filing *filing, uint64_t income_year)
+{
+	for (size_t i = 0; i < filing->persons_count; i++)
+		if (filing->persons[i].has_family_change_year && filing->persons[i].family_change_year == income_year)
+			return true;
+	return false;
 }
 
 enum outcome
 signed_stage_entitled(struct decision *decision, struct signed_filing *filing)
 {
+	uint64_t income_year = decision->context->office->campaign.income_year;
 	bool is_entitled = false;
 
 	switch (taxpayer_find(decision, filing->manifest.spi, &filing->subject)) {
 	case VIEW_AGAIN:
 		return AGAIN;
 	case VIEW_ABSENT:
-		/* The same answer as for somebody else's subject: whether a number exists is nobody's business. */
-		return refuse(decision, ERROR_signer_not_entitled);
+		return refuse_stranger(decision, filing);
 	case VIEW_FOUND:
 		break;
 	}
@@ -194,10 +245,11 @@ signed_stage_entitled(struct decision *decision, struct signed_filing *filing)
 	for (size_t i = 0; i < filing->persons_count; i++)
 		is_entitled |= slice_equal(filing->persons[i].spi, filing->certificate.spi);
 	if (!is_entitled)
-		return refuse(decision, ERROR_signer_not_entitled);
-	for (size_t i = 0; i < filing->persons_count; i++)
-		if (filing->persons[i].has_family_change_year &&
-		    filing->persons[i].family_change_year == decision->context->office->campaign.income_year)
-			return refuse(decision, ERROR_family_change);
-	return PROCEED;
+		return refuse_stranger(decision, filing);
+	if (family_changed(filing, income_year))
+		refuse_later(decision, ERROR_family_change, "line 4", filing->manifest.spi,
+		    decision_text(decision,
+		    "a household whose situation did not change in %llu; file this return on paper",
+			(unsigned long long)income_year));
+	return refuse_noted(decision);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The stages that a signed filing passes whatever comes of it: manifest, signer, signature, the earlier answer, entitlement.
- * `file` and `upload` both begin with them. Each stage is PROCEED, or ends the run (DECIDED, AGAIN). */
+ * The stages that a signed filing passes whatever comes of it: manifest, signer, signature, the earlier answer,
+ * entitlement. `file` and `upload` both begin with them. Each stage is PROCEED, or ends the run (DECIDED, AGAIN). */
 #ifndef GUICHET_SERVICES_SIGNED_H
 #define GUICHET_SERVICES_SIGNED_H
 
@@ -42,9 +42,10 @@ must_check enum outcome signed_stage_signature(struct decision *decision, struct
 must_check enum outcome signed_stage_earlier(struct decision *decision, struct signed_filing *filing);
 /* The certificate counts now and counted at the signing time. */
 must_check enum outcome signed_stage_certificate(struct decision *decision, struct signed_filing *filing);
-/* The campaign is the one that is open. */
+/* The campaign is the one that is open; otherwise noted, for the next stage to refuse with its own reasons. */
 must_check enum outcome signed_stage_campaign(struct decision *decision, struct signed_filing *filing);
-/* The signer belongs to the subject's household (A7), whose family situation did not change (A8). */
+/* The signer belongs to the subject's household (A7), whose family situation did not change (A8). Refuses with
+ * everything noted so far. */
 must_check enum outcome signed_stage_entitled(struct decision *decision, struct signed_filing *filing);
 
 #endif

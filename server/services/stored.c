@@ -9,9 +9,6 @@
 #include "server/authority.h"
 #include "server/proof.h"
 
-/* Filings with one id: one for each signer of the same manifest. */
-#define SIGNERS_MAX ((size_t)16)
-
 struct slice
 stored_key(struct decision *decision, struct slice id, struct slice signer)
 {
@@ -21,7 +18,7 @@ stored_key(struct decision *decision, struct slice id, struct slice signer)
 static bool
 filing_concerns(const struct rec_filing *filing, const struct holder *holder)
 {
-	for (size_t i = 0; i < filing->persons_count; i++)
+	for (size_t i = 0; i < filing->persons_count && holder->has_person; i++)
 		if (slice_equal(filing->persons[i].person, key_part_keyed(&holder->person)))
 			return true;
 	return false;
@@ -39,25 +36,53 @@ find_by_number(struct decision *decision, const char *number, struct rec_filing 
 	return view_get(decision->view, stored_key(decision, pointer.id, pointer.signer), record_filing(), out);
 }
 
-/* Of the filings with this id, the one that concerns the holder. */
+enum view_state
+stored_signers(struct decision *decision, struct slice id, struct rec_filing **filings, size_t *count)
+{
+	static const uint8_t first[16], last[17] = { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+	    255, 255, 255, 255 };
+	struct slice from = stored_key(decision, id, slice_of(first, sizeof first));
+	struct slice end = stored_key(decision, id, slice_of(last, sizeof last));
+	const struct store_pair *pairs;
+	enum view_state state = view_range(decision->view, from, end, false, STORED_SIGNERS_MAX, &pairs, count);
+
+	if (state != VIEW_FOUND || *count == 0)
+		return state == VIEW_AGAIN ? state : VIEW_ABSENT;
+	*filings = arena_alloc_array(decision->arena, *count, sizeof **filings);
+	if (*filings == NULL) {
+		decision->effects->failed = true;
+		return VIEW_ABSENT;
+	}
+	for (size_t i = 0; i < *count; i++)
+		view_want(decision->view, pairs[i].key);
+	for (size_t i = 0; i < *count; i++) {
+		state = view_get(decision->view, pairs[i].key, record_filing(), &(*filings)[i]);
+		if (state != VIEW_FOUND)
+			return state;
+	}
+	return VIEW_FOUND;
+}
+
+/* Of the filings with this id, the one that concerns the holder: the holder's own first. */
 static enum view_state
 find_by_id(struct decision *decision, const uint8_t id[DIGEST_SIZE], struct rec_filing *out)
 {
-	static const uint8_t first[16], last[17] = { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255 };
-	struct slice from = stored_key(decision, slice_of(id, DIGEST_SIZE), slice_of(first, sizeof first));
-	struct slice end = stored_key(decision, slice_of(id, DIGEST_SIZE), slice_of(last, sizeof last));
-	const struct store_pair *pairs;
+	const struct holder *holder = &decision->context->holder;
+	const struct rec_filing *chosen = NULL;
+	struct rec_filing *filings;
 	size_t count;
-	enum view_state state = view_range(decision->view, from, end, false, SIGNERS_MAX, &pairs, &count);
+	enum view_state state = stored_signers(decision, slice_of(id, DIGEST_SIZE), &filings, &count);
 
 	if (state != VIEW_FOUND)
 		return state;
-	for (size_t i = 0; i < count; i++) {
-		state = view_get(decision->view, pairs[i].key, record_filing(), out);
-		if (state != VIEW_FOUND || filing_concerns(out, &decision->context->holder))
-			return state;
-	}
-	return VIEW_ABSENT;
+	for (size_t i = 0; i < count; i++)
+		if (filing_concerns(&filings[i], holder) &&
+		    (chosen == NULL || slice_equal(filings[i].signer, key_part_keyed(&holder->person))))
+			chosen = &filings[i];
+	if (chosen == NULL)
+		return VIEW_ABSENT;
+	*out = *chosen;
+	return VIEW_FOUND;
 }
 
 enum outcome
@@ -77,7 +102,8 @@ stored_find(struct decision *decision, struct slice reference, struct rec_filing
 	if (state == VIEW_AGAIN)
 		return AGAIN;
 	if (state == VIEW_ABSENT || !filing_concerns(out, &decision->context->holder))
-		return refuse(decision, ERROR_not_found);
+		return refuse_value(decision, ERROR_not_found, "reference", reference,
+		    SLICE_LITERAL("a filing that concerns this holder"));
 	return PROCEED;
 }
 

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * upload and part: large documents before their filing. The signature comes first, so only who may file can make the office
- * store anything; parts are hashed as they come, by a state that is kept with them. */
+ * upload and part: large documents before their filing. The signature comes first, so only who may file can make the
+ * office store anything; parts are hashed as they come, by a state that is kept with them. */
 #include "server/services/uploads.h"
 
 #include <string.h>
 
 #include "protocol/digest.h"
 #include "server/services/services.h"
+
+/* Said with upload_quota: waiting alone changes nothing soon. */
+#define QUOTA_RETRY_MS ((uint64_t)3600 * 1000)
 
 static struct slice
 upload_key(struct decision *decision, struct slice id)
@@ -29,8 +32,36 @@ quota_key(struct decision *decision, struct slice signer)
 
 /* ---- upload ---- */
 
+static size_t
+attachments_count(const struct manifest *manifest)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < manifest->documents_count; i++)
+		count += !manifest_is_return(&manifest->documents[i]);
+	return count;
+}
+
+void
+upload_want(struct decision *decision, const struct signed_filing *filing)
+{
+	const struct manifest *manifest = &filing->manifest;
+	struct slice id = slice_of(filing->id, sizeof filing->id);
+
+	if (attachments_count(manifest) == 0)
+		return;
+	view_want(decision->view, upload_key(decision, id));
+	for (size_t i = 0; i < manifest->documents_count; i++)
+		if (!manifest_is_return(&manifest->documents[i]))
+			view_want(decision->view, document_key(decision, id, slice_of(manifest->documents[i].digest,
+			    DIGEST_SIZE)));
+}
+
+/* What is stored of each attachment: nothing of an upload that is being opened, everything once the filing was
+ * accepted. */
+enum upload_phase { UPLOAD_NEW, UPLOAD_OPEN, UPLOAD_ACCEPTED };
+
 static enum outcome
-answer_states(struct decision *decision, const struct signed_filing *filing)
+answer_states(struct decision *decision, const struct signed_filing *filing, enum upload_phase phase)
 {
 	struct msg_upload_answer *answer = decision->effects->answer;
 	const struct manifest *manifest = &filing->manifest;
@@ -42,51 +73,58 @@ answer_states(struct decision *decision, const struct signed_filing *filing)
 		return refuse(decision, ERROR_out_of_memory);
 	for (size_t i = 0; i < manifest->documents_count; i++) {
 		const struct manifest_document *document = &manifest->documents[i];
-		struct rec_upload_document stored;
-		struct msg_upload_state *state;
+		struct rec_upload_document stored = { .received = 0 };
 		if (manifest_is_return(document))
 			continue;
-		state = &answer->documents[answer->documents_count++];
+		struct msg_upload_state *state = &answer->documents[answer->documents_count++];
 		state->digest = slice_of(document->digest, DIGEST_SIZE);
-		if (filing->has_earlier) {
-			state->received = document->size;
-			continue;
-		}
-		switch (view_get(decision->view, document_key(decision, id, state->digest), record_upload_document(), &stored)) {
-		case VIEW_AGAIN:
+		if (phase == UPLOAD_OPEN &&
+		    view_get(decision->view, document_key(decision, id, state->digest), record_upload_document(),
+		    &stored) == VIEW_AGAIN)
 			return AGAIN;
-		case VIEW_ABSENT:
-			break;
-		case VIEW_FOUND:
-			state->received = stored.received;
-			break;
-		}
+		state->received = phase == UPLOAD_ACCEPTED ? document->size : stored.received;
 	}
-	return DECIDED;
+	return PROCEED;
 }
 
+/* What an upload counts against the quota: the bytes announced, and no attachment for less than a part, since each is a
+ * record too. */
 static uint64_t
 attachments_size(const struct manifest *manifest)
 {
 	uint64_t size = 0;
-	for (size_t i = 0; i < manifest->documents_count; i++)
-		if (!manifest_is_return(&manifest->documents[i]))
-			size += manifest->documents[i].size;
+	for (size_t i = 0; i < manifest->documents_count; i++) {
+		const struct manifest_document *document = &manifest->documents[i];
+		if (!manifest_is_return(document))
+			size += document->size < LIMIT_PART_MIN ? LIMIT_PART_MIN : document->size;
+	}
 	return size;
+}
+
+static enum outcome
+answer_only(struct decision *decision, const struct signed_filing *filing, enum upload_phase phase)
+{
+	enum outcome outcome = answer_states(decision, filing, phase);
+	return outcome == PROCEED ? DECIDED : outcome;
 }
 
 static enum outcome
 stage_answer_earlier(struct decision *decision, struct signed_filing *filing)
 {
-	return filing->has_earlier ? answer_states(decision, filing) : PROCEED;
+	return filing->has_earlier ? answer_only(decision, filing, UPLOAD_ACCEPTED) : PROCEED;
 }
 
+/* An upload that is open is answered with how far it is; where there is nothing to upload, nothing is opened. */
 static enum outcome
 stage_answer_open(struct decision *decision, struct signed_filing *filing)
 {
+	struct slice id = slice_of(filing->id, sizeof filing->id);
 	struct rec_upload upload;
 
-	switch (view_get(decision->view, upload_key(decision, slice_of(filing->id, sizeof filing->id)), record_upload(), &upload)) {
+	if (attachments_count(&filing->manifest) == 0)
+		return answer_only(decision, filing, UPLOAD_NEW);
+	upload_want(decision, filing);
+	switch (view_get(decision->view, upload_key(decision, id), record_upload(), &upload)) {
 	case VIEW_AGAIN:
 		return AGAIN;
 	case VIEW_ABSENT:
@@ -94,27 +132,37 @@ stage_answer_open(struct decision *decision, struct signed_filing *filing)
 	case VIEW_FOUND:
 		break;
 	}
-	return answer_states(decision, filing);
+	return answer_only(decision, filing, UPLOAD_OPEN);
 }
 
-/* What the signer has announced so far and with this upload. */
+/* Effects: so many bytes more on the account of who opened an upload. Refuses above the quota. */
 static enum outcome
-stage_quota(struct decision *decision, struct signed_filing *filing)
+quota_add(struct decision *decision, struct slice signer, uint64_t bytes)
 {
 	struct rec_quota *quota = arena_alloc(decision->arena, sizeof *quota);
-	struct slice key = quota_key(decision, key_part_keyed(&filing->signer));
+	struct slice key = quota_key(decision, signer);
 
 	if (quota == NULL)
 		return refuse(decision, ERROR_out_of_memory);
 	if (view_get(decision->view, key, record_quota(), quota) == VIEW_AGAIN)
 		return AGAIN;
-	quota->announced += attachments_size(&filing->manifest);
-	if (quota->announced > LIMIT_UPLOAD_QUOTA)
-		return refuse_value(decision, ERROR_upload_quota, NULL,
+	quota->announced += bytes;
+	if (quota->announced > LIMIT_UPLOAD_QUOTA) {
+		enum outcome outcome = refuse_value(decision, ERROR_upload_quota, "documents",
 		    decision_text(decision, "%llu bytes", (unsigned long long)quota->announced),
-		    decision_text(decision, "at most %llu bytes in uploads not completed", (unsigned long long)LIMIT_UPLOAD_QUOTA));
+		    decision_text(decision, "at most %llu bytes in uploads not completed: complete those first",
+			(unsigned long long)LIMIT_UPLOAD_QUOTA));
+		decision->effects->retry_after_ms = QUOTA_RETRY_MS;
+		return outcome;
+	}
 	effects_put(decision, key, record_quota(), quota);
 	return PROCEED;
+}
+
+static enum outcome
+stage_quota(struct decision *decision, struct signed_filing *filing)
+{
+	return quota_add(decision, key_part_keyed(&filing->signer), attachments_size(&filing->manifest));
 }
 
 static enum outcome
@@ -123,8 +171,11 @@ stage_open(struct decision *decision, struct signed_filing *filing)
 	struct rec_upload *upload = arena_alloc(decision->arena, sizeof *upload);
 	struct slice id = slice_of(filing->id, sizeof filing->id);
 
-	if (upload == NULL || answer_states(decision, filing) != DECIDED || decision->effects->refusal.error != ERROR_NONE)
+	if (upload == NULL)
 		return refuse(decision, ERROR_out_of_memory);
+	enum outcome outcome = answer_states(decision, filing, UPLOAD_NEW);
+	if (outcome != PROCEED)
+		return outcome;
 	upload->signer = key_part_keyed(&filing->signer);
 	upload->opened_at = decision->context->now;
 	upload->announced = attachments_size(&filing->manifest);
@@ -140,7 +191,8 @@ stage_open(struct decision *decision, struct signed_filing *filing)
 		digest_state_start(state);
 		stored->size = document->size;
 		stored->state = slice_of(state, DIGEST_STATE_SIZE);
-		effects_put(decision, document_key(decision, id, slice_of(document->digest, DIGEST_SIZE)), record_upload_document(), stored);
+		effects_put(decision, document_key(decision, id, slice_of(document->digest, DIGEST_SIZE)),
+		    record_upload_document(), stored);
 	}
 	return DECIDED;
 }
@@ -174,30 +226,60 @@ HANDLER(upload)
 
 /* ---- part ---- */
 
+/* Begins a document anew. What is given up counts against the quota on top of what was announced: it stays on the
+ * disk, and nobody may fill that by beginning anew for ever. */
+static enum outcome
+part_restart(struct decision *decision, const struct msg_part_request *part, struct rec_upload_document *stored)
+{
+	struct rec_upload *upload = arena_alloc(decision->arena, sizeof *upload);
+	uint8_t *state = arena_alloc(decision->arena, DIGEST_STATE_SIZE);
+	struct slice key = upload_key(decision, part->id);
+
+	if (upload == NULL || state == NULL)
+		return refuse(decision, ERROR_out_of_memory);
+	switch (view_get(decision->view, key, record_upload(), upload)) {
+	case VIEW_AGAIN:
+		return AGAIN;
+	case VIEW_ABSENT:
+		return refuse(decision, ERROR_store_damaged);
+	case VIEW_FOUND:
+		break;
+	}
+	enum outcome outcome = quota_add(decision, upload->signer, stored->received);
+	if (outcome != PROCEED)
+		return outcome;
+	upload->announced += stored->received;
+	effects_put(decision, key, record_upload(), upload);
+	digest_state_start(state);
+	stored->state = slice_of(state, DIGEST_STATE_SIZE);
+	stored->received = 0;
+	stored->parts_count = 0;
+	return PROCEED;
+}
+
 /* A part goes on where the last one ended, or begins the document anew. */
 static enum outcome
 part_check(struct decision *decision, const struct msg_part_request *part, struct rec_upload_document *stored)
 {
+	uint64_t rest;
 	bool is_last;
 
 	if (part->offset == 0 && stored->received != 0) {
-		uint8_t *state = arena_alloc(decision->arena, DIGEST_STATE_SIZE);
-		if (state == NULL)
-			return refuse(decision, ERROR_out_of_memory);
-		digest_state_start(state);
-		stored->state = slice_of(state, DIGEST_STATE_SIZE);
-		stored->received = 0;
-		stored->parts_count = 0;
+		enum outcome outcome = part_restart(decision, part, stored);
+		if (outcome != PROCEED)
+			return outcome;
 	}
 	if (part->offset != stored->received)
 		return refuse_value(decision, ERROR_upload_offset, "part_request.offset",
 		    decision_text(decision, "%llu", (unsigned long long)part->offset),
 		    decision_text(decision, "%llu, or 0 to begin anew", (unsigned long long)stored->received));
-	if (part->content.size > stored->size - stored->received)
+	rest = stored->size - stored->received;
+	if (part->content.size > rest)
 		return refuse_value(decision, ERROR_document_corrupt, "part_request.content",
 		    decision_text(decision, "%zu bytes", part->content.size),
-		    decision_text(decision, "at most %llu", (unsigned long long)(stored->size - stored->received)));
-	is_last = part->content.size == stored->size - stored->received;
+		    decision_text(decision, "at most %llu bytes: all of the document that is not here",
+		    (unsigned long long)rest));
+	is_last = part->content.size == rest;
 	if (!is_last && part->content.size < LIMIT_PART_MIN)
 		return refuse_value(decision, ERROR_field_invalid, "part_request.content",
 		    decision_text(decision, "%zu bytes", part->content.size),
@@ -210,6 +292,7 @@ static enum outcome
 part_hash(struct decision *decision, const struct msg_part_request *part, struct rec_upload_document *stored)
 {
 	uint8_t *state = arena_alloc(decision->arena, DIGEST_STATE_SIZE), digest[DIGEST_SIZE];
+	char expected[2 * DIGEST_SIZE + 1];
 
 	if (state == NULL)
 		return refuse(decision, ERROR_out_of_memory);
@@ -222,14 +305,17 @@ part_hash(struct decision *decision, const struct msg_part_request *part, struct
 		return PROCEED;
 	if (!digest_state_finish(state, digest))
 		return refuse(decision, ERROR_store_damaged);
+	hex_encode(part->digest, expected);
 	if (!slice_equal(slice_of(digest, sizeof digest), part->digest))
-		return refuse_value(decision, ERROR_document_corrupt, "part_request.content", SLICE_EMPTY,
-		    SLICE_LITERAL("bytes whose SHA-256 is the one signed; begin anew at offset 0"));
+		return refuse_value(decision, ERROR_document_corrupt, "part_request.content",
+		    decision_hex(decision, slice_of(digest, sizeof digest)),
+		    decision_text(decision, "SHA-256 %s of the whole document; begin anew at offset 0", expected));
 	return PROCEED;
 }
 
 static enum outcome
-part_store(struct decision *decision, const struct msg_part_request *part, struct slice key, struct rec_upload_document *stored)
+part_store(struct decision *decision, const struct msg_part_request *part, struct slice key,
+    struct rec_upload_document *stored)
 {
 	struct msg_part_answer *answer = decision->effects->answer;
 	struct rec_part *parts = arena_alloc_array(decision->arena, stored->parts_count + 1, sizeof *parts);
@@ -248,6 +334,26 @@ part_store(struct decision *decision, const struct msg_part_request *part, struc
 	return DECIDED;
 }
 
+/* No such document: of an upload that is open, or of none. */
+static enum outcome
+refuse_unknown(struct decision *decision, const struct msg_part_request *part)
+{
+	struct rec_upload upload;
+
+	switch (view_get(decision->view, upload_key(decision, part->id), record_upload(), &upload)) {
+	case VIEW_AGAIN:
+		return AGAIN;
+	case VIEW_ABSENT:
+		break;
+	case VIEW_FOUND:
+		return refuse_value(decision, ERROR_document_not_listed, "part_request.digest", decision_hex(decision,
+		    part->digest),
+		    SLICE_LITERAL("an attachment of the manifest that opened this upload"));
+	}
+	return refuse_value(decision, ERROR_upload_unknown, "part_request.id", decision_hex(decision, part->id),
+	    SLICE_LITERAL("the id of an upload that is open"));
+}
+
 HANDLER(part)
 {
 	const struct msg_part_request *part = request;
@@ -260,7 +366,7 @@ HANDLER(part)
 	case VIEW_AGAIN:
 		return AGAIN;
 	case VIEW_ABSENT:
-		return refuse(decision, ERROR_upload_unknown);
+		return refuse_unknown(decision, part);
 	case VIEW_FOUND:
 		break;
 	}
@@ -274,24 +380,17 @@ HANDLER(part)
 
 enum outcome
 upload_take(struct decision *decision, const struct signed_filing *filing, const struct manifest_document *document,
-    struct slice name, struct rec_archive_document *out)
+    struct rec_archive_document *out, uint64_t *received)
 {
 	struct rec_upload_document stored = { .received = 0 };
 	struct slice id = slice_of(filing->id, sizeof filing->id);
-	enum view_state state = view_get(decision->view, document_key(decision, id, slice_of(document->digest, DIGEST_SIZE)),
-	    record_upload_document(), &stored);
+	struct slice key = document_key(decision, id, slice_of(document->digest, DIGEST_SIZE));
 
-	if (state == VIEW_AGAIN)
+	if (view_get(decision->view, key, record_upload_document(), &stored) == VIEW_AGAIN)
 		return AGAIN;
-	if (state == VIEW_ABSENT || stored.received < document->size) {
-		struct fault fault = {
-			.error = ERROR_documents_missing,
-			.place = name,
-			.value = decision_text(decision, "%llu bytes", (unsigned long long)stored.received),
-			.expected = decision_text(decision, "%llu bytes", (unsigned long long)document->size),
-		};
-		return refuse_with(decision, &fault);
-	}
+	*received = stored.received;
+	if (stored.received < document->size)
+		return PROCEED;
 	out->has_parts = true;
 	out->parts = stored.parts;
 	out->parts_count = stored.parts_count;
@@ -301,26 +400,33 @@ upload_take(struct decision *decision, const struct signed_filing *filing, const
 enum outcome
 upload_close(struct decision *decision, const struct signed_filing *filing)
 {
-	struct slice id = slice_of(filing->id, sizeof filing->id);
+	const struct manifest *manifest = &filing->manifest;
+	struct slice id = slice_of(filing->id, sizeof filing->id), quota_of;
 	struct rec_quota *quota = arena_alloc(decision->arena, sizeof *quota);
-	struct rec_upload upload = { .announced = 0 };
-	enum view_state opened = view_get(decision->view, upload_key(decision, id), record_upload(), &upload);
+	struct rec_upload upload;
 
+	if (attachments_count(manifest) == 0)
+		return PROCEED;
 	if (quota == NULL)
 		return refuse(decision, ERROR_out_of_memory);
-	if (opened == VIEW_AGAIN)
+	switch (view_get(decision->view, upload_key(decision, id), record_upload(), &upload)) {
+	case VIEW_AGAIN:
 		return AGAIN;
-	/* The quota is that of who opened it, who may be the other spouse. */
-	if (opened == VIEW_FOUND) {
-		struct slice key = quota_key(decision, upload.signer);
-		if (view_get(decision->view, key, record_quota(), quota) == VIEW_AGAIN)
-			return AGAIN;
-		quota->announced -= quota->announced < upload.announced ? quota->announced : upload.announced;
-		effects_put(decision, key, record_quota(), quota);
+	case VIEW_ABSENT:
+		return PROCEED;
+	case VIEW_FOUND:
+		break;
 	}
+	/* The quota is that of who opened it, who may be the other spouse. */
+	quota_of = quota_key(decision, upload.signer);
+	if (view_get(decision->view, quota_of, record_quota(), quota) == VIEW_AGAIN)
+		return AGAIN;
+	quota->announced -= quota->announced < upload.announced ? quota->announced : upload.announced;
+	effects_put(decision, quota_of, record_quota(), quota);
 	effects_remove(decision, upload_key(decision, id));
-	for (size_t i = 0; i < filing->manifest.documents_count; i++)
-		if (!manifest_is_return(&filing->manifest.documents[i]))
-			effects_remove(decision, document_key(decision, id, slice_of(filing->manifest.documents[i].digest, DIGEST_SIZE)));
+	for (size_t i = 0; i < manifest->documents_count; i++)
+		if (!manifest_is_return(&manifest->documents[i]))
+			effects_remove(decision, document_key(decision, id, slice_of(manifest->documents[i].digest,
+			    DIGEST_SIZE)));
 	return PROCEED;
 }

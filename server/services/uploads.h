@@ -6,11 +6,14 @@
 
 #include "server/services/signed.h"
 
-/* Takes an uploaded document into the filing's archive entry. PROCEED; or refuses with documents_missing, naming how much is
- * here of how much; or AGAIN. `name` is what the refusal calls it. */
+/* Asks for all that is stored of the manifest's attachments, so that it comes in one round trip. */
+void upload_want(struct decision *decision, const struct signed_filing *filing);
+/* How many bytes of an attachment are stored; when it is all of them, they go into the filing's archive entry.
+ * PROCEED or AGAIN. */
 must_check enum outcome upload_take(struct decision *decision, const struct signed_filing *filing,
-    const struct manifest_document *document, struct slice name, struct rec_archive_document *out);
-/* Effects: the upload of a filing that is about to be accepted is over; its parts now belong to the filing. PROCEED or AGAIN. */
+    const struct manifest_document *document, struct rec_archive_document *out, uint64_t *received);
+/* Effects: the upload of a filing that is about to be accepted is over, if there was one; its parts now belong to the
+ * filing. PROCEED or AGAIN. */
 must_check enum outcome upload_close(struct decision *decision, const struct signed_filing *filing);
 
 #endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One filing on its way to its receipt: what its stages hand on. Only for filing*.c, each of which has some of the
+ * stages. */
+#ifndef GUICHET_SERVICES_FILING_H
+#define GUICHET_SERVICES_FILING_H
+
+#include "protocol/receipt_number.h"
+#include "server/services/signed.h"
+
+struct filing {
+	struct signed_filing signed_filing; /* first: the stages know it as this */
+	const struct msg_file_request *request;
+	struct keyed household, campaign;
+	bool has_dossier;
+	struct rec_dossier dossier;
+	bool is_countersigned;       /* what is in force is this very manifest, signed by another person */
+	struct rec_filing *replaced; /* what this filing rectifies, once for each who signed it */
+	size_t replaced_count;
+	struct rec_archive_document *documents; /* in the manifest's order */
+	struct rules_document *returns;
+	size_t returns_count;
+	bool has_all_returns;
+	struct rules_result rules;
+	char number[RECEIPT_NUMBER_SIZE + 1];
+	struct rec_filing record;
+};
+
+static inline struct filing *
+filing_of(struct signed_filing *filing)
+{
+	return (struct filing *)filing;
+}
+
+/* Key of what is in force for the household and campaign of the filing. */
+struct slice filing_dossier_key(struct decision *decision, const struct filing *filing);
+
+/* All that is read before anything is inflated: what was uploaded, and that the upload ends with this filing. What is
+ * missing, or was sent and not signed for, is noted. */
+must_check enum outcome filing_stage_uploads(struct decision *decision, struct signed_filing *filing);
+/* Every document that came is whole and as it was signed (A16); noted otherwise. */
+must_check enum outcome filing_stage_documents(struct decision *decision, struct signed_filing *filing);
+/* A receipt number that nobody has. */
+must_check enum outcome filing_stage_number(struct decision *decision, struct signed_filing *filing);
+/* The receipt (A17), the evidence (A19) and the indexes, as effects. */
+must_check enum outcome filing_stage_accept(struct decision *decision, struct signed_filing *filing);
+
+#endif
