@@ -10,6 +10,7 @@ BUILD   ?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 PREFIX  ?= /usr/local
 DESTDIR ?=
 PYTHON  ?= /usr/bin/python3
+OBJCOPY ?= objcopy
 CFLAGS  ?= -O2 -g
 
 # What Debian 12 has to have; `make deps` installs what is missing.
@@ -53,10 +54,16 @@ fuzz_replays = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(fuzz_src))
 
 fuzz_binaries = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(fuzz_src))
 tables = $(BUILD)/bin/guichet-tables
+
+# The number in the name changes when programs have to be compiled again.
+soname = libguichet.so.0
+version = $(shell sed -n 's/^.define GUICHET_VERSION "\(.*\)"/\1/p' client/include/guichet/guichet.h)
+libraries = $(BUILD)/lib/$(soname) $(BUILD)/lib/libguichet.a
+examples = $(patsubst client/%.c,$(BUILD)/%,$(wildcard client/examples/*.c))
 FUZZ_SECONDS ?= 30
 
 .PHONY: all
-all: $(BUILD)/bin/guichetd $(BUILD)/bin/guichet ## build everything (default)
+all: $(BUILD)/bin/guichetd $(BUILD)/bin/guichet $(libraries) ## build everything (default)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -84,6 +91,26 @@ $(BUILD)/bin/guichet: $(call object,$(cli_src)) $(client_lib) $(protocol_lib)
 	@echo '  ld $@'
 	$(Q)$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs)
 
+$(BUILD)/lib/$(soname): $(call object,$(client_src) $(protocol_src)) client/libguichet.map
+	@mkdir -p $(@D)
+	@echo '  ld $@'
+	$(Q)$(CC) -shared -Wl,-soname,$(soname) -Wl,--version-script=client/libguichet.map -Wl,-z,defs $(own_ldflags) \
+	  $(LDFLAGS) -o $@ $(filter %.o,$^) $(protocol_libs)
+	$(Q)ln -sf $(soname) $(BUILD)/lib/libguichet.so
+
+# One object whose hidden names are nobody's any more: a static library as closed as the shared one.
+$(BUILD)/lib/libguichet.a: $(call object,$(client_src) $(protocol_src))
+	@mkdir -p $(@D)
+	@echo '  ld $@'
+	$(Q)$(LD) -r -o $(BUILD)/lib/libguichet.o $^ && $(OBJCOPY) --localize-hidden $(BUILD)/lib/libguichet.o
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(BUILD)/lib/libguichet.o
+
+$(examples): $(BUILD)/examples/%: client/examples/%.c client/include/guichet/guichet.h $(BUILD)/lib/libguichet.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -pedantic $(warnings) $(hardening) -Iclient/include $(CFLAGS) $(own_ldflags) $(LDFLAGS) \
+	  -o $@ $< $(BUILD)/lib/libguichet.a $(protocol_libs)
+
 $(unit_tests): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(unit_lib) $(client_lib) $(server_lib) $(protocol_lib)
 	@mkdir -p $(@D)
 	@echo '  ld $@'
@@ -105,7 +132,7 @@ $(tables): $(call object,tests/docs/tables.c tests/docs/sample.c) $(protocol_lib
 
 # ---- what a person types ----
 
-.PHONY: deps test demo unit fuzz-replay fuzz fuzz-run pytest tables clean help
+.PHONY: deps test demo install unit fuzz-replay fuzz fuzz-run pytest tables clean help
 deps: ## install the Debian packages that are missing
 	@test "$$(dpkg-query -W -f '$${db:Status-Abbrev}\n' $(packages) 2>/dev/null | grep -c '^ii')" = $(words $(packages)) || \
 	  (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(packages))
@@ -113,11 +140,20 @@ deps: ## install the Debian packages that are missing
 test: deps ## set everything up and run every test
 	@$(MAKE) --no-print-directory all unit fuzz-replay pytest
 
+install: all ## programs, library, header and pkg-config file into DESTDIR and PREFIX
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include/guichet)
+	install $(BUILD)/bin/guichet $(BUILD)/bin/guichetd $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(libraries) $(DESTDIR)$(PREFIX)/lib
+	ln -sf $(soname) $(DESTDIR)$(PREFIX)/lib/libguichet.so
+	install -m 644 client/include/guichet/guichet.h $(DESTDIR)$(PREFIX)/include/guichet
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(version)|; s|@LIBS@|$(protocol_libs)|' client/libguichet.pc.in \
+	  >$(DESTDIR)$(PREFIX)/lib/pkgconfig/libguichet.pc
+
 demo: deps ## the main job on real input in front of the reader
 	@$(MAKE) --no-print-directory all
 	@BIN=$(BUILD)/bin PYTHON=$(PYTHON) tests/demo.sh
 
-pytest: all $(tables)
+pytest: all $(tables) $(examples)
 	@GUICHET_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider tests
 
 unit: $(unit_tests) ## run the unit tests

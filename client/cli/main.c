@@ -140,6 +140,16 @@ find_command(const char *name)
 	return NULL;
 }
 
+/* Looked for before anything else: a program is to be answered in JSON also when its command line is wrong. */
+static bool
+wants_json(int count, char **argv)
+{
+	for (int i = 1; i < count && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			return true;
+	return false;
+}
+
 /* Options as the command has them, then the command itself. */
 static enum exit_code
 run(struct cli *cli, int count, char **argv)
@@ -147,8 +157,8 @@ run(struct cli *cli, int count, char **argv)
 	const struct command *command = cli->command;
 	struct options_fault fault = { "", "" };
 
+	cli->is_json = wants_json(count, argv);
 	bool parsed = options_parse(count, argv, command->needs | command->takes | ALWAYS, &cli->options, &fault);
-	cli->is_json = cli_value(cli, OPTION_JSON) != NULL;
 	if (cli_value(cli, OPTION_HELP) != NULL)
 		return print_help(command);
 	if (!parsed) {

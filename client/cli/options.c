@@ -74,10 +74,10 @@ take_option(int count, char **argv, int *at, unsigned allowed, struct options *o
 		return fault(why, word, "no value for this option");
 	if (table[option].value != NULL && equals != NULL)
 		value = equals + 1;
-	else if (table[option].value != NULL && *at + 1 < count)
+	else if (table[option].value != NULL && *at + 1 < count && strncmp(argv[*at + 1], "--", 2) != 0)
 		value = argv[++*at];
 	else if (table[option].value != NULL)
-		return fault(why, word, "a value behind this option");
+		return fault(why, word, "a value behind this option (one that begins with -- as --name=value)");
 	out->values[option] = value;
 	if (option == OPTION_ATTACH)
 		out->attachments[out->attachments_count++] = value;

@@ -103,8 +103,12 @@ ask(int terminal, const char *prompt, char out[PASSWORD_SIZE_MAX], struct guiche
 		hidden = shown;
 		hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
 		sigprocmask(SIG_BLOCK, &hold, &before);
-		say(terminal, prompt);
-		got = tcsetattr(terminal, TCSAFLUSH, &hidden) == 0 ? read_line(terminal, out) : -1;
+		/* The prompt comes last: whoever answers it at once must not be flushed. */
+		got = -1;
+		if (tcsetattr(terminal, TCSAFLUSH, &hidden) == 0) {
+			say(terminal, prompt);
+			got = read_line(terminal, out);
+		}
 		tcsetattr(terminal, TCSAFLUSH, &shown);
 		say(terminal, "\n");
 		sigprocmask(SIG_SETMASK, &before, NULL);

@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`guichet` as people and programs use it: words, exit codes, files, what is said where."""
+import json
+import os
+import pathlib
+import pty
+import re
+import select
+import signal
+import subprocess
+import termios
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GUICHET = ROOT / os.environ.get("GUICHET_BUILD", "build") / "bin/guichet"
+COMMANDS = ["enrol", "file", "filings", "receipt", "show", "verify", "convert", "export-signature", "revoke", "checkpoint"]
+OK, FAILED, USAGE, REFUSED, UNREACHABLE = range(5)
+PASSWORD = "mot de passe é"
+PDF = b"%PDF-1.4 not really\n"
+
+
+def guichet(*words, code=OK, **options):
+    """Runs it, asserts the exit code and that nothing is said on the wrong channel; -> standard output."""
+    done = subprocess.run([str(word) for word in (GUICHET, *words)], capture_output=True, check=False,
+                          stdin=subprocess.DEVNULL, timeout=60, **options)
+    assert done.returncode == code, f"{words[0]}: exit {done.returncode}, not {code}\n{done.stderr.decode()}{done.stdout.decode()}"
+    if code != OK and "--json" not in words:
+        return done.stderr.decode()
+    return done.stdout.decode()
+
+
+class Holder:
+    """Somebody with a certificate, in a directory of their own."""
+
+    def __init__(self, office, person, place, *options):
+        self.office, self.person, self.place = office, person, place
+        place.mkdir()
+        (place / "password").write_text(PASSWORD + "\nsecond line\n", encoding="utf-8")
+        (place / "return.json").write_bytes(person.content)
+        self.p12 = place / "me.p12"
+        self.enrol(*options)
+
+    @property
+    def online(self):
+        return "--server", f"127.0.0.1:{self.office.port}", "--trust", self.office.public
+
+    @property
+    def me(self):
+        return *self.online, "--as", self.p12, "--password-file", self.place / "password"
+
+    def enrol(self, *options, code=OK, **changed):
+        facts = {"spi": self.person.spi, "birth-name": self.person.birth_name, "filer-number": self.person.filer_number,
+                 "reference-income": self.person.reference_income, "email": "moi@example.fr", **changed}
+        words = [word for name, value in facts.items() for word in (f"--{name}", value)]
+        return guichet("enrol", *self.online, *words, "--accept-contract", "--password-file", self.place / "password",
+                       "--out", self.p12, *options, code=code)
+
+    def file(self, *words, out="receipt.json", code=OK):
+        return guichet("file", *self.me, "--out", self.place / out, *words, self.place / "return.json", code=code)
+
+    def receipt(self, name="receipt.json"):
+        return json.loads((self.place / name).read_bytes())
+
+
+@pytest.fixture(scope="module")
+def office(offices):
+    return offices()
+
+
+@pytest.fixture(scope="module")
+def holders(office, tmp_path_factory):
+    """A function that makes another holder each time, of a household of one."""
+    people = office.people(40)
+    office.start()
+    alone = [person for person in people if [p.household for p in people].count(person.household) == 1]
+    place = tmp_path_factory.mktemp("holders")
+
+    def make(*options):
+        person = alone.pop()
+        return Holder(office, person, place / person.spi, *options)
+
+    return make
+
+
+# ---- without an office ----
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_tells_options_and_exit_codes(command):
+    text = guichet(command, "--help")
+    assert text.startswith(f"usage: guichet {command} ") and "--json" in text and "Exit codes: 0 done; 1 failed" in text
+    # People read it at a terminal; the usage line itself may be longer.
+    assert all(len(line) <= 110 for line in text.splitlines()[1:])
+
+
+def test_commands_are_listed():
+    text = guichet("--help")
+    assert [line.split()[0] for line in text.splitlines() if line.startswith("  ")] == COMMANDS
+    assert "no command" in guichet("fil", code=USAGE)
+
+
+@pytest.mark.parametrize("words,place", [
+    (["file"], "trust"),
+    (["file", "--trust", "x"], "arguments"),
+    (["file", "--trust", "x", "r.json"], "server"),
+    (["verify", "--trust", "x", "--nonsense", "r.json"], "--nonsense"),
+    (["verify", "--trust", "x", "--check", "r.json"], "--check"),
+    (["verify", "r.json", "--trust"], "--trust"),
+    (["verify", "--trust", "x", "--trust", "y", "r.json"], "--trust"),
+    (["verify", "--trust", "x", "--json=yes", "r.json"], "--json=yes"),
+    (["verify", "-t", "x", "r.json"], "-t"),
+    (["checkpoint", "--server", "h:1", "--trust", "x", "more"], "arguments"),
+    (["convert", "csv", "x", "--out", "y"], "format"),
+    (["convert", "irj", "x", "--out", "y", "--income-year", "19"], "--income-year"),
+    (["revoke", "--server", "h:1", "--trust", "x", "--as", "y", "--reason", "whim"], "--reason"),
+    (["revoke", "--server", "h:1", "--trust", "x", "--as", "y", "--serial", "12"], "--serial"),
+])
+def test_usage_errors_name_the_word(words, place):
+    assert re.search(rf"where: +{re.escape(place)}\n", guichet(*words, code=USAGE))
+    if "--json" not in " ".join(words):
+        assert json.loads(guichet(*words, "--json", code=USAGE))["error"] == "usage"
+
+
+def test_missing_file_is_a_failure_that_names_it(tmp_path):
+    told = json.loads(guichet("verify", "--trust", tmp_path, "r.json", "--json", code=FAILED))
+    assert told["number"] == 904 and told["place"] == f"{tmp_path}/log.vkey" and told["value"] == "No such file or directory"
+
+
+# ---- with one ----
+
+def test_checking_needs_no_certificate(office, holders, tmp_path):
+    holder = holders()
+    check = ["file", "--check", "--trust", office.public]
+    assert "No rule refuses" in guichet(*check, holder.place / "return.json")
+    document = json.loads(holder.person.content)
+    document["boxes"]["ZZZ9"] = 1
+    (tmp_path / "bad.json").write_text(json.dumps(document))
+    told = json.loads(guichet(*check, "--json", tmp_path / "bad.json", code=REFUSED))
+    assert told["error"] == "document_refused" and [f["place"] for f in told["findings"]] == ["ZZZ9"]
+    assert "ZZZ9" in guichet(*check, tmp_path / "bad.json", code=REFUSED)
+    (tmp_path / "bad.json").write_text("{")
+    assert "json_malformed" in guichet(*check, tmp_path / "bad.json", code=FAILED)
+
+
+def test_enrolment(office, holders):
+    holder = holders("--json")
+    assert holder.p12.stat().st_mode & 0o777 == 0o600
+    # An existing key file is not overwritten, and nothing was asked of the office for it.
+    assert "does not exist yet" in holder.enrol(code=USAGE)
+    before = holder.p12.read_bytes()
+    holder.p12.unlink()
+    assert "identification_refused" in holder.enrol(code=REFUSED, spi="3023217600053")
+    assert not holder.p12.exists() and list(holder.place.glob("me.p12*")) == []
+    holder.p12.write_bytes(before)
+    words = ["enrol", *holder.online, "--spi", "1", "--birth-name", "x", "--filer-number", "1", "--reference-income", "1",
+             "--email", "a@b", "--out", holder.place / "new.p12", "--password-file", holder.place / "password"]
+    text = guichet(*words, code=USAGE)
+    assert "--accept-contract" in text and "convention" in text.lower()
+
+
+def test_wrong_password(holders):
+    holder = holders()
+    (holder.place / "password").write_text("falsch")
+    assert "password_wrong" in guichet("filings", *holder.me, code=FAILED)
+
+
+def test_no_terminal_and_no_password_file_is_usage(holders):
+    holder = holders()
+    text = guichet("filings", *holder.online, "--as", holder.p12, code=USAGE, start_new_session=True)
+    assert "--password-file" in text
+
+
+def terminal_run(*words):
+    """Runs it at a terminal of its own; -> process id, the terminal."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(GUICHET, [str(word) for word in (GUICHET, *words)])
+    return child, terminal
+
+
+def terminal_read(terminal, until=None):
+    """What is shown up to a text, or to the end; fails when nothing comes for a minute."""
+    seen = b""
+    while until is None or until not in seen:
+        assert select.select([terminal], [], [], 60)[0], seen
+        try:
+            data = os.read(terminal, 1000)
+        except OSError:  # how a terminal tells that nobody is there any more
+            data = b""
+        if not data:
+            break
+        seen += data
+    return seen.decode()
+
+
+def test_password_is_asked_for_unseen(holders):
+    holder = holders()
+    child, terminal = terminal_run("filings", *holder.online, "--as", holder.p12)
+    terminal_read(terminal, b"Password of the key file: ")
+    os.write(terminal, PASSWORD.encode() + b"\n")
+    seen = terminal_read(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == OK
+    assert "Nothing filed yet." in seen and PASSWORD not in seen
+
+
+def test_interrupted_prompt_ends_by_the_signal_with_the_echo_back(holders):
+    holder = holders()
+    child, terminal = terminal_run("filings", *holder.online, "--as", holder.p12)
+    terminal_read(terminal, b"Password of the key file: ")
+    assert not termios.tcgetattr(terminal)[3] & termios.ECHO
+    os.write(terminal, b"\x03")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGINT
+    assert termios.tcgetattr(terminal)[3] & termios.ECHO
+    os.close(terminal)
+
+
+def test_file_then_everything_about_it(office, holders):
+    holder = holders()
+    printed = holder.file()
+    number = holder.receipt()["number"]
+    assert number in printed and "ACCUSÉ DE RÉCEPTION" in printed
+    assert not (holder.place / "receipt.filing").exists()
+    evidence = [(holder.place / name).read_bytes() for name in ("receipt.json", "receipt.tlog-proof")]
+
+    # The same again, by command, by number however typed, by id.
+    assert json.loads(holder.file("--json"))["receipt"] == holder.receipt()
+    for reference in (number, number.lower().replace("-", " "), holder.receipt()["filing_id"]):
+        guichet("receipt", reference, *holder.me, "--out", holder.place / "again.json")
+        assert [(holder.place / name).read_bytes() for name in ("again.json", "again.tlog-proof")] == evidence
+
+    listed = json.loads(guichet("filings", *holder.me, "--json"))["filings"]
+    assert [row["number"] for row in listed] == [number]
+    assert "in force" in guichet("filings", *holder.me)
+
+    shown = guichet("show", number, *holder.me, "--out", holder.place / "documents")
+    assert shown.splitlines()[2] == "guichet-filing 1"
+    assert [path.read_bytes() for path in sorted((holder.place / "documents").iterdir())] == [holder.person.content]
+    assert json.loads(guichet("show", number, *holder.me, "--json"))["documents"][0]["type"] == "2042"
+
+    guichet("export-signature", number, *holder.me, "--out", holder.place / "filing.p7s")
+    subprocess.run(["openssl", "cms", "-verify", "-inform", "DER", "-in", holder.place / "filing.p7s", "-content",
+                    holder.place / "filing.manifest", "-binary", "-CAfile", office.public / "ca.pem", "-purpose", "any",
+                    "-out", os.devnull], check=True, capture_output=True)
+
+
+def test_receipt_of_something_else_is_not_overwritten(holders):
+    holder = holders()
+    (holder.place / "receipt.json").write_text("precious")
+    assert "something else" in holder.file(code=USAGE)
+    assert (holder.place / "receipt.json").read_text() == "precious"
+
+
+def test_rectifying_and_attachments(holders):
+    holder = holders()
+    holder.file(out="first.json")
+    number = holder.receipt("first.json")["number"]
+    (holder.place / "paper.pdf").write_bytes(PDF)
+    (holder.place / "large.PDF").write_bytes(os.urandom(1 << 20) * 3)
+    attached = "--attach", holder.place / "paper.pdf", f"--attach={holder.place}/large.PDF"
+    told = json.loads(holder.file("--json", *attached, out="second.json", code=REFUSED))
+    assert told["error"] == "replaces_mismatch" and told["expected"] == number
+    holder.file(*attached, "--replaces", number.lower(), out="second.json")
+    assert [d["type"] for d in holder.receipt("second.json")["documents"]] == ["2042", *["attachment/document"] * 2]
+    rows = {row["number"]: row for row in json.loads(guichet("filings", *holder.me, "--json"))["filings"]}
+    second = holder.receipt("second.json")["number"]
+    assert rows[number]["superseded_by"] == second and "superseded_by" not in rows[second]
+    guichet("verify", "--trust", holder.office.public, holder.place / "second.json", holder.place / "paper.pdf",
+            holder.place / "large.PDF", holder.place / "return.json")
+    (holder.place / "program.exe").write_bytes(b"MZ")
+    assert "media_type_refused" in holder.file("--attach", holder.place / "program.exe", out="x.json", code=REFUSED)
+
+
+def test_verify_says_every_check(office, holders):
+    holder = holders()
+    checkpoint = holder.place / "checkpoint"
+    holder.file(out="first.json")
+    guichet("checkpoint", *holder.online, "--out", checkpoint)
+    (holder.place / "paper.pdf").write_bytes(PDF)
+    holder.file("--attach", holder.place / "paper.pdf", "--replaces", holder.receipt("first.json")["number"])
+    verify = ["verify", "--trust", office.public, holder.place / "receipt.json"]
+    assert guichet(*verify, holder.place / "return.json").count("ok  ") == 6
+    # Once by the published tiles, offline, once by asking.
+    for source in ([], ["--server", f"127.0.0.1:{office.port}"]):
+        told = json.loads(guichet(*verify, "--checkpoint", checkpoint, *source, "--json"))
+        assert told["holds"] and told["checks"][-1]["text"].startswith("consistency: one log of ")
+    assert "FAILED  document" in subprocess.run([GUICHET, *verify, holder.p12], capture_output=True, text=True,
+                                                check=False).stdout
+    guichet(*verify, holder.p12, code=FAILED)
+
+
+@pytest.mark.parametrize("name", ["receipt.json", "receipt.tlog-proof"])
+def test_no_changed_byte_verifies(office, holders, name):
+    holder = holders()
+    holder.file()
+    original = (holder.place / name).read_bytes()
+    for at in range(0, len(original), 13):
+        changed = bytearray(original)
+        changed[at] ^= 0x04
+        (holder.place / name).write_bytes(changed)
+        guichet("verify", "--trust", office.public, holder.place / "receipt.json", code=FAILED)
+    (holder.place / name).write_bytes(original[:-1])
+    guichet("verify", "--trust", office.public, holder.place / "receipt.json", code=FAILED)
+    (holder.place / name).write_bytes(original)
+    guichet("verify", "--trust", office.public, holder.place / "receipt.json")
+
+
+def test_one_key_is_enough_to_verify(office, holders, tmp_path):
+    holder = holders()
+    holder.file()
+    (tmp_path / "log.vkey").write_bytes((office.public / "log.vkey").read_bytes())
+    guichet("verify", "--trust", tmp_path, holder.place / "receipt.json", holder.place / "return.json")
+    assert "tls.pem" in guichet("filings", "--trust", tmp_path, *holder.me[:2], *holder.me[4:], code=FAILED)
+
+
+def test_revoked_is_refused(holders):
+    holder = holders("--key", "rsa3072")
+    revoked = json.loads(guichet("revoke", *holder.me, "--reason", "key-compromise", "--json"))
+    told = json.loads(guichet("filings", *holder.me, "--json", code=REFUSED))
+    assert told["error"] == "certificate_revoked" and len(told["correlation"]) == 16 and len(revoked["serial"]) == 32
+
+
+def test_someone_elses_filing_is_not_found(holders):
+    one, other = holders(), holders()
+    one.file()
+    for command in ("receipt", "show"):
+        assert "not_found" in guichet(command, one.receipt()["number"], *other.me, code=REFUSED)
+
+
+def test_the_same_filing_goes_out_again_after_the_office_was_away(office, holders):
+    """What was signed is kept while the office cannot be reached, and is what is sent when it can."""
+    holder = holders()
+    office.kill()
+    assert "unreachable" in holder.file(code=UNREACHABLE)
+    kept = (holder.place / "receipt.filing").read_bytes()
+    assert holder.person.spi.encode() in kept
+    assert "unreachable" in holder.file(code=UNREACHABLE)
+    assert (holder.place / "receipt.filing").read_bytes() == kept
+    office.start()
+    holder.file()
+    assert not (holder.place / "receipt.filing").exists()
+    guichet("verify", "--trust", office.public, holder.place / "receipt.json", holder.place / "return.json")
+
+
+def test_another_office_on_that_address_is_not_trusted(office, holders, offices):
+    holder, stranger = holders(), offices()
+    stranger.start()
+    words = ["--server", f"127.0.0.1:{stranger.port}", "--trust", office.public]
+    assert "tls_failed" in guichet("checkpoint", *words, code=FAILED)
