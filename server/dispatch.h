@@ -56,8 +56,8 @@ void dispatch_submit(
 /* A request that the session itself refuses (frame errors, a stream in use). */
 void dispatch_refuse(
     struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request, enum error error);
-/* A decision of the office's own, for nobody: a step of sweeping, for instance. Its request is NULL. What cannot be done now
- * is left to the next call. */
+/* A decision of the office's own, for nobody: a step of sweeping, for instance. Its request is NULL. What cannot be
+ * done now is left to the next call. */
 void dispatch_work(struct dispatch *dispatch, decide handler, uint64_t now_ms);
 /* The asker is gone: what is under way for it runs to its end and is not answered. */
 void dispatch_forget(struct dispatch *dispatch, struct dispatch_asker *asker);

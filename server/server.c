@@ -26,6 +26,7 @@
 #include "server/publish.h"
 #include "server/recovery.h"
 #include "server/services/services.h"
+#include "server/services/uploads.h"
 #include "server/settings.h"
 #include "server/store/keyring.h"
 #include "server/store/leveldb.h"
@@ -175,6 +176,7 @@ tick_fire(struct loop_timer *timer)
 	struct server *server = loop_owner(timer, struct server, tick);
 
 	publisher_tick(server->publisher);
+	dispatch_work(server->dispatch, decide_upload_sweep, loop_wall_ms(server->loop));
 	crl_tick(server->crl, loop_wall_ms(server->loop) / 1000);
 	loop_timer_set(server->loop, timer, loop_steady_ms(server->loop) + TICK_MS);
 }

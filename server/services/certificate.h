@@ -24,12 +24,13 @@ struct certificate_plan {
 	struct slice contract; /* may be empty */
 };
 
-/* Checks the request and answers with a certificate: the same for the same request, a new one otherwise; a person's earlier
- * certificate of that role is then revoked and the earlier address told (design section 4). The answer is a
+/* Checks the request and answers with a certificate: the same for the same request, a new one otherwise; a person's
+ * earlier certificate of that role is then revoked and the earlier address told (design section 4). The answer is a
  * certificate_answer. */
 must_check enum outcome certificate_issue(struct decision *decision, const struct certificate_plan *plan);
 
-/* Effects: the record says revoked, the CRL gets a line, the log a leaf. `certificate` lives in the arena and is changed. */
+/* Effects: the record says revoked, the CRL gets a line, the log a leaf. `certificate` lives in the arena and is
+ * changed. */
 void certificate_revoke(struct decision *decision, struct rec_certificate *certificate, uint64_t reason);
 
 #endif

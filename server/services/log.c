@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The log's public operations: checkpoint, inclusion, consistency, tiles. Hashes come from full tiles in the store and from
- * the tiles in progress in memory; nothing of what was logged can be learnt from them. */
+ * The log's public operations: checkpoint, inclusion, consistency, tiles. Hashes come from full tiles in the store
+ * and from the tiles in progress in memory; nothing of what was logged can be learnt from them. */
 #include <string.h>
 
 #include "server/authority.h"
@@ -18,7 +18,8 @@ HANDLER(log_checkpoint)
 
 	(void)request;
 	if (text != NULL)
-		error = proof_checkpoint_put(text, office->origin, tree_frontier(office->tree), authority_log_key(office->authority));
+		error = proof_checkpoint_put(
+		    text, office->origin, tree_frontier(office->tree), authority_log_key(office->authority));
 	if (error == ERROR_NONE && !(buf_ok(text) && arena_copy(decision->arena, buf_peek(text), &answer->checkpoint)))
 		error = ERROR_out_of_memory;
 	buf_destroy(text);
@@ -31,7 +32,8 @@ tile_find(struct decision *decision, unsigned level, uint64_t index, const uint8
 {
 	uint64_t partial_index = 0;
 	unsigned partial_width = 0;
-	const struct hash *partial = tree_partial_tile(decision->context->office->tree, level, &partial_index, &partial_width);
+	const struct hash *partial =
+	    tree_partial_tile(decision->context->office->tree, level, &partial_index, &partial_width);
 	uint8_t level_byte = (uint8_t)level;
 	struct slice value;
 
@@ -42,7 +44,8 @@ tile_find(struct decision *decision, unsigned level, uint64_t index, const uint8
 		*width = partial_width;
 		return VIEW_FOUND;
 	}
-	struct slice key = KEY_MAKE(decision->arena, KEY_tile, slice_of(&level_byte, 1), key_part_u64(decision->arena, index));
+	struct slice key =
+	    KEY_MAKE(decision->arena, KEY_tile, slice_of(&level_byte, 1), key_part_u64(decision->arena, index));
 	enum view_state state = view_get_value(decision->view, key, &value);
 	if (state == VIEW_FOUND && value.size == TILE_WIDTH * sizeof(struct hash)) {
 		*hashes = value.data;
@@ -56,7 +59,8 @@ struct node_reader {
 	bool again;
 };
 
-/* A merkle_read_node: a node stands in a tile directly when its level is a multiple of 8, otherwise it is folded from one. */
+/* A merkle_read_node: a node stands in a tile directly when its level is a multiple of 8, otherwise it is folded
+ * from one. */
 static bool
 node_read(void *context, unsigned level, uint64_t index, struct hash *out)
 {
@@ -93,7 +97,8 @@ answer_proof(struct decision *decision, const struct node_reader *reader, bool p
 		return AGAIN;
 	if (!proven)
 		return refuse(decision, ERROR_internal);
-	if (!arena_copy(decision->arena, slice_of(proof->hashes, proof->count * sizeof proof->hashes[0]), &answer->hashes))
+	if (!arena_copy(
+		decision->arena, slice_of(proof->hashes, proof->count * sizeof proof->hashes[0]), &answer->hashes))
 		return refuse(decision, ERROR_out_of_memory);
 	return DECIDED;
 }
@@ -101,7 +106,8 @@ answer_proof(struct decision *decision, const struct node_reader *reader, bool p
 static enum outcome
 refuse_size(struct decision *decision, const char *place, uint64_t size)
 {
-	return refuse_value(decision, ERROR_tree_size_unknown, place, decision_text(decision, "%llu", (unsigned long long)size),
+	return refuse_value(decision, ERROR_tree_size_unknown, place,
+	    decision_text(decision, "%llu", (unsigned long long)size),
 	    decision_text(decision, "at most %llu", (unsigned long long)tree_size(decision->context->office->tree)));
 }
 
@@ -114,7 +120,8 @@ HANDLER(log_inclusion)
 	if (wanted->size > tree_size(decision->context->office->tree))
 		return refuse_size(decision, "inclusion_request.size", wanted->size);
 	if (wanted->index >= wanted->size)
-		return refuse_value(decision, ERROR_field_invalid, "inclusion_request.index", SLICE_EMPTY, SLICE_LITERAL("less than size"));
+		return refuse_value(decision, ERROR_field_invalid, "inclusion_request.index", SLICE_EMPTY,
+		    SLICE_LITERAL("less than size"));
 	bool proven = merkle_prove_inclusion(wanted->index, wanted->size, node_read, &reader, &proof);
 	return answer_proof(decision, &reader, proven, &proof);
 }
@@ -152,7 +159,8 @@ HANDLER(log_tile)
 	if (hashes == NULL)
 		return refuse(decision, ERROR_internal);
 	if (asked == 0 || asked > width)
-		return refuse_value(decision, ERROR_not_found, "tile_request.width", SLICE_EMPTY, decision_text(decision, "1 to %u", width));
+		return refuse_value(decision, ERROR_not_found, "tile_request.width", SLICE_EMPTY,
+		    decision_text(decision, "1 to %u", width));
 	/* A tile in progress moves on under a waiting answer: take a copy. */
 	if (!arena_copy(decision->arena, slice_of(hashes, asked * sizeof(struct hash)), &answer->hashes))
 		return refuse(decision, ERROR_out_of_memory);

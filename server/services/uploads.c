@@ -30,6 +30,14 @@ quota_key(struct decision *decision, struct slice signer)
 	return KEY_MAKE(decision->arena, KEY_quota, signer);
 }
 
+/* Sorts uploads by when they are swept, if they are not completed before. */
+static struct slice
+expiry_key(struct decision *decision, const struct rec_upload *upload, struct slice id)
+{
+	return KEY_MAKE(decision->arena, KEY_upload_expiry,
+	    key_part_u64(decision->arena, upload->opened_at + UPLOAD_LIFE_S), id);
+}
+
 /* ---- upload ---- */
 
 static size_t
@@ -180,6 +188,7 @@ stage_open(struct decision *decision, struct signed_filing *filing)
 	upload->opened_at = decision->context->now;
 	upload->announced = attachments_size(&filing->manifest);
 	effects_put(decision, upload_key(decision, id), record_upload(), upload);
+	effects_put(decision, expiry_key(decision, upload, id), record_upload(), upload);
 	for (size_t i = 0; i < filing->manifest.documents_count; i++) {
 		const struct manifest_document *document = &filing->manifest.documents[i];
 		struct rec_upload_document *stored = arena_alloc(decision->arena, sizeof *stored);
@@ -397,18 +406,34 @@ upload_take(struct decision *decision, const struct signed_filing *filing, const
 	return PROCEED;
 }
 
+/* Effects: the upload, its place among those that expire and its share of the quota are gone; its documents are the
+ * caller's to remove. The quota is that of who opened it, who may be the other spouse of who files. */
+static enum outcome
+upload_end(struct decision *decision, const struct rec_upload *upload, struct slice id)
+{
+	struct rec_quota *quota = arena_alloc(decision->arena, sizeof *quota);
+	struct slice key = quota_key(decision, upload->signer);
+
+	if (quota == NULL)
+		return refuse(decision, ERROR_out_of_memory);
+	if (view_get(decision->view, key, record_quota(), quota) == VIEW_AGAIN)
+		return AGAIN;
+	quota->announced -= quota->announced < upload->announced ? quota->announced : upload->announced;
+	effects_put(decision, key, record_quota(), quota);
+	effects_remove(decision, upload_key(decision, id));
+	effects_remove(decision, expiry_key(decision, upload, id));
+	return PROCEED;
+}
+
 enum outcome
 upload_close(struct decision *decision, const struct signed_filing *filing)
 {
 	const struct manifest *manifest = &filing->manifest;
-	struct slice id = slice_of(filing->id, sizeof filing->id), quota_of;
-	struct rec_quota *quota = arena_alloc(decision->arena, sizeof *quota);
+	struct slice id = slice_of(filing->id, sizeof filing->id);
 	struct rec_upload upload;
 
 	if (attachments_count(manifest) == 0)
 		return PROCEED;
-	if (quota == NULL)
-		return refuse(decision, ERROR_out_of_memory);
 	switch (view_get(decision->view, upload_key(decision, id), record_upload(), &upload)) {
 	case VIEW_AGAIN:
 		return AGAIN;
@@ -417,16 +442,61 @@ upload_close(struct decision *decision, const struct signed_filing *filing)
 	case VIEW_FOUND:
 		break;
 	}
-	/* The quota is that of who opened it, who may be the other spouse. */
-	quota_of = quota_key(decision, upload.signer);
-	if (view_get(decision->view, quota_of, record_quota(), quota) == VIEW_AGAIN)
-		return AGAIN;
-	quota->announced -= quota->announced < upload.announced ? quota->announced : upload.announced;
-	effects_put(decision, quota_of, record_quota(), quota);
-	effects_remove(decision, upload_key(decision, id));
 	for (size_t i = 0; i < manifest->documents_count; i++)
 		if (!manifest_is_return(&manifest->documents[i]))
-			effects_remove(decision, document_key(decision, id, slice_of(manifest->documents[i].digest,
-			    DIGEST_SIZE)));
+			effects_remove(decision,
+			    document_key(decision, id, slice_of(manifest->documents[i].digest, DIGEST_SIZE)));
+	return upload_end(decision, &upload, id);
+}
+
+/* ---- sweeping ---- */
+
+/* Effects: every document of an upload is forgotten. Their bytes stay sealed in the archive, where nothing points at
+ * them any more. */
+static enum outcome
+documents_forget(struct decision *decision, struct slice id)
+{
+	static const uint8_t past[DIGEST_SIZE + 1] = { [0 ... DIGEST_SIZE] = 0xff };
+	const struct store_pair *pairs;
+	size_t count;
+
+	if (view_range(decision->view, document_key(decision, id, SLICE_LITERAL("")),
+		document_key(decision, id, slice_of(past, sizeof past)), false, LIMIT_DOCUMENTS, &pairs,
+		&count) == VIEW_AGAIN)
+		return AGAIN;
+	for (size_t i = 0; i < count; i++)
+		effects_remove(decision, pairs[i].key);
 	return PROCEED;
+}
+
+enum outcome
+decide_upload_sweep(struct decision *decision, const void *request)
+{
+	struct slice from = KEY_MAKE(decision->arena, KEY_upload_expiry, SLICE_LITERAL(""));
+	struct slice end =
+	    KEY_MAKE(decision->arena, KEY_upload_expiry, key_part_u64(decision->arena, decision->context->now));
+	const struct store_pair *pairs;
+	struct rec_upload upload;
+	size_t count;
+
+	(void)request;
+	if (view_range(decision->view, from, end, false, 1, &pairs, &count) == VIEW_AGAIN)
+		return AGAIN;
+	if (count == 0)
+		return DECIDED;
+	struct slice id = slice_from(pairs[0].key, 1 + sizeof(uint64_t));
+	/* As it stands now: beginning a document anew has changed what it counts for. */
+	switch (view_get(decision->view, upload_key(decision, id), record_upload(), &upload)) {
+	case VIEW_AGAIN:
+		return AGAIN;
+	case VIEW_ABSENT:
+		effects_remove(decision, pairs[0].key);
+		return DECIDED;
+	case VIEW_FOUND:
+		break;
+	}
+	enum outcome outcome = documents_forget(decision, id);
+	if (outcome == PROCEED)
+		outcome = upload_end(decision, &upload, id);
+	return outcome == PROCEED ? DECIDED : outcome;
 }

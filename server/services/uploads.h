@@ -6,6 +6,9 @@
 
 #include "server/services/signed.h"
 
+/* An upload that is not completed by then is swept, as a draft would be (A9). */
+#define UPLOAD_LIFE_S ((uint64_t)15 * 86400)
+
 /* Asks for all that is stored of the manifest's attachments, so that it comes in one round trip. */
 void upload_want(struct decision *decision, const struct signed_filing *filing);
 /* How many bytes of an attachment are stored; when it is all of them, they go into the filing's archive entry.
@@ -15,5 +18,8 @@ must_check enum outcome upload_take(struct decision *decision, const struct sign
 /* Effects: the upload of a filing that is about to be accepted is over, if there was one; its parts now belong to the
  * filing. PROCEED or AGAIN. */
 must_check enum outcome upload_close(struct decision *decision, const struct signed_filing *filing);
+
+/* The office's own work (dispatch_work): forgets one upload that has expired. */
+enum outcome decide_upload_sweep(struct decision *decision, const void *request);
 
 #endif

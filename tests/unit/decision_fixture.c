@@ -246,13 +246,15 @@ settle(struct decision_fixture *fixture, struct effects *effects)
 }
 
 struct effects *
-decision_fixture_decide(struct decision_fixture *fixture, decide handler, const struct record *answer_record, const void *request)
+decision_fixture_decide(
+    struct decision_fixture *fixture, decide handler, const struct record *answer_record, const void *request)
 {
 	return run(fixture, handler, NULL, answer_record, request);
 }
 
 struct effects *
-decision_fixture_run(struct decision_fixture *fixture, decide handler, const struct record *answer_record, const void *request)
+decision_fixture_run(
+    struct decision_fixture *fixture, decide handler, const struct record *answer_record, const void *request)
 {
 	return settle(fixture, run(fixture, handler, NULL, answer_record, request));
 }
