@@ -1,10 +1,409 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * placeholder */
+ * guichetd audit: opens what is there without trusting any of it, sends every record to its check, and reports. */
+#include "server/admin/audit.h"
+
+#include <inttypes.h>
+#include <openssl/pem.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/json.h"
 #include "server/admin/admin.h"
+#include "server/authority.h"
+#include "server/store/leveldb.h"
+#include "server/worker.h"
+
+/* Memory of one record and what it names: a filing's archive blob twice, its returns inflated. */
+#define ARENA_MAX ((size_t)160 * 1024 * 1024)
+/* Entries of the archive in one go. */
+#define WALK_STEP ((size_t)1024)
+
+static const char usage[] =
+    "usage: guichetd audit DIR [--json]\n\n"
+    "Reads everything again and proves that records, archive, receipts, log and what is published agree: every\n"
+    "receipt with its filing, documents, signature and leaf; the tree with every earlier checkpoint; every\n"
+    "certificate and revocation. Refuses while a server uses DIR. Exit code 0 only if all agrees.\n\n"
+    "  --json   the result as JSON\n";
+
+/* ---- saying ---- */
+
+void
+audit_disagree(struct audit *audit, const char *kind, struct slice which, const char *expected)
+{
+	audit->disagreements++;
+	if (!audit->as_json) {
+		printf("  %s %.*s: expected %s\n", kind, (int)which.size, (const char *)which.data, expected);
+		return;
+	}
+	struct buf *line = buf_create(4096);
+	if (line == NULL)
+		return;
+	buf_put_text(line, audit->disagreements == 1 ? "{" : ",{");
+	json_put_name(line, "kind");
+	json_put_string(line, slice_of_text(kind));
+	json_put_name(line, "which");
+	json_put_string(line, which);
+	json_put_name(line, "expected");
+	json_put_string(line, slice_of_text(expected));
+	buf_put_text(line, "}");
+	printf("%.*s", (int)buf_size(line), (const char *)buf_peek(line).data);
+	buf_destroy(line);
+}
+
+void
+audit_disagree_number(struct audit *audit, const char *kind, uint64_t number, const char *expected)
+{
+	char text[24];
+	int size = snprintf(text, sizeof text, "%" PRIu64, number);
+
+	audit_disagree(audit, kind, slice_of(text, (size_t)size), expected);
+}
+
+/* ---- what every check needs ---- */
+
+bool
+audit_find(struct audit *audit, struct slice key, const struct record *record, void *out)
+{
+	struct slice value;
+	bool found = false;
+
+	return key.size != 0 && store_get_now(audit->store, key, audit->arena, &found, &value) == ERROR_NONE && found &&
+	    record_decode(record, value, audit->arena, out) == ERROR_NONE;
+}
+
+bool
+audit_blob(struct audit *audit, struct slice ref, struct arena *arena, struct slice *bytes)
+{
+	struct blob_ref place;
+
+	if (ref.size != sizeof place)
+		return false;
+	memcpy(&place, ref.data, sizeof place);
+	return store_blob_now(audit->store, place, arena, bytes) == ERROR_NONE;
+}
+
+bool
+audit_archive(struct audit *audit, struct slice ref, const struct record *record, void *out)
+{
+	struct slice bytes;
+
+	return audit_blob(audit, ref, audit->arena, &bytes) &&
+	    record_decode(record, bytes, audit->arena, out) == ERROR_NONE;
+}
+
+struct keyed
+audit_keyed(struct audit *audit, const char *domain, struct slice word)
+{
+	struct keyed keyed;
+
+	keyring_hash(audit->keyring, domain, word, keyed.bytes);
+	return keyed;
+}
+
+bool
+audit_published_file(struct audit *audit, const char *name, size_t size_max, struct slice *out)
+{
+	char path[PATH_SIZE], within[PATH_SIZE / 2];
+	struct fault ignored;
+
+	settings_path(within, sizeof within, PUBLIC_DIRECTORY, name);
+	settings_path(path, sizeof path, audit->directory, within);
+	return settings_read_file(path, size_max, audit->arena, out, &ignored) == ERROR_NONE;
+}
+
+/* ---- records ---- */
+
+/* Nothing depends on these but their own form. */
+static void
+check_attempts(struct audit *audit, struct slice value)
+{
+	struct rec_attempts record;
+
+	if (record_decode(record_attempts(), value, audit->arena, &record) != ERROR_NONE)
+		audit_disagree_record(audit, "a record of its kind");
+}
+
+static void
+check_mail(struct audit *audit, struct slice value)
+{
+	struct rec_mail record;
+
+	if (record_decode(record_mail(), value, audit->arena, &record) != ERROR_NONE)
+		audit_disagree_record(audit, "a record of its kind");
+}
+
+/* One check for each prefix of keys.def. */
+static const struct prefix {
+	enum key_prefix prefix;
+	const char *name;
+	void (*check)(struct audit *audit, struct slice value);
+} prefixes[] = {
+	{ KEY_attempts_pair, "attempts_pair", check_attempts },
+	{ KEY_attempts_person, "attempts_person", check_attempts },
+	{ KEY_attempts_address, "attempts_address", check_attempts },
+	{ KEY_certificate, "certificate", audit_certificate },
+	{ KEY_dossier, "dossier", audit_dossier },
+	{ KEY_filing, "filing", audit_filing },
+	{ KEY_household, "household", audit_household },
+	{ KEY_person_filing, "person_filing", audit_person_filing },
+	{ KEY_key_owner, "key_owner", audit_key_owner },
+	{ KEY_log_batch, "log_batch", audit_log_batch },
+	{ KEY_mail, "mail", check_mail },
+	{ KEY_number, "number", audit_number },
+	{ KEY_holder, "holder", audit_holder },
+	{ KEY_quota, "quota", audit_quota },
+	{ KEY_revocation, "revocation", audit_revocation },
+	{ KEY_taxpayer, "taxpayer", audit_taxpayer },
+	{ KEY_tile, "tile", audit_tile },
+	{ KEY_upload, "upload", audit_upload },
+	{ KEY_upload_document, "upload_document", audit_upload_document },
+};
+
+static const struct prefix *
+prefix_find(struct slice key)
+{
+	for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
+		if (key.size != 0 && key.data[0] == (uint8_t)prefixes[i].prefix)
+			return &prefixes[i];
+	return NULL;
+}
+
+void
+audit_disagree_record(struct audit *audit, const char *expected)
+{
+	const struct prefix *prefix = prefix_find(audit->key);
+	struct slice rest = slice_from(audit->key, prefix == NULL ? 0 : 1);
+	char hex[2 * STORE_KEY_MAX + 1] = "?";
+
+	if (rest.size <= STORE_KEY_MAX)
+		hex_encode(rest, hex);
+	audit_disagree(audit, prefix == NULL ? "record" : prefix->name, slice_of_text(hex), expected);
+}
+
+static void
+visit_record(void *context, struct slice key, struct slice value, enum error error)
+{
+	struct audit *audit = context;
+	const struct prefix *prefix = prefix_find(key);
+
+	audit->key = key;
+	audit->counts[AUDIT_records]++;
+	arena_reset(audit->arena);
+	if (error != ERROR_NONE)
+		audit_disagree_record(audit,
+		    error == ERROR_not_found ? "a data key that opens it" : "a value as it was sealed");
+	else if (prefix == NULL)
+		audit_disagree_record(audit, "a key whose kind is known");
+	else
+		prefix->check(audit, value);
+}
+
+/* ---- the archive ---- */
+
+static void
+visit_blob(void *context, struct blob_ref ref, struct retention retention, struct slice bytes, enum error error)
+{
+	struct audit *audit = context;
+	char hex[2 * sizeof ref.bytes + 1];
+
+	(void)retention;
+	(void)bytes;
+	audit->counts[AUDIT_blobs]++;
+	hex_encode(slice_of(ref.bytes, sizeof ref.bytes), hex);
+	if (error != ERROR_NONE)
+		audit_disagree(audit, "blob", slice_of_text(hex),
+		    error == ERROR_not_found ? "a data key that opens it" : "bytes as they were sealed");
+}
+
+/* Every leaf has its own blob, and so has every part; what else there is nobody mentions. */
+static void
+audit_archive_all(struct audit *audit)
+{
+	struct leveldb_cursor cursor = { 0 };
+	bool end = false;
+	uint64_t mentioned = audit->counts[AUDIT_leaves] + audit->parts;
+
+	while (!end)
+		if (leveldb_store_walk(audit->store, &cursor, WALK_STEP, visit_blob, audit, &end) != ERROR_NONE) {
+			audit_disagree_number(audit, "segment", cursor.segment, store_failure(audit->store));
+			return;
+		}
+	if (mentioned > audit->counts[AUDIT_blobs])
+		audit_disagree_number(audit, "blobs", audit->counts[AUDIT_blobs], "one for each mention of one");
+	else
+		audit->counts[AUDIT_blobs_unmentioned] = audit->counts[AUDIT_blobs] - mentioned;
+}
+
+/* ---- all of it ---- */
+
+static enum error
+open_store(struct audit *audit, struct fault *fault)
+{
+	char keys[PATH_SIZE];
+	enum error error = settings_load(audit->directory, audit->open, &audit->settings, fault);
+
+	settings_path(keys, sizeof keys, audit->directory, KEYS_DIRECTORY);
+	if (error == ERROR_NONE)
+		error = keyring_open(keys, audit->open, &audit->keyring, fault);
+	if (error != ERROR_NONE)
+		return error;
+	const struct leveldb_config config = {
+		.directory = audit->directory,
+		.keyring = audit->keyring,
+		.arena = audit->open,
+	};
+	return leveldb_store_open(&config, audit->worker, audit->worker, &audit->store, fault);
+}
+
+/* Keys and certificates of the office itself: they belong together, and what is published is what they make. */
+static void
+open_authority(struct audit *audit)
+{
+	char keys[PATH_SIZE], public[PATH_SIZE];
+	struct authority *authority = NULL;
+	struct slice pem;
+	struct fault fault;
+
+	settings_path(keys, sizeof keys, audit->directory, KEYS_DIRECTORY);
+	settings_path(public, sizeof public, audit->directory, PUBLIC_DIRECTORY);
+	if (authority_open(keys, public, &authority, &fault) != ERROR_NONE) {
+		audit_disagree(audit, "authority", fault.place, "keys and certificates that belong together");
+		return;
+	}
+	audit->log_verifier = *authority_log_verifier(authority);
+	audit->has_log_verifier = true;
+	authority_close(authority);
+	if (!audit_published_file(audit, AUTHORITY_CA_FILE, LIMIT_JSON_FILE, &pem))
+		return;
+	BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
+	X509 *issuing = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	audit->issuer = issuing == NULL ? NULL : X509_get_pubkey(issuing);
+	X509_free(issuing);
+	BIO_free(bio);
+	if (audit->issuer == NULL)
+		audit_disagree(audit, "authority", slice_of_text(AUTHORITY_CA_FILE), "the issuing certificate first");
+}
+
+static void
+audit_run(struct audit *audit)
+{
+	open_authority(audit);
+	audit_log_start(audit);
+	if (leveldb_store_walk_records(audit->store, visit_record, audit) != ERROR_NONE)
+		audit_disagree(audit, "store", SLICE_LITERAL("db"), store_failure(audit->store));
+	arena_reset(audit->arena);
+	audit_log_end(audit);
+	audit_identity_end(audit);
+	audit_filings_end(audit);
+	audit_dossiers_end(audit);
+	audit_documents_end(audit);
+	audit_published(audit);
+	audit_archive_all(audit);
+}
+
+static void
+audit_print(const struct audit *audit)
+{
+	static const struct {
+		const char *name, *words;
+	} counts[] = {
+#define COUNT(name, words) { #name, words },
+		AUDIT_COUNTS(COUNT)
+#undef COUNT
+	};
+
+	if (audit->as_json)
+		printf("],\"disagreements_count\":%" PRIu64 ",\"agrees\":%s,\"checked\":{", audit->disagreements,
+		    audit->disagreements == 0 ? "true" : "false");
+	else
+		printf("\n  %12s  checked\n", "count");
+	for (size_t i = 0; i < AUDIT_COUNTS_MAX; i++)
+		if (audit->as_json)
+			printf("%s\"%s\":%" PRIu64, i == 0 ? "" : ",", counts[i].name, audit->counts[i]);
+		else
+			printf("  %12" PRIu64 "  %s\n", audit->counts[i], counts[i].words);
+	if (audit->as_json)
+		printf("}}\n");
+	else if (audit->disagreements == 0)
+		printf("\nEverything agrees.\n");
+	else
+		printf("\n%" PRIu64 " disagreements, listed above.\n", audit->disagreements);
+}
+
+static bool
+audit_prepare(struct audit *audit)
+{
+	audit->worker = worker_create("audit");
+	audit->open = arena_create((size_t)1024 * 1024);
+	audit->arena = arena_create(ARENA_MAX);
+	audit->scratch = arena_create(ARENA_MAX);
+	audit->key_verifier = key_verifier_create();
+	audit->inflater = inflater_create();
+	return audit->worker != NULL && audit->open != NULL && audit->arena != NULL && audit->scratch != NULL &&
+	    audit->key_verifier != NULL && audit->inflater != NULL;
+}
+
+static void
+audit_close(struct audit *audit)
+{
+	store_close(audit->store);
+	keyring_close(audit->keyring);
+	EVP_PKEY_free(audit->issuer);
+	inflater_destroy(audit->inflater);
+	key_verifier_destroy(audit->key_verifier);
+	worker_destroy(audit->worker);
+	arena_destroy(audit->scratch);
+	arena_destroy(audit->arena);
+	arena_destroy(audit->open);
+}
+
+/* Takes --json, which has no value, out of the words. */
+static bool
+take_json(int *argc, char **argv)
+{
+	for (int i = 1; i < *argc; i++)
+		if (strcmp(argv[i], "--json") == 0) {
+			memmove(argv + i, argv + i + 1, (size_t)(*argc - i) * sizeof *argv);
+			(*argc)--;
+			return true;
+		}
+	return false;
+}
+
 int
 admin_audit(int argc, char **argv)
 {
-	(void)argc; (void)argv;
-	return ADMIN_FAILED;
+	static const struct admin_option options[] = { { NULL, NULL } };
+	struct audit *audit = calloc(1, sizeof *audit);
+	struct fault fault;
+	int exit;
+
+	if (audit == NULL)
+		return ADMIN_FAILED;
+	audit->as_json = take_json(&argc, argv);
+	if (!admin_options(argc, argv, usage, options, &audit->directory, 1, &exit)) {
+		free(audit);
+		return exit;
+	}
+	enum error error = audit_prepare(audit) ? open_store(audit, &fault) :
+	    fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	exit = ADMIN_FAILED;
+	if (error != ERROR_NONE && error != ERROR_store_damaged) {
+		exit = admin_report(&fault);
+	} else {
+		if (audit->as_json)
+			printf("{\"type\":\"guichet-audit\",\"disagreements\":[");
+		if (error == ERROR_NONE)
+			audit_run(audit);
+		else
+			audit_disagree(audit, "store", fault.place, "a store that opens");
+		audit_print(audit);
+		if (audit->disagreements == 0)
+			exit = ADMIN_DONE;
+	}
+	audit_close(audit);
+	free(audit);
+	return exit;
 }

@@ -105,6 +105,52 @@ leveldb_read_range(struct leveldb_store *leveldb, struct store_read *read)
 	    &leveldb->failure);
 }
 
+struct record_walk {
+	struct leveldb_store *leveldb;
+	leveldb_visit_record visit;
+	void *context;
+	uint8_t *plain;
+	size_t size;
+};
+
+/* Opens one value into memory that is kept for the next, and goes on whatever comes of it. */
+static enum error
+record_visit(void *context, struct slice key, struct slice sealed)
+{
+	struct record_walk *walk = context;
+	enum error error = sealed.size < SEALED_OVERHEAD ? ERROR_store_damaged : ERROR_NONE;
+	size_t size = error == ERROR_NONE ? sealed.size - SEALED_OVERHEAD : 0;
+
+	if (walk->size <= size) {
+		free(walk->plain);
+		walk->size = 2 * size + 1;
+		walk->plain = malloc(walk->size);
+	}
+	if (walk->plain == NULL) {
+		walk->size = 0;
+		error = ERROR_out_of_memory;
+	}
+	if (error == ERROR_NONE)
+		error = keyring_unseal(walk->leveldb->keyring, key, sealed, walk->plain, NULL);
+	walk->visit(walk->context, key, error == ERROR_NONE ? slice_of(walk->plain, size) : SLICE_EMPTY, error);
+	return ERROR_NONE;
+}
+
+enum error
+leveldb_store_walk_records(struct store *store, leveldb_visit_record visit, void *context)
+{
+	struct record_walk walk = { .leveldb = leveldb_of_store(store), .visit = visit, .context = context };
+	static const uint8_t first = 1;
+	uint8_t past[STORE_KEY_MAX + 1];
+
+	leveldb_wait(store);
+	memset(past, 0xff, sizeof past);
+	enum error error = db_range(walk.leveldb->db, slice_of(&first, 1), slice_of(past, sizeof past), false, SIZE_MAX,
+	    record_visit, &walk, &walk.leveldb->failure);
+	free(walk.plain);
+	return error;
+}
+
 static enum store_progress
 leveldb_read(struct store *store, struct store_read *reads, size_t count, store_done done, void *context)
 {

@@ -35,7 +35,16 @@ struct leveldb_config {
 must_check enum error leveldb_store_open(const struct leveldb_config *config, struct worker *committer,
     struct worker *reader, struct store **out, struct fault *fault);
 
-/* ---- reading the whole archive, for the audit ---- */
+/* ---- reading everything, for the audit ---- */
+
+/* One record; value is valid during the call. error is ERROR_NONE, ERROR_not_found (its data key is not there),
+ * ERROR_store_damaged or ERROR_out_of_memory (value is empty then). */
+typedef void (*leveldb_visit_record)(void *context, struct slice key, struct slice value, enum error error);
+
+/* Visits all records but the engine's own, in the order of their keys, one at a time in memory; a record that cannot be
+ * opened does not end it. ERROR_store_damaged, ERROR_file_unreadable when the walk itself cannot go on. Blocks. The
+ * visitor may read from the store. */
+must_check enum error leveldb_store_walk_records(struct store *store, leveldb_visit_record visit, void *context);
 
 /* Where the next entry is read; all zeros: at the beginning. */
 struct leveldb_cursor {

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What DIR/public tells the world besides the checkpoint: tiles, and the list of revocations. All of it can be written
+ * again, so what is missing is no matter; what is there has to be true. */
+#include "server/admin/audit.h"
+
+#include <dirent.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "server/authority.h"
+
+#define TILE_PATH_MAX ((size_t)128)
+
+/* ---- tiles ---- */
+
+/* Which tile a path is of: "tile/0/x001/234.p/5". */
+static bool
+tile_parse(const char *path, unsigned *level, uint64_t *index, unsigned *width)
+{
+	int read = 0;
+	unsigned group;
+	const char *whole = path;
+	struct buf *again = buf_create(TILE_PATH_MAX);
+	bool is_good = again != NULL && sscanf(path, "tile/%2u%n", level, &read) == 1 && *level < TREE_LEVELS;
+
+	*index = 0;
+	*width = TILE_WIDTH;
+	path += is_good ? read : 0;
+	for (unsigned depth = 0; is_good && depth < 6 && path[0] == '/' && path[1] == 'x'; depth++, path += 5) {
+		is_good = sscanf(path, "/x%3u%n", &group, &read) == 1 && read == 5;
+		*index = *index * 1000 + group;
+	}
+	is_good = is_good && sscanf(path, "/%3u%n", &group, &read) == 1 && read == 4;
+	*index = *index * 1000 + group;
+	path += is_good ? read : 0;
+	if (is_good && path[0] != '\0')
+		is_good = sscanf(path, ".p/%3u%n", width, &read) == 1 && *width > 0 && *width < TILE_WIDTH;
+	/* Written again it is the same, so nothing was read into it. */
+	if (is_good) {
+		tile_path_put(again, *level, *index, *width);
+		is_good = slice_equal_text(buf_peek(again), whole);
+	}
+	buf_destroy(again);
+	return is_good;
+}
+
+/* The first `width` hashes of a tile as the log has them: full ones were compared with the leaves, the others are in
+ * memory. */
+static bool
+tile_hashes(struct audit *audit, unsigned level, uint64_t index, unsigned width, struct slice *out)
+{
+	const struct audit_row *row = &audit->log.rows[level];
+	uint8_t byte = (uint8_t)level;
+	bool found = false;
+
+	if (index > row->index || (index == row->index && width > row->width))
+		return false;
+	*out = slice_of(row->hashes, width * sizeof row->hashes[0]);
+	if (index == row->index)
+		return true;
+	struct slice key = KEY_MAKE(audit->arena, KEY_tile, slice_of(&byte, 1), key_part_u64(audit->arena, index));
+	if (store_get_now(audit->store, key, audit->arena, &found, out) != ERROR_NONE || !found ||
+	    out->size != TILE_WIDTH * sizeof(struct hash))
+		return false;
+	out->size = width * sizeof(struct hash);
+	return true;
+}
+
+static void
+tile_file(struct audit *audit, const char *path)
+{
+	unsigned level, width;
+	uint64_t index;
+	struct slice content, hashes;
+	size_t size = strlen(path);
+
+	/* What a crash left of a file being written. */
+	if (size > 4 && strcmp(path + size - 4, ".new") == 0)
+		return;
+	arena_reset(audit->arena);
+	if (!tile_parse(path, &level, &index, &width))
+		audit_disagree(audit, "published file", slice_of_text(path), "the path of a tile");
+	else if (!tile_hashes(audit, level, index, width, &hashes))
+		audit_disagree(audit, "published file", slice_of_text(path), "a tile that the log has");
+	else if (!audit_published_file(audit, path, TILE_WIDTH * sizeof(struct hash), &content) ||
+	    !slice_equal(content, hashes))
+		audit_disagree(audit, "published file", slice_of_text(path), "the hashes of the log");
+	else
+		audit->counts[AUDIT_published_tiles]++;
+}
+
+/* Every file below a directory of DIR/public. */
+static void
+tiles_walk(struct audit *audit, const char *path, unsigned depth)
+{
+	char within[PATH_SIZE / 2], whole[PATH_SIZE], below[TILE_PATH_MAX];
+	struct dirent *entry;
+	struct stat status;
+
+	settings_path(within, sizeof within, PUBLIC_DIRECTORY, path);
+	settings_path(whole, sizeof whole, audit->directory, within);
+	DIR *directory = opendir(whole);
+	if (directory == NULL)
+		return;
+	while ((entry = readdir(directory)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		int size = snprintf(below, sizeof below, "%s/%s", path, entry->d_name);
+		bool is_known = size > 0 && (size_t)size < sizeof below &&
+		    fstatat(dirfd(directory), entry->d_name, &status, 0) == 0;
+		if (is_known && S_ISDIR(status.st_mode) && depth > 0)
+			tiles_walk(audit, below, depth - 1);
+		else if (is_known && S_ISREG(status.st_mode))
+			tile_file(audit, below);
+		else
+			audit_disagree(audit, "published file", slice_of_text(path), "tiles and nothing else in it");
+	}
+	closedir(directory);
+}
+
+/* ---- revocations ---- */
+
+static bool
+entry_agrees(struct audit *audit, X509_REVOKED *entry)
+{
+	BIGNUM *number = ASN1_INTEGER_to_BN(X509_REVOKED_get0_serialNumber(entry), NULL);
+	uint8_t serial[SERIAL_SIZE];
+	struct rec_revocation record;
+	struct tm tm;
+	bool is_good = number != NULL && BN_bn2binpad(number, serial, sizeof serial) == (int)sizeof serial &&
+	    ASN1_TIME_to_tm(X509_REVOKED_get0_revocationDate(entry), &tm) == 1;
+
+	BN_free(number);
+	arena_reset(audit->arena);
+	return is_good &&
+	    audit_find(audit, KEY_MAKE(audit->arena, KEY_revocation, slice_of(serial, sizeof serial)),
+	    record_revocation(),
+		&record) &&
+	    timegm(&tm) == (time_t)record.revoked_at;
+}
+
+/* The list may be a minute behind the records, never beyond them. */
+static void
+check_list(struct audit *audit)
+{
+	struct slice pem;
+
+	arena_reset(audit->arena);
+	if (!audit_published_file(audit, AUTHORITY_CRL_FILE, LIMIT_JSON_FILE, &pem))
+		return;
+	BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
+	X509_CRL *list = bio == NULL ? NULL : PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	if (list == NULL || (audit->issuer != NULL && X509_CRL_verify(list, audit->issuer) != 1)) {
+		audit_disagree(audit, "published file", slice_of_text(AUTHORITY_CRL_FILE),
+		    "a list signed by the office");
+		X509_CRL_free(list);
+		return;
+	}
+	STACK_OF(X509_REVOKED) *entries = X509_CRL_get_REVOKED(list);
+	for (int i = 0; i < sk_X509_REVOKED_num(entries); i++)
+		if (entry_agrees(audit, sk_X509_REVOKED_value(entries, i)))
+			audit->counts[AUDIT_published_revocations]++;
+		else
+			audit_disagree_number(audit, "published revocation", (uint64_t)i, "a revocation on record");
+	X509_CRL_free(list);
+}
+
+void
+audit_published(struct audit *audit)
+{
+	check_list(audit);
+	if (!audit->log.is_broken)
+		tiles_walk(audit, "tile", 10);
+}
