@@ -19,7 +19,7 @@ ROOT = regenerate.ROOT
 
 @pytest.fixture(scope="module")
 def tool():
-    path = pathlib.Path(os.environ.get("BUILD", "build")) / "bin" / "guichet-tables"
+    path = pathlib.Path(os.environ.get("GUICHET_BUILD", "build")) / "bin" / "guichet-tables"
     subprocess.run(["make", "-s", str(path)], cwd=ROOT, check=True)
     return str(ROOT / path)
 

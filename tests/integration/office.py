@@ -9,8 +9,8 @@
         office.kill(); office.start()
         assert office.stop() == 0
 
-Which guichetd: GUICHETD when set, otherwise the one in BUILD (default build). Nothing waits for a fixed time: what is
-waited for is the port file or the end of a process, with a deadline."""
+Which guichetd: GUICHETD when set, otherwise the one in GUICHET_BUILD (default build). Nothing waits for a fixed time:
+what is waited for is the port file or the end of a process, with a deadline."""
 import csv
 import dataclasses
 import json
@@ -32,7 +32,7 @@ def guichetd(prefer_sanitized=False):
     """The program under test."""
     if "GUICHETD" in os.environ:
         return pathlib.Path(os.environ["GUICHETD"]).resolve()
-    builds = [os.environ.get("BUILD", "build")]
+    builds = [os.environ.get("GUICHET_BUILD", "build")]
     if prefer_sanitized:
         builds.insert(0, SANITIZED)
     found = [ROOT / build / "bin" / "guichetd" for build in builds if (ROOT / build / "bin" / "guichetd").exists()]
