@@ -190,7 +190,7 @@ def test_uploads_without_a_right(visit, town):
             {1: name, 3: digest, 5: 0, 7: scan[:-1] + b"x"},            # not what was signed
             {1: name, 3: digest, 5: 20 * 1024 * 1024, 7: b"x"},
         )]
-        assert found == [UPLOAD_UNKNOWN, UPLOAD_OFFSET, 7, CORRUPT, CORRUPT, UPLOAD_OFFSET]
+        assert found == [NOT_LISTED, UPLOAD_OFFSET, 7, CORRUPT, CORRUPT, UPLOAD_OFFSET]
 
 
 def test_guessing_facts(town):
