@@ -111,6 +111,14 @@ refuse_size(struct decision *decision, const char *place, uint64_t size)
 	    decision_text(decision, "at most %llu", (unsigned long long)tree_size(decision->context->office->tree)));
 }
 
+static enum outcome
+refuse_bound(struct decision *decision, const char *place, uint64_t value, const char *expected, uint64_t bound)
+{
+	return refuse_value(decision, ERROR_field_invalid, place,
+	    decision_text(decision, "%llu", (unsigned long long)value),
+	    decision_text(decision, "%s, %llu", expected, (unsigned long long)bound));
+}
+
 HANDLER(log_inclusion)
 {
 	const struct msg_inclusion_request *wanted = request;
@@ -120,8 +128,7 @@ HANDLER(log_inclusion)
 	if (wanted->size > tree_size(decision->context->office->tree))
 		return refuse_size(decision, "inclusion_request.size", wanted->size);
 	if (wanted->index >= wanted->size)
-		return refuse_value(decision, ERROR_field_invalid, "inclusion_request.index", SLICE_EMPTY,
-		    SLICE_LITERAL("less than size"));
+		return refuse_bound(decision, "inclusion_request.index", wanted->index, "less than size", wanted->size);
 	bool proven = merkle_prove_inclusion(wanted->index, wanted->size, node_read, &reader, &proof);
 	return answer_proof(decision, &reader, proven, &proof);
 }
@@ -135,8 +142,8 @@ HANDLER(log_consistency)
 	if (wanted->size_new > tree_size(decision->context->office->tree))
 		return refuse_size(decision, "consistency_request.size_new", wanted->size_new);
 	if (wanted->size_old == 0 || wanted->size_old > wanted->size_new)
-		return refuse_value(decision, ERROR_field_invalid, "consistency_request.size_old", SLICE_EMPTY,
-		    SLICE_LITERAL("from 1 to size_new"));
+		return refuse_bound(decision, "consistency_request.size_old", wanted->size_old, "from 1 to size_new",
+		    wanted->size_new);
 	bool proven = merkle_prove_consistency(wanted->size_old, wanted->size_new, node_read, &reader, &proof);
 	return answer_proof(decision, &reader, proven, &proof);
 }

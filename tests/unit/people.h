@@ -60,7 +60,7 @@ void draft_add(struct draft *draft, const char *type, const char *media_type, st
 void draft_list(struct draft *draft, const char *type, const char *media_type, struct slice bytes);
 /* draft_begin with PEOPLE_RETURN. */
 struct draft *draft_simple(struct decision_fixture *fixture, const struct person *subject);
-/* Signs and gives the request; `replaces` may be NULL. */
+/* Signs, and gives the request. */
 struct msg_file_request draft_sign(struct decision_fixture *fixture, struct draft *draft, const struct person *signer);
 struct msg_upload_request draft_upload(struct decision_fixture *fixture, struct draft *draft,
     const struct person *signer);

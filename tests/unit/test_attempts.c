@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Failed attempts to be identified: when waiting begins, how it grows and ends, and that nobody can make others
+ * wait. */
+#include <stdio.h>
+#include <string.h>
+
+#include "server/services/attempts.h"
+#include "tests/unit/people.h"
+#include "tests/unit/unit.h"
+
+static void
+from_address(struct decision_fixture *fixture, unsigned last)
+{
+	static const uint8_t mapped[16] = { [10] = 0xff, [11] = 0xff, [12] = 192, [13] = 0 };
+
+	memcpy(fixture->address, mapped, sizeof mapped);
+	fixture->address[14] = (uint8_t)(last >> 8);
+	fixture->address[15] = (uint8_t)last;
+}
+
+static struct effects *
+attempt(struct decision_fixture *fixture, const struct person *person, bool is_right)
+{
+	struct msg_enrol_request facts = people_facts(fixture, person);
+	if (!is_right)
+		facts.filer_number = SLICE_LITERAL("7654321");
+	return decision_fixture_operate(fixture, OPERATION_enrol, &facts);
+}
+
+static void
+assert_waits(const struct effects *effects, uint64_t seconds)
+{
+	assert_refused(effects, ERROR_attempts_exceeded, NULL, NULL, NULL);
+	assert_int_equal(effects->retry_after_ms, seconds * 1000);
+}
+
+static void
+waits_double_up_to_the_longest(void **state)
+{
+	static const uint64_t waits[] = { 0, 0, 0, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600 };
+
+	(void)state;
+	for (uint64_t failures = 0; failures < sizeof waits / sizeof waits[0]; failures++)
+		assert_int_equal(attempts_wait(failures, 3), waits[failures]);
+	assert_int_equal(attempts_wait(UINT32_MAX, 3), ATTEMPTS_WAIT_MAX_S);
+}
+
+static void
+a_pair_that_fails_waits_longer_each_time_and_is_forgotten(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_register(fixture, 3000000001, "H1");
+
+	from_address(fixture, 1);
+	for (unsigned i = 0; i < ATTEMPTS_FREE_PAIR; i++)
+		assert_refused(attempt(fixture, jeanne, false), ERROR_identification_refused, NULL, NULL, NULL);
+	/* Not even right facts are compared, and waiting is no failure. */
+	assert_waits(attempt(fixture, jeanne, true), 10);
+	struct effects *effects = attempt(fixture, jeanne, false);
+	assert_waits(effects, 10);
+	assert_null(effects->puts);
+	fixture->now += 9;
+	assert_waits(attempt(fixture, jeanne, true), 1);
+	fixture->now += 1;
+	assert_refused(attempt(fixture, jeanne, false), ERROR_identification_refused, NULL, NULL, NULL);
+	assert_waits(attempt(fixture, jeanne, true), 20);
+	/* A clock that was set back does not lengthen it. */
+	fixture->now -= 7 * 86400;
+	assert_waits(attempt(fixture, jeanne, true), 20);
+	fixture->now += 7 * 86400;
+	/* A quiet day forgets. */
+	fixture->now += ATTEMPTS_FORGET_S;
+	for (unsigned i = 0; i < ATTEMPTS_FREE_PAIR; i++)
+		assert_refused(attempt(fixture, jeanne, false), ERROR_identification_refused, NULL, NULL, NULL);
+	fixture->now += 10;
+	/* Success starts the pair afresh. */
+	assert_int_equal(attempt(fixture, jeanne, true)->refusal.error, ERROR_NONE);
+	assert_refused(attempt(fixture, jeanne, false), ERROR_identification_refused, NULL, NULL, NULL);
+	assert_refused(attempt(fixture, jeanne, false), ERROR_identification_refused, NULL, NULL, NULL);
+}
+
+static void
+nobody_locks_another_out(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_register(fixture, 3000000001, "H1");
+
+	/* Each address is heard once, and from then on waits for what all of them did. */
+	for (unsigned i = 0; i < ATTEMPTS_FREE_PERSON; i++) {
+		from_address(fixture, i);
+		assert_refused(attempt(fixture, jeanne, false), ERROR_identification_refused, NULL, NULL, NULL);
+	}
+	assert_waits(attempt(fixture, jeanne, false), 10);
+	from_address(fixture, 0);
+	assert_waits(attempt(fixture, jeanne, false), 10);
+	/* Others going on does not prolong the wait of one who failed once: it counts from that failure. */
+	from_address(fixture, 1000);
+	assert_refused(attempt(fixture, jeanne, false), ERROR_identification_refused, NULL, NULL, NULL);
+	for (unsigned i = 0; i < 20; i++) {
+		fixture->now += ATTEMPTS_WAIT_MAX_S / 20;
+		from_address(fixture, 2000 + i);
+		assert_refused(attempt(fixture, jeanne, false), ERROR_identification_refused, NULL, NULL, NULL);
+	}
+	from_address(fixture, 1000);
+	struct person again = *jeanne;
+	assert_int_equal(attempt(fixture, &again, true)->refusal.error, ERROR_NONE);
+	/* Nor does anything of it delay who comes from elsewhere with the right facts. */
+	from_address(fixture, 5000);
+	assert_int_equal(attempt(fixture, jeanne, true)->refusal.error, ERROR_NONE);
+}
+
+static void
+an_address_that_tries_many_persons_is_capped(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_register(fixture, 3000000001, "H1");
+	struct person stranger = *jeanne;
+
+	from_address(fixture, 1);
+	for (unsigned i = 1; i < ATTEMPTS_FREE_ADDRESS; i++) {
+		stranger.taxpayer.spi = people_spi(fixture, 1000000000 + i);
+		assert_refused(attempt(fixture, &stranger, true), ERROR_identification_refused, NULL, NULL, NULL);
+	}
+	stranger.taxpayer.spi = people_spi(fixture, 2000000000);
+	assert_waits(attempt(fixture, &stranger, true), 10);
+	stranger.taxpayer.spi = people_spi(fixture, 2000000001);
+	assert_waits(attempt(fixture, &stranger, true), 20);
+	assert_waits(attempt(fixture, &stranger, true), 20);
+	/* Whoever shares the address and did nothing is heard. */
+	assert_int_equal(attempt(fixture, jeanne, true)->refusal.error, ERROR_NONE);
+	/* Another address is not concerned. */
+	from_address(fixture, 2);
+	assert_refused(attempt(fixture, &stranger, true), ERROR_identification_refused, NULL, NULL, NULL);
+}
+
+static void
+a_subscriber_s_network_is_one_address(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_register(fixture, 3000000001, "H1");
+
+	memcpy(fixture->address, "\x20\x01\x0d\xb8\0\0\0\1", 8);
+	for (unsigned i = 0; i < ATTEMPTS_FREE_PAIR; i++) {
+		fixture->address[15] = (uint8_t)i;
+		assert_refused(attempt(fixture, jeanne, false), ERROR_identification_refused, NULL, NULL, NULL);
+	}
+	fixture->address[9] = 77;
+	assert_waits(attempt(fixture, jeanne, true), 10);
+	fixture->address[7] = 2;
+	assert_int_equal(attempt(fixture, jeanne, true)->refusal.error, ERROR_NONE);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(waits_double_up_to_the_longest),
+		PEOPLE_TEST(a_pair_that_fails_waits_longer_each_time_and_is_forgotten),
+		PEOPLE_TEST(nobody_locks_another_out),
+		PEOPLE_TEST(an_address_that_tries_many_persons_is_capped),
+		PEOPLE_TEST(a_subscriber_s_network_is_one_address),
+	};
+	return RUN_OVER_BOTH("attempts", tests);
+}

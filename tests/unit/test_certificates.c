@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * issue and revoke: certificates of other kinds, and the end of any. */
+#include <string.h>
+
+#include "tests/unit/people.h"
+#include "tests/unit/unit.h"
+
+static struct effects *
+revoke(struct decision_fixture *fixture, const struct person *by, const uint8_t serial[SERIAL_SIZE], uint64_t reason)
+{
+	const struct msg_revoke_request request = { .serial = slice_of(serial, SERIAL_SIZE), .reason = reason };
+	fixture->holder = by->holder;
+	return decision_fixture_operate(fixture, OPERATION_revoke, &request);
+}
+
+static void
+an_operator_issues_every_kind_but_taxpayers(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *operator = people_issue(fixture, "operator");
+	static const char *const kinds[] = { "professional", "agent", "operator", "consumer", "courier" };
+
+	fixture->holder = operator->holder;
+	for (size_t i = 0; i < 5; i++) {
+		EVP_PKEY *key = key_generate(KEY_P256);
+		const struct msg_issue_request request = { .kind = slice_of_text(kinds[i]), .csr = people_csr(fixture,
+		    key, "Cabinet Durand") };
+		struct effects *effects = decision_fixture_operate(fixture, OPERATION_issue, &request);
+		const struct msg_certificate_answer *answer = effects->answer, *again;
+		struct rec_certificate record;
+		assert_int_equal(effects->refusal.error, ERROR_NONE);
+		assert_true(decision_fixture_get(fixture, KEY_MAKE(fixture->arena, KEY_certificate, answer->serial),
+		    record_certificate(),
+		    &record));
+		assert_int_equal(record.role, role_find(request.kind));
+		assert_true(slice_equal_text(record.names, "Cabinet Durand"));
+		assert_false(record.has_spi);
+		again = decision_fixture_operate(fixture, OPERATION_issue, &request)->answer;
+		assert_true(slice_equal(again->certificate, answer->certificate));
+		/* The same key for another kind. */
+		const struct msg_issue_request other = { .kind = slice_of_text(kinds[(i + 1) % 5]),
+		    .csr = request.csr };
+		assert_refused(decision_fixture_operate(fixture, OPERATION_issue, &other), ERROR_key_in_use, "csr",
+		    NULL, "*");
+		EVP_PKEY_free(key);
+	}
+	struct msg_issue_request wrong = { .kind = SLICE_LITERAL("taxpayer"), .csr = operator->csr };
+	assert_refused(decision_fixture_operate(fixture, OPERATION_issue, &wrong), ERROR_field_invalid,
+	    "issue_request.kind", "taxpayer",
+	    "professional, agent, operator, consumer or courier");
+	wrong.kind = SLICE_LITERAL("agent");
+	wrong.csr = people_csr(fixture, operator->key, NULL);
+	assert_refused(decision_fixture_operate(fixture, OPERATION_issue, &wrong), ERROR_request_invalid,
+	    "issue_request.csr", NULL,
+	    "a common name");
+}
+
+static void
+holders_revoke_their_own_and_operators_any(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct person *paul = people_enrol(fixture, 3000000002, "H1");
+	struct person *operator = people_issue(fixture, "operator");
+	static const uint8_t nobody_s[SERIAL_SIZE] = { 1 };
+	struct rec_certificate record;
+	struct rec_revocation line;
+
+	/* A spouse's certificate and none at all are the same. */
+	assert_refused(revoke(fixture, jeanne, paul->serial, 1), ERROR_certificate_unknown, "revoke_request.serial",
+	    "*",
+	    "a certificate of one's own");
+	assert_refused(revoke(fixture, jeanne, nobody_s, 1), ERROR_certificate_unknown, "revoke_request.serial",
+	    "01000000000000000000000000000000", "a certificate of one's own");
+	struct effects *effects = revoke(fixture, jeanne, jeanne->serial, 1);
+	assert_int_equal(effects->refusal.error, ERROR_NONE);
+	assert_true(effects->changes_crl);
+	assert_int_equal(((struct msg_revoke_answer *)effects->answer)->revoked_at, FIXTURE_NOW);
+	assert_non_null(effects->leaves);
+	assert_true(decision_fixture_get(fixture, KEY_MAKE(fixture->arena, KEY_certificate, slice_of(jeanne->serial,
+	    SERIAL_SIZE)),
+	    record_certificate(), &record));
+	assert_int_equal(record.reason, 1);
+	assert_true(decision_fixture_get(fixture, KEY_MAKE(fixture->arena, KEY_revocation, slice_of(jeanne->serial,
+	    SERIAL_SIZE)),
+	    record_revocation(), &line));
+	/* It takes effect at once, on the same connection. */
+	assert_refused(revoke(fixture, jeanne, jeanne->serial, 1), ERROR_certificate_revoked, "serial", "*", "*");
+	/* The first revocation counts. */
+	fixture->now += 60;
+	effects = revoke(fixture, operator, jeanne->serial, 5);
+	assert_int_equal(effects->refusal.error, ERROR_NONE);
+	assert_null(effects->puts);
+	assert_int_equal(((struct msg_revoke_answer *)effects->answer)->revoked_at, FIXTURE_NOW);
+	assert_int_equal(revoke(fixture, operator, paul->serial, 0)->refusal.error, ERROR_NONE);
+}
+
+static void
+only_final_reasons_are_taken(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+
+	assert_refused(revoke(fixture, jeanne, jeanne->serial, 6), ERROR_field_invalid, "revoke_request.reason", "6",
+	    "*");
+	assert_refused(revoke(fixture, jeanne, jeanne->serial, 7), ERROR_field_invalid, "revoke_request.reason", "7",
+	    "*");
+	assert_refused(revoke(fixture, jeanne, jeanne->serial, 8), ERROR_field_invalid, "revoke_request.reason", "8",
+	    "*");
+	assert_int_equal(revoke(fixture, jeanne, jeanne->serial, 10)->refusal.error, ERROR_NONE);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PEOPLE_TEST(an_operator_issues_every_kind_but_taxpayers),
+		PEOPLE_TEST(holders_revoke_their_own_and_operators_any),
+		PEOPLE_TEST(only_final_reasons_are_taken),
+	};
+	return RUN_OVER_BOTH("certificates", tests);
+}

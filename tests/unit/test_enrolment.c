@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * enrol: facts to the character (A1), possession of the key (A2), the contract (A6), three years (A5), and that a
+ * refusal never tells which fact was wrong. */
+#include <openssl/x509.h>
+#include <string.h>
+
+#include "protocol/digest.h"
+#include "tests/unit/people.h"
+#include "tests/unit/unit.h"
+
+static struct effects *
+enrol(struct decision_fixture *fixture, const struct msg_enrol_request *facts)
+{
+	return decision_fixture_operate(fixture, OPERATION_enrol, facts);
+}
+
+/* Which kinds of record are written, in order: what somebody who watches the store would see. */
+static void
+written(const struct effects *effects, char out[32])
+{
+	size_t count = 0;
+	for (const struct effect_put *put = effects->puts; put != NULL && count < 31; put = put->next)
+		out[count++] = (char)put->key.data[0];
+	out[count] = '\0';
+}
+
+static void
+every_wrong_fact_is_the_same_refusal(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_register(fixture, 3000000001, "H1");
+	const struct msg_enrol_request right = people_facts(fixture, jeanne);
+	struct msg_enrol_request wrong[9];
+	char expected[32] = "", found[32] = "";
+
+	for (size_t i = 0; i < 9; i++)
+		wrong[i] = right;
+	wrong[0].spi = people_spi(fixture, 3999999999); /* nobody's */
+	wrong[1].spi = SLICE_LITERAL("not a number");
+	wrong[2].birth_name = SLICE_LITERAL("LEFEVRE");
+	wrong[3].birth_name = SLICE_LITERAL("Lefèvre");
+	wrong[4].birth_name = SLICE_LITERAL("LEFÈVRE ");
+	wrong[5].filer_number = SLICE_LITERAL("01234567");
+	wrong[6].reference_income = SLICE_LITERAL("23456.00");
+	wrong[7].reference_income = SLICE_LITERAL("2345");
+	wrong[8].spi = SLICE_LITERAL("3000000001");
+	for (size_t i = 0; i < 9; i++) {
+		struct effects *effects = enrol(fixture, &wrong[i]);
+		assert_refused(effects, ERROR_identification_refused, NULL, NULL, NULL);
+		assert_int_equal(count_reasons(effects), 0);
+		assert_int_equal(effects->retry_after_ms, 0);
+		written(effects, i == 0 ? expected : found);
+		if (i != 0)
+			assert_string_equal(found, expected);
+		fixture->now += 86400;
+	}
+	assert_string_equal(expected, "abc");
+	assert_int_equal(enrol(fixture, &right)->refusal.error, ERROR_NONE);
+}
+
+static void
+contract_and_address_are_said_together(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_register(fixture, 3000000001, "H1");
+	struct msg_enrol_request facts = people_facts(fixture, jeanne);
+	static const char *const addresses[] = { "jeanne", "@example.fr", "jeanne@", "a@b@c", "jeanne @example.fr",
+		"jeanne@example.fr\r\nBcc: x@y" };
+	struct effects *effects;
+	char version[LIMIT_LABEL + 1] = "";
+
+	memcpy(version, facts.contract.data, facts.contract.size);
+	for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
+		facts.email = slice_of_text(addresses[i]);
+		effects = enrol(fixture, &facts);
+		assert_refused(effects, ERROR_email_invalid, "enrol_request.email", NULL, "local@domain");
+		assert_null(effects->puts);
+	}
+	facts.contract = SLICE_EMPTY;
+	effects = enrol(fixture, &facts);
+	assert_refused(effects, ERROR_contract_not_accepted, "enrol_request.contract", NULL, version);
+	assert_int_equal(count_reasons(effects), 2);
+	assert_reason(effects, 1, ERROR_email_invalid, "enrol_request.email", NULL, "local@domain");
+	facts.email = SLICE_LITERAL(PEOPLE_EMAIL);
+	facts.contract = SLICE_LITERAL("an older one");
+	effects = enrol(fixture, &facts);
+	assert_refused(effects, ERROR_contract_not_accepted, "enrol_request.contract", "an older one", version);
+}
+
+static void
+requests_must_prove_possession(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_register(fixture, 3000000001, "H1");
+	struct msg_enrol_request facts = people_facts(fixture, jeanne);
+	uint8_t altered[LIMIT_CSR];
+
+	memcpy(altered, facts.csr.data, facts.csr.size);
+	altered[facts.csr.size - 1] ^= 1;
+	facts.csr.data = altered;
+	assert_refused(enrol(fixture, &facts), ERROR_request_invalid, "csr", NULL, "*");
+	facts.csr = SLICE_LITERAL("no request");
+	assert_refused(enrol(fixture, &facts), ERROR_request_invalid, "csr", NULL, "*");
+	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-384");
+	facts.csr = people_csr(fixture, key, NULL);
+	EVP_PKEY_free(key);
+	assert_refused(enrol(fixture, &facts), ERROR_key_refused, "csr", NULL, "*");
+	/* Somebody whose facts are wrong does not learn anything of the request: it is not even looked at. */
+	facts.filer_number = SLICE_LITERAL("7654321");
+	assert_refused(enrol(fixture, &facts), ERROR_identification_refused, NULL, NULL, NULL);
+}
+
+static void
+the_certificate_is_the_holder_s_for_three_years(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_register(fixture, 3000000001, "H1");
+	const struct msg_enrol_request facts = people_facts(fixture, jeanne);
+	struct effects *effects = enrol(fixture, &facts);
+	const struct msg_certificate_answer *answer = effects->answer;
+	struct rec_certificate record;
+	struct rec_archive_certificate archive;
+	uint8_t digest[DIGEST_SIZE];
+
+	assert_int_equal(effects->refusal.error, ERROR_NONE);
+	assert_true(decision_fixture_get(fixture, KEY_MAKE(fixture->arena, KEY_certificate, answer->serial),
+	    record_certificate(), &record));
+	assert_int_equal(record.not_before, FIXTURE_NOW);
+	/* 2029-04-01 10:00:00 UTC, exclusive. */
+	assert_int_equal(record.not_after, 1869732000 - 1);
+	assert_int_equal(record.role, ROLE_TAXPAYER);
+	assert_true(slice_equal(record.spi, jeanne->taxpayer.spi));
+	assert_true(slice_equal_text(record.names, "Jeanne Zoé LEFÈVRE"));
+	assert_true(slice_equal_text(record.email, PEOPLE_EMAIL));
+	digest_bytes(answer->certificate, digest);
+	assert_memory_equal(record.digest.data, digest, DIGEST_SIZE);
+	/* A6, A19: what was agreed to is archived, and logged without a name. */
+	struct slice bytes;
+	struct blob_ref ref;
+	memcpy(ref.bytes, record.archive.data, sizeof ref.bytes);
+	assert_int_equal(store_blob_now(fixture->store, ref, fixture->arena, &bytes), ERROR_NONE);
+	assert_int_equal(record_decode(record_archive_certificate(), bytes, fixture->arena, &archive), ERROR_NONE);
+	assert_true(slice_equal(archive.contract, facts.contract));
+	assert_true(slice_equal(archive.csr, facts.csr));
+	assert_true(slice_equal_text(archive.email, PEOPLE_EMAIL));
+	assert_null(memmem(archive.leaf.data, archive.leaf.size, jeanne->taxpayer.spi.data, 13));
+	assert_null(memmem(archive.leaf.data, archive.leaf.size, "LEF", 3));
+	assert_non_null(fixture->checkpoint[0] == '\0' ? NULL : fixture->checkpoint);
+	const unsigned char *at = answer->certificate.data;
+	X509 *certificate = d2i_X509(NULL, &at, (long)answer->certificate.size);
+	assert_non_null(certificate);
+	X509_free(certificate);
+}
+
+static void
+the_same_request_gets_the_same_certificate(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	const struct msg_enrol_request facts = people_facts(fixture, jeanne);
+	struct effects *effects = enrol(fixture, &facts);
+	const struct msg_certificate_answer *answer = effects->answer;
+
+	assert_int_equal(effects->refusal.error, ERROR_NONE);
+	assert_memory_equal(answer->serial.data, jeanne->serial, SERIAL_SIZE);
+	assert_true(slice_equal(answer->certificate, jeanne->certificate));
+	assert_null(effects->puts);
+	/* Once it has expired it helps nobody. */
+	fixture->now += 4 * 366 * 86400;
+	assert_refused(enrol(fixture, &facts), ERROR_key_in_use, "csr", NULL, "*");
+}
+
+static void
+a_new_key_ends_the_old_certificate(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct person before = *jeanne, *spare = people_register(fixture, 3000000009, "H9");
+	struct msg_enrol_request facts;
+	struct rec_certificate record;
+	struct rec_revocation line;
+	struct rec_mail mail = { .to = SLICE_EMPTY };
+
+	fixture->now += 60;
+	jeanne->csr = spare->csr;
+	facts = people_facts(fixture, jeanne);
+	facts.email = SLICE_LITERAL("other@example.fr");
+	struct effects *effects = enrol(fixture, &facts);
+	assert_int_equal(effects->refusal.error, ERROR_NONE);
+	assert_true(effects->changes_crl);
+	assert_true(decision_fixture_get(fixture, KEY_MAKE(fixture->arena, KEY_certificate, slice_of(before.serial,
+	    SERIAL_SIZE)),
+	    record_certificate(), &record));
+	assert_true(record.has_revoked_at);
+	assert_int_equal(record.revoked_at, fixture->now);
+	assert_int_equal(record.reason, 4);
+	assert_true(decision_fixture_get(fixture, KEY_MAKE(fixture->arena, KEY_revocation, slice_of(before.serial,
+	    SERIAL_SIZE)),
+	    record_revocation(), &line));
+	assert_int_equal(line.revoked_at, fixture->now);
+	/* Two leaves: the revocation and the new certificate. The earlier address is told. */
+	assert_non_null(effects->leaves->next);
+	assert_null(effects->leaves->next->next);
+	for (const struct effect_put *put = effects->puts; put != NULL; put = put->next)
+		if (put->key.data[0] == KEY_mail)
+			mail = *(const struct rec_mail *)put->value;
+	assert_true(slice_equal_text(mail.to, PEOPLE_EMAIL));
+	assert_null(memmem(mail.text.data, mail.text.size, "3000000001", 10));
+	/* The old request does not bring the old certificate back. */
+	facts = people_facts(fixture, &before);
+	assert_refused(enrol(fixture, &facts), ERROR_key_in_use, "csr", NULL, "*");
+}
+
+static void
+keys_have_one_holder(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct person *paul = people_register(fixture, 3000000002, "H1");
+	struct msg_enrol_request facts = people_facts(fixture, paul);
+	struct person *operator = people_issue(fixture, "operator");
+
+	/* The very request, and another one for the same key. */
+	facts.csr = jeanne->csr;
+	assert_refused(enrol(fixture, &facts), ERROR_key_in_use, "csr", NULL, "a request for a key of its own");
+	facts.csr = people_csr(fixture, jeanne->key, "Paul");
+	assert_refused(enrol(fixture, &facts), ERROR_key_in_use, "csr", NULL, "a request for a key of its own");
+	facts.csr = operator->csr;
+	assert_refused(enrol(fixture, &facts), ERROR_key_in_use, "csr", NULL, "a request for a key of its own");
+	facts.csr = paul->csr;
+	assert_int_equal(enrol(fixture, &facts)->refusal.error, ERROR_NONE);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PEOPLE_TEST(every_wrong_fact_is_the_same_refusal),
+		PEOPLE_TEST(contract_and_address_are_said_together),
+		PEOPLE_TEST(requests_must_prove_possession),
+		PEOPLE_TEST(the_certificate_is_the_holder_s_for_three_years),
+		PEOPLE_TEST(the_same_request_gets_the_same_certificate),
+		PEOPLE_TEST(a_new_key_ends_the_old_certificate),
+		PEOPLE_TEST(keys_have_one_holder),
+	};
+	return RUN_OVER_BOTH("enrolment", tests);
+}

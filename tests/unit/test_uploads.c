@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * upload and part: documents that come before their filing, in parts, resumed and begun anew; the quota; and the
+ * filing that takes them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/digest.h"
+#include "tests/unit/people.h"
+#include "tests/unit/unit.h"
+
+#define LARGE ((size_t)(LIMIT_PART_MIN * 2 + 1000))
+
+/* So many bytes of which none says the same. */
+static struct slice
+large(struct decision_fixture *fixture, size_t size)
+{
+	uint8_t *bytes = arena_alloc(fixture->arena, size);
+	assert_non_null(bytes);
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = (uint8_t)(i * 31 + i / 251);
+	return slice_of(bytes, size);
+}
+
+/* A return in the frame and one attachment that is not. */
+static struct draft *
+draft_with(struct decision_fixture *fixture, const struct person *person, struct slice attachment)
+{
+	struct draft *draft = draft_simple(fixture, person);
+	draft_list(draft, "attachment/invoice", "application/pdf", attachment);
+	return draft;
+}
+
+static struct effects *
+open_upload(struct decision_fixture *fixture, struct draft *draft, const struct person *signer)
+{
+	const struct msg_upload_request request = draft_upload(fixture, draft, signer);
+	return decision_fixture_operate(fixture, OPERATION_upload, &request);
+}
+
+static struct effects *
+send(struct decision_fixture *fixture, const struct draft *draft, size_t document, uint64_t offset,
+    struct slice content)
+{
+	const struct msg_part_request request = {
+		.id = slice_of(draft->id, DIGEST_SIZE),
+		.digest = slice_of(draft->documents[document].digest, DIGEST_SIZE),
+		.offset = offset,
+		.content = content,
+	};
+	return decision_fixture_operate(fixture, OPERATION_part, &request);
+}
+
+static uint64_t
+received(const struct effects *effects)
+{
+	assert_string_equal(error_name(effects->refusal.error), "none");
+	return ((const struct msg_part_answer *)effects->answer)->received;
+}
+
+static struct slice
+piece(struct slice whole, size_t from, size_t size)
+{
+	return slice_of(whole.data + from, size < whole.size - from ? size : whole.size - from);
+}
+
+static uint64_t
+quota(struct decision_fixture *fixture, const struct person *person)
+{
+	struct rec_quota record = { .announced = 0 };
+	(void)decision_fixture_get(fixture, KEY_MAKE(fixture->arena, KEY_quota,
+	    key_part_keyed(&person->holder.person)), record_quota(),
+	    &record);
+	return record.announced;
+}
+
+static void
+a_document_comes_in_parts_and_is_filed(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct slice bytes = large(fixture, LARGE);
+	struct draft *draft = draft_with(fixture, jeanne, bytes);
+	struct effects *effects = open_upload(fixture, draft, jeanne);
+	const struct msg_upload_answer *answer = effects->answer;
+	char expected[32];
+
+	assert_int_equal(effects->refusal.error, ERROR_NONE);
+	assert_memory_equal(answer->id.data, draft->id, DIGEST_SIZE);
+	assert_int_equal(answer->documents_count, 1);
+	assert_int_equal(answer->documents[0].received, 0);
+	assert_int_equal(quota(fixture, jeanne), LARGE);
+	assert_int_equal(received(send(fixture, draft, 1, 0, piece(bytes, 0, LIMIT_PART_MIN))), LIMIT_PART_MIN);
+	/* A part that came before, one too far, one too short, one too long. */
+	snprintf(expected, sizeof expected, "%d, or 0 to begin anew", LIMIT_PART_MIN);
+	assert_refused(send(fixture, draft, 1, 1, bytes), ERROR_upload_offset, "part_request.offset", "1", expected);
+	assert_refused(send(fixture, draft, 1, LIMIT_PART_MIN + 1, bytes), ERROR_upload_offset, "part_request.offset",
+	    "65537", expected);
+	assert_refused(send(fixture, draft, 1, LIMIT_PART_MIN, piece(bytes, 0, LIMIT_PART_MIN - 1)),
+	    ERROR_field_invalid,
+	    "part_request.content", "65535 bytes", "at least 65536 in every part but the last");
+	assert_refused(send(fixture, draft, 1, LIMIT_PART_MIN, bytes), ERROR_document_corrupt, "part_request.content",
+	    "*", "*");
+	/* The upload opened again says where to go on; meanwhile the filing names how much is missing. */
+	answer = open_upload(fixture, draft, jeanne)->answer;
+	assert_int_equal(answer->documents[0].received, LIMIT_PART_MIN);
+	struct msg_file_request file = draft_sign(fixture, draft, jeanne);
+	assert_refused(decision_fixture_operate(fixture, OPERATION_file, &file), ERROR_documents_missing,
+	    "attachment/invoice", "65536 bytes",
+	    "132072 bytes");
+	assert_int_equal(received(send(fixture, draft, 1, LIMIT_PART_MIN, slice_from(bytes, LIMIT_PART_MIN))), LARGE);
+	(void)people_file(fixture, &file);
+	assert_int_equal(quota(fixture, jeanne), 0);
+	/* Everything is there, nothing is open any more. */
+	answer = open_upload(fixture, draft, jeanne)->answer;
+	assert_int_equal(answer->documents[0].received, LARGE);
+	assert_refused(send(fixture, draft, 1, 0, bytes), ERROR_upload_unknown, "part_request.id", "*",
+	    "the id of an upload that is open");
+	/* What was filed can be read back, from any offset. */
+	char number[32];
+	snprintf(number, sizeof number, "%s", people_number(fixture, people_file(fixture, &file)->receipt));
+	struct msg_document_request wanted = {
+		.reference = slice_of_text(number),
+		.digest = slice_of(draft->documents[1].digest, DIGEST_SIZE),
+		.has_offset = true,
+	};
+	fixture->holder = jeanne->holder;
+	for (size_t at = 0; at < LARGE;) {
+		wanted.offset = at;
+		const struct msg_document_answer *part = decision_fixture_operate(fixture, OPERATION_document,
+		    &wanted)->answer;
+		assert_int_equal(part->size, LARGE);
+		assert_true(part->content.size != 0);
+		assert_memory_equal(part->content.data, bytes.data + at, part->content.size);
+		at += part->content.size;
+	}
+}
+
+static void
+a_wrong_digest_shows_at_the_last_part(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct slice bytes = large(fixture, LARGE);
+	struct draft *draft = draft_with(fixture, jeanne, bytes);
+	uint8_t altered[LIMIT_PART_MIN];
+
+	(void)open_upload(fixture, draft, jeanne);
+	memcpy(altered, bytes.data, sizeof altered);
+	altered[7] ^= 1;
+	assert_int_equal(received(send(fixture, draft, 1, 0, slice_of(altered, sizeof altered))), LIMIT_PART_MIN);
+	struct effects *effects = send(fixture, draft, 1, LIMIT_PART_MIN, slice_from(bytes, LIMIT_PART_MIN));
+	assert_refused(effects, ERROR_document_corrupt, "part_request.content", "*", "*");
+	assert_null(effects->puts);
+	/* Anew, from the start; what was given up counts. */
+	assert_int_equal(received(send(fixture, draft, 1, 0, piece(bytes, 0, LIMIT_PART_MIN))), LIMIT_PART_MIN);
+	assert_int_equal(quota(fixture, jeanne), LARGE + LIMIT_PART_MIN);
+	assert_int_equal(received(send(fixture, draft, 1, LIMIT_PART_MIN, slice_from(bytes, LIMIT_PART_MIN))), LARGE);
+	const struct msg_file_request file = draft_sign(fixture, draft, jeanne);
+	(void)people_file(fixture, &file);
+	assert_int_equal(quota(fixture, jeanne), 0);
+}
+
+static void
+nobody_fills_the_disk_by_beginning_anew(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct draft *draft = draft_with(fixture, jeanne, large(fixture, LARGE));
+	struct rec_quota used = { .announced = LIMIT_UPLOAD_QUOTA - LIMIT_PART_MIN };
+	struct slice bytes = large(fixture, LARGE);
+
+	(void)open_upload(fixture, draft, jeanne);
+	decision_fixture_put(fixture, KEY_MAKE(fixture->arena, KEY_quota, key_part_keyed(&jeanne->holder.person)),
+	    record_quota(), &used);
+	assert_int_equal(received(send(fixture, draft, 1, 0, piece(bytes, 0, LIMIT_PART_MIN))), LIMIT_PART_MIN);
+	assert_int_equal(received(send(fixture, draft, 1, 0, piece(bytes, 0, LIMIT_PART_MIN))), LIMIT_PART_MIN);
+	struct effects *effects = send(fixture, draft, 1, 0, piece(bytes, 0, LIMIT_PART_MIN));
+	assert_refused(effects, ERROR_upload_quota, "documents", "*", "*");
+	assert_null(effects->puts);
+	assert_int_equal(received(send(fixture, draft, 1, LIMIT_PART_MIN, slice_from(bytes, LIMIT_PART_MIN))), LARGE);
+}
+
+static void
+what_is_announced_is_bounded(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct draft *draft = draft_simple(fixture, jeanne), *small;
+
+	for (unsigned i = 0; i < LIMIT_ATTACHMENTS; i++) {
+		draft_list(draft, "attachment/invoice", "application/pdf", slice_of(&i, sizeof i));
+		draft->documents[i + 1].size = LIMIT_ATTACHMENT_SIZE;
+	}
+	struct effects *effects = open_upload(fixture, draft, jeanne);
+	assert_int_equal(effects->refusal.error, ERROR_NONE);
+	assert_int_equal(count_puts(effects, KEY_upload_document), LIMIT_ATTACHMENTS);
+	assert_int_equal(quota(fixture, jeanne), LIMIT_UPLOAD_QUOTA);
+	small = draft_with(fixture, jeanne, SLICE_LITERAL("x"));
+	effects = open_upload(fixture, small, jeanne);
+	assert_refused(effects, ERROR_upload_quota, "documents", "2097217536 bytes",
+	    "at most 2097152000 bytes in uploads not completed: complete those first");
+	assert_true(effects->retry_after_ms >= 60000);
+	/* Opening the first again costs nothing. */
+	effects = open_upload(fixture, draft, jeanne);
+	assert_int_equal(effects->refusal.error, ERROR_NONE);
+	assert_null(effects->puts);
+}
+
+static void
+without_attachments_nothing_is_opened(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct draft *draft = draft_simple(fixture, jeanne);
+	struct effects *effects = open_upload(fixture, draft, jeanne);
+
+	assert_int_equal(effects->refusal.error, ERROR_NONE);
+	assert_int_equal(((struct msg_upload_answer *)effects->answer)->documents_count, 0);
+	assert_null(effects->puts);
+	assert_refused(send(fixture, draft, 0, 0, SLICE_LITERAL(PEOPLE_RETURN)), ERROR_upload_unknown,
+	    "part_request.id", "*", "*");
+}
+
+static void
+parts_are_of_documents_signed_for(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct draft *draft = draft_with(fixture, jeanne, large(fixture, LARGE));
+
+	(void)draft_upload(fixture, draft, jeanne);
+	assert_refused(send(fixture, draft, 1, 0, SLICE_LITERAL("x")), ERROR_upload_unknown, "part_request.id", "*",
+	    "*");
+	(void)open_upload(fixture, draft, jeanne);
+	/* Return documents travel with the filing. */
+	assert_refused(send(fixture, draft, 0, 0, SLICE_LITERAL(PEOPLE_RETURN)), ERROR_document_not_listed,
+	    "part_request.digest", "*",
+	    "an attachment of the manifest that opened this upload");
+}
+
+/* Everything that refuses a filing before its documents refuses its upload too: nothing is stored for a stranger. */
+static void
+uploads_are_for_who_may_file(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct person *stranger = people_enrol(fixture, 3000000003, "H2");
+	struct draft *draft = draft_with(fixture, jeanne, large(fixture, LARGE));
+	struct msg_upload_request request;
+
+	assert_refused(open_upload(fixture, draft, stranger), ERROR_signer_not_entitled, "line 4", "*", "*");
+	request = draft_upload(fixture, draft, jeanne);
+	request.serial = slice_of(stranger->serial, SERIAL_SIZE);
+	assert_refused(decision_fixture_operate(fixture, OPERATION_upload, &request), ERROR_signature_invalid,
+	    "signature", NULL, "*");
+	fixture->office->campaign.closes_at = FIXTURE_NOW;
+	assert_refused(open_upload(fixture, draft, jeanne), ERROR_campaign_closed, "line 3", "*", "*");
+}
+
+/* One spouse uploads, the other files: the quota is given back to who opened it. */
+static void
+a_spouse_may_complete_it(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct person *paul = people_enrol(fixture, 3000000002, "H1");
+	struct slice bytes = large(fixture, LARGE);
+	struct draft *draft = draft_with(fixture, jeanne, bytes);
+
+	(void)open_upload(fixture, draft, jeanne);
+	(void)received(send(fixture, draft, 1, 0, bytes));
+	const struct msg_file_request file = draft_sign(fixture, draft, paul);
+	(void)people_file(fixture, &file);
+	assert_int_equal(quota(fixture, jeanne), 0);
+	assert_int_equal(quota(fixture, paul), 0);
+}
+
+/* Opened, and then everything sent in the frame after all. */
+static void
+an_upload_ends_with_its_filing_however_the_documents_came(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct draft *draft = draft_simple(fixture, jeanne);
+
+	draft_add(draft, "attachment/invoice", "application/pdf", SLICE_LITERAL(PEOPLE_PDF));
+	(void)open_upload(fixture, draft, jeanne);
+	assert_int_equal(quota(fixture, jeanne), LIMIT_PART_MIN);
+	const struct msg_file_request file = draft_sign(fixture, draft, jeanne);
+	(void)people_file(fixture, &file);
+	assert_int_equal(quota(fixture, jeanne), 0);
+	assert_refused(send(fixture, draft, 1, 0, SLICE_LITERAL(PEOPLE_PDF)), ERROR_upload_unknown, "part_request.id",
+	    "*", "*");
+}
+
+/* The most that one decision writes stays within what a batch allows an entry. */
+static void
+the_largest_filing_fits_a_batch(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct draft *draft = draft_simple(fixture, jeanne);
+
+	for (unsigned long i = 2; i <= 16; i++)
+		(void)people_register(fixture, 3000000000 + i, "H1");
+	for (unsigned i = 0; i < LIMIT_ATTACHMENTS; i++) {
+		struct slice bytes = large(fixture, 100 + i);
+		draft_list(draft, "attachment/invoice", "application/pdf", bytes);
+	}
+	(void)open_upload(fixture, draft, jeanne);
+	for (unsigned i = 0; i < LIMIT_ATTACHMENTS; i++)
+		assert_int_equal(received(send(fixture, draft, i + 1, 0, large(fixture, 100 + i))), 100 + i);
+	const struct msg_file_request file = draft_sign(fixture, draft, jeanne);
+	(void)people_file(fixture, &file);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PEOPLE_TEST(a_document_comes_in_parts_and_is_filed),
+		PEOPLE_TEST(a_wrong_digest_shows_at_the_last_part),
+		PEOPLE_TEST(nobody_fills_the_disk_by_beginning_anew),
+		PEOPLE_TEST(what_is_announced_is_bounded),
+		PEOPLE_TEST(without_attachments_nothing_is_opened),
+		PEOPLE_TEST(parts_are_of_documents_signed_for),
+		PEOPLE_TEST(uploads_are_for_who_may_file),
+		PEOPLE_TEST(a_spouse_may_complete_it),
+		PEOPLE_TEST(an_upload_ends_with_its_filing_however_the_documents_came),
+		PEOPLE_TEST(the_largest_filing_fits_a_batch),
+	};
+	return RUN_OVER_BOTH("uploads", tests);
+}
