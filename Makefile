@@ -26,7 +26,7 @@ hardening = -fstack-protector-strong -fstack-clash-protection -fcf-protection -D
 else
 hardening = -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
 endif
-own_cflags = -std=c11 -fPIC -fvisibility=hidden $(warnings) $(hardening) -I. -Iclient/include -MMD -MP
+own_cflags = -std=c11 -fPIC -fvisibility=hidden $(warnings) $(hardening) -I. -Iclient/include -I$(BUILD)/gen -MMD -MP
 own_ldflags = $(if $(SAN),-fsanitize=$(SAN)) -Wl,-z,relro,-z,now
 # protocol/ and client/ are portable POSIX; only server/, bench/ and tests/ may use what Linux adds.
 dialect = $(if $(filter protocol/% client/%,$<),-D_POSIX_C_SOURCE=200809L,-D_GNU_SOURCE)
@@ -39,6 +39,7 @@ server_libs = -lleveldb -lpthread
 protocol_src = $(wildcard protocol/*.c protocol/net/*.c)
 client_src = $(wildcard client/*.c)
 cli_src = $(wildcard client/cli/*.c)
+library_src = $(client_src) $(filter-out protocol/default_catalogue.c,$(protocol_src))
 server_src = $(filter-out server/main.c,$(wildcard server/*.c server/services/*.c server/store/*.c server/admin/*.c))
 unit_src = $(wildcard tests/unit/test_*.c)
 unit_shared_src = $(filter-out $(unit_src),$(wildcard tests/unit/*.c))
@@ -70,7 +71,10 @@ $(BUILD)/obj/%.o: %.c
 	@echo '  cc $<'
 	$(Q)$(CC) $(own_cflags) $(dialect) $(CFLAGS) -c -o $@ $<
 
-$(BUILD)/obj/server/default_catalogue.o: server/data/catalogue.json
+$(BUILD)/obj/protocol/default_catalogue.o: $(BUILD)/gen/default_catalogue.inc
+$(BUILD)/gen/default_catalogue.inc: protocol/data/catalogue.json
+	@mkdir -p $(@D)
+	@od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g' > $@
 
 $(protocol_lib): $(call object,$(protocol_src))
 $(client_lib): $(call object,$(client_src))
@@ -91,7 +95,7 @@ $(BUILD)/bin/guichet: $(call object,$(cli_src)) $(client_lib) $(protocol_lib)
 	@echo '  ld $@'
 	$(Q)$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs)
 
-$(BUILD)/lib/$(soname): $(call object,$(client_src) $(protocol_src)) client/libguichet.map
+$(BUILD)/lib/$(soname): $(call object,$(library_src)) client/libguichet.map
 	@mkdir -p $(@D)
 	@echo '  ld $@'
 	$(Q)$(CC) -shared -Wl,-soname,$(soname) -Wl,--version-script=client/libguichet.map -Wl,-z,defs $(own_ldflags) \
@@ -99,7 +103,7 @@ $(BUILD)/lib/$(soname): $(call object,$(client_src) $(protocol_src)) client/libg
 	$(Q)ln -sf $(soname) $(BUILD)/lib/libguichet.so
 
 # One object whose hidden names are nobody's any more: a static library as closed as the shared one.
-$(BUILD)/lib/libguichet.a: $(call object,$(client_src) $(protocol_src))
+$(BUILD)/lib/libguichet.a: $(call object,$(library_src))
 	@mkdir -p $(@D)
 	@echo '  ld $@'
 	$(Q)$(LD) -r -o $(BUILD)/lib/libguichet.o $^ && $(OBJCOPY) --localize-hidden $(BUILD)/lib/libguichet.o

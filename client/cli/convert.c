@@ -8,7 +8,7 @@
 
 #include "client/blob.h"
 #include "client/cli/cli.h"
-#include "client/cli/known_catalogue.h"
+#include "protocol/default_catalogue.h"
 #include "client/irj.h"
 #include "client/problem.h"
 #include "client/trust.h"
@@ -85,7 +85,7 @@ find_catalogue(struct cli *cli, struct catalogue **own, const struct catalogue *
 			*out = cli->trust->catalogue;
 		return error;
 	}
-	enum error error = catalogue_parse(known_catalogue(), own, &fault);
+	enum error error = catalogue_parse(default_catalogue(), own, &fault);
 	*out = *own;
 	return error == ERROR_NONE ? GUICHET_ERROR_none : problem_set_fault(cli->problem, error, &fault);
 }

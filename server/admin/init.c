@@ -14,7 +14,7 @@
 #include "server/admin/admin.h"
 #include "server/authority.h"
 #include "server/clock.h"
-#include "server/default_catalogue.h"
+#include "protocol/default_catalogue.h"
 #include "server/store/keyring.h"
 #include "server/store/leveldb.h"
 #include "server/worker.h"

@@ -7,7 +7,7 @@
 #include "protocol/json.h"
 #include "protocol/limits.h"
 #include "protocol/rules.h"
-#include "server/default_catalogue.h"
+#include "protocol/default_catalogue.h"
 #include "tests/fuzz/fuzz.h"
 
 #define DOCUMENTS_MAX 4

@@ -9,7 +9,7 @@
 
 #include "protocol/catalogue.h"
 
-#define CATALOGUE_FILE "server/data/catalogue.json"
+#define CATALOGUE_FILE "protocol/data/catalogue.json"
 
 /* The whole file, to be freed; ends the test when it cannot be read (run from the top of the tree). */
 static inline char *

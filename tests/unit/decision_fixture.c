@@ -12,7 +12,7 @@
 
 #include "protocol/campaign.h"
 #include "server/authority.h"
-#include "server/default_catalogue.h"
+#include "protocol/default_catalogue.h"
 #include "server/gate.h"
 #include "server/publish.h"
 #include "server/services/services.h"

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "server/default_catalogue.h"
+#include "protocol/default_catalogue.h"
 #include "tests/unit/catalogue_file.h"
 
 static const struct catalogue_box *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The catalogue of all known boxes, server/data/catalogue.json, carried in the program: what `guichetd init` writes. */
+ * The catalogue of all known boxes, protocol/data/catalogue.json, carried in the programs: what `guichetd init` writes
+ * and what `guichet convert` goes by when no office is at hand. Not part of libguichet. */
 #ifndef GUICHET_DEFAULT_CATALOGUE_H
 #define GUICHET_DEFAULT_CATALOGUE_H
 

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The delivered catalogue; its bytes are made into numbers by the Makefile. */
+#include "protocol/default_catalogue.h"
+
+struct slice
+default_catalogue(void)
+{
+	static const uint8_t bytes[] = {
+#include "default_catalogue.inc"
+	};
+	return slice_of(bytes, sizeof bytes);
+}
