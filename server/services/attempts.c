@@ -70,8 +70,9 @@ attempts_check(struct decision *decision, struct slice spi, struct attempts *att
 		if (each > wait)
 			wait = each;
 	}
+	/* A pair that has not failed has no last failure, or one of long ago: it is open. */
 	uint64_t open_at = attempts->counts[PAIR].last_at + wait;
-	if (attempts->counts[PAIR].failures == 0 || now >= open_at)
+	if (now >= open_at)
 		return PROCEED;
 	return refuse_for(decision, open_at - now);
 }

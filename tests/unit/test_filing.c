@@ -175,6 +175,9 @@ both_may_sign_the_same_bytes(void **state)
 	assert_false(other->has_superseded_by);
 	assert_same_answer(fixture, &hers, first);
 	assert_same_answer(fixture, &his, other);
+	/* The first stays in force. */
+	second = draft_simple(fixture, paul);
+	assert_refused(file(fixture, second, jeanne), ERROR_replaces_mismatch, "line 5", "none", number);
 	/* Either number names what is in force; the rectification supersedes both. */
 	second = draft_simple(fixture, jeanne);
 	second->manifest.replaces = slice_of_text(his_number);

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A session over a store that is late: streams in use, answers out of the order of the requests, frames that are no
+ * requests, and a log-in that counts from its answer on. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/codec.h"
+#include "server/dispatch.h"
+#include "server/session.h"
+#include "tests/unit/people.h"
+#include "tests/unit/unit.h"
+
+struct table {
+	struct decision_fixture *fixture;
+	struct dispatch *dispatch;
+	struct session *session;
+	unsigned answered;
+};
+
+static uint64_t
+wall_ms(void *context)
+{
+	(void)context;
+	return FIXTURE_NOW * 1000;
+}
+
+static void
+event_answered(void *context, const struct dispatch_event *event)
+{
+	(void)context;
+	(void)event;
+}
+
+static void
+nothing(void *context)
+{
+	(void)context;
+}
+
+static void
+failed(void *context, enum error error)
+{
+	(void)context;
+	fail_msg("the store failed: %s", error_name(error));
+}
+
+static void
+peer_answered(void *context)
+{
+	((struct table *)context)->answered++;
+}
+
+static struct table *
+table_lay(struct decision_fixture *fixture)
+{
+	struct table *table = calloc(1, sizeof *table);
+	const struct dispatch_config config = {
+		.store = fixture->store,
+		.commit = fixture->commit,
+		.office = fixture->office,
+		.handlers = services_table(),
+		.jobs_max = 1000,
+		.retry_after_ms = 100,
+		.wall_ms = wall_ms,
+		.answered = event_answered,
+		.crl_changed = nothing,
+		.failed = failed,
+	};
+	const struct session_peer peer = { .answered = peer_answered, .context = table };
+
+	assert_non_null(table);
+	table->fixture = fixture;
+	table->dispatch = dispatch_create(&config);
+	assert_non_null(table->dispatch);
+	table->session = session_create(table->dispatch, &peer);
+	assert_non_null(table->session);
+	return table;
+}
+
+static void
+table_clear(struct table *table)
+{
+	session_destroy(table->session);
+	store_wait(table->fixture->store);
+	dispatch_destroy(table->dispatch);
+	free(table);
+}
+
+static void
+ask(struct table *table, enum operation_number operation, uint32_t stream, const void *request)
+{
+	struct buf *body = buf_create(LIMIT_FRAME_BODY);
+	struct frame frame = { .op = (uint16_t)operation, .stream = stream };
+
+	codec_encode(operation_find((unsigned)operation)->request(), request, body);
+	assert_true(buf_ok(body));
+	frame.body = buf_peek(body);
+	session_receive(table->session, &frame, FIXTURE_NOW * 1000);
+	buf_destroy(body);
+}
+
+/* The next answer must be for that stream; its status. */
+static uint32_t
+take(struct table *table, uint32_t stream)
+{
+	struct buf *answers = session_answers(table->session);
+	struct frame frame;
+	size_t size;
+
+	assert_int_equal(frame_peek(buf_peek(answers), LIMIT_FRAME_BODY, &frame, &size), ERROR_NONE);
+	assert_int_not_equal(size, 0);
+	assert_int_equal(frame.flags, FRAME_ANSWER);
+	assert_int_equal(frame.stream, stream);
+	uint32_t status = frame.status;
+	buf_consume(answers, size);
+	return status;
+}
+
+static void
+streams_are_in_use_until_they_are_answered(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct table *table = table_lay(fixture);
+	const struct msg_publication_request publication = { .name = SLICE_LITERAL("campaign.json") };
+	const struct msg_login_request login = { .serial = SLICE_LITERAL("0123456789abcdef"),
+	    .signature = SLICE_LITERAL("x") };
+
+	memory_store_defer(fixture->store, true, true);
+	ask(table, OPERATION_login, 7, &login);
+	assert_int_equal(session_unanswered(table->session), 1);
+	/* Another request on it leaves the first as it is; one on another stream overtakes it. */
+	ask(table, OPERATION_publication, 7, &publication);
+	assert_int_equal(take(table, 7), ERROR_stream_in_use);
+	assert_int_equal(session_unanswered(table->session), 1);
+	ask(table, OPERATION_publication, 8, &publication);
+	assert_int_equal(take(table, 8), ERROR_NONE);
+	store_wait(fixture->store);
+	assert_int_equal(take(table, 7), ERROR_login_refused);
+	assert_int_equal(session_unanswered(table->session), 0);
+	ask(table, OPERATION_publication, 7, &publication);
+	assert_int_equal(take(table, 7), ERROR_NONE);
+	assert_true(table->answered >= 4);
+	table_clear(table);
+}
+
+static void
+only_requests_are_received(void **state)
+{
+	struct table *table = table_lay(*state);
+	struct frame frame = { .op = OPERATION_hello, .flags = FRAME_ANSWER, .stream = 3 };
+
+	session_receive(table->session, &frame, FIXTURE_NOW * 1000);
+	assert_int_equal(take(table, 3), ERROR_frame_malformed);
+	frame = (struct frame){ .op = OPERATION_hello, .status = 1, .stream = 4 };
+	session_receive(table->session, &frame, FIXTURE_NOW * 1000);
+	assert_int_equal(take(table, 4), ERROR_frame_malformed);
+	frame = (struct frame){ .op = 0xffff, .stream = 5, .body = SLICE_LITERAL("\xa0") };
+	session_receive(table->session, &frame, FIXTURE_NOW * 1000);
+	assert_int_equal(take(table, 5), ERROR_operation_unknown);
+	assert_int_equal(session_unanswered(table->session), 0);
+	table_clear(table);
+}
+
+static void
+a_log_in_counts_from_its_answer_on(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct buf *input = buf_create(256), *signature = buf_create(1024);
+	struct msg_login_request login = { .serial = slice_of(jeanne->serial, SERIAL_SIZE) };
+	const struct msg_filings_request filings = { .has_limit = false };
+	struct table *table = table_lay(fixture);
+
+	login_input_put(input, (const uint8_t[32]){ 0 }, login.serial);
+	assert_int_equal(key_sign(jeanne->key, buf_peek(input), signature), ERROR_NONE);
+	login.signature = buf_peek(signature);
+	memory_store_defer(fixture->store, true, true);
+	ask(table, OPERATION_login, 1, &login);
+	ask(table, OPERATION_filings, 2, &filings);
+	assert_int_equal(take(table, 2), ERROR_login_required);
+	store_wait(fixture->store);
+	assert_int_equal(take(table, 1), ERROR_NONE);
+	ask(table, OPERATION_filings, 2, &filings);
+	store_wait(fixture->store);
+	assert_int_equal(take(table, 2), ERROR_NONE);
+	/* One that has gone is not answered, and nothing is left of it. */
+	ask(table, OPERATION_filings, 3, &filings);
+	buf_destroy(input);
+	buf_destroy(signature);
+	table_clear(table);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PEOPLE_TEST(streams_are_in_use_until_they_are_answered),
+		PEOPLE_TEST(only_requests_are_received),
+		PEOPLE_TEST(a_log_in_counts_from_its_answer_on),
+	};
+	return cmocka_run_group_tests_name("session", tests, people_group_at_once, NULL);
+}
