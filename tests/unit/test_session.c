@@ -191,6 +191,50 @@ a_log_in_counts_from_its_answer_on(void **state)
 	table_clear(table);
 }
 
+/* As many reasons as a filing can have go over the wire, each with what was found and what was expected. */
+static void
+every_reason_of_a_refusal_is_sent(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct draft *draft = draft_begin(fixture, jeanne);
+	struct table *table = table_lay(fixture);
+	struct msg_refusal refusal;
+	struct fault fault;
+	struct frame frame;
+	size_t size;
+
+	for (unsigned i = 0; i < LIMIT_DOCUMENTS; i++)
+		draft_list(draft, i < LIMIT_ATTACHMENTS ? "attachment/invoice" : "2042",
+		    i < LIMIT_ATTACHMENTS ? "application/pdf" : MANIFEST_RETURN_MEDIA, slice_of(&i, sizeof i));
+	const struct msg_file_request request = draft_sign(fixture, draft, jeanne);
+	ask(table, OPERATION_file, 1, &request);
+	struct slice answer = buf_peek(session_answers(table->session));
+	assert_int_equal(frame_peek(answer, LIMIT_FRAME_BODY, &frame, &size), ERROR_NONE);
+	assert_int_equal(frame.status, ERROR_documents_missing);
+	assert_int_equal(codec_decode(message_refusal(), frame.body, CODEC_ANSWER, fixture->arena, &refusal, &fault),
+	    ERROR_NONE);
+	assert_int_equal(refusal.reasons_count, LIMIT_DOCUMENTS);
+	for (size_t i = 0; i < LIMIT_DOCUMENTS; i++) {
+		assert_int_equal(refusal.reasons[i].error, ERROR_documents_missing);
+		assert_true(slice_equal_text(refusal.reasons[i].value, "0 bytes"));
+		assert_true(refusal.reasons[i].has_expected && refusal.reasons[i].text_fr.size != 0);
+	}
+	assert_true(slice_equal_text(refusal.reasons[1].place, "attachment/invoice#2"));
+	assert_true(slice_equal(refusal.place, refusal.reasons[0].place));
+	/* A refusal for one reason has no list. */
+	struct msg_file_request stranger = request;
+	stranger.serial = SLICE_LITERAL("0123456789abcdef");
+	buf_consume(session_answers(table->session), size);
+	ask(table, OPERATION_file, 1, &stranger);
+	answer = buf_peek(session_answers(table->session));
+	assert_int_equal(frame_peek(answer, LIMIT_FRAME_BODY, &frame, &size), ERROR_NONE);
+	assert_int_equal(codec_decode(message_refusal(), frame.body, CODEC_ANSWER, fixture->arena, &refusal, &fault),
+	    ERROR_NONE);
+	assert_false(refusal.has_reasons);
+	table_clear(table);
+}
+
 int
 main(void)
 {
@@ -198,6 +242,7 @@ main(void)
 		PEOPLE_TEST(streams_are_in_use_until_they_are_answered),
 		PEOPLE_TEST(only_requests_are_received),
 		PEOPLE_TEST(a_log_in_counts_from_its_answer_on),
+		PEOPLE_TEST(every_reason_of_a_refusal_is_sent),
 	};
 	return cmocka_run_group_tests_name("session", tests, people_group_at_once, NULL);
 }
