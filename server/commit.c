@@ -325,6 +325,7 @@ commit_settled(void *context, enum error error)
 			commit_fail(commit, ERROR_out_of_memory);
 			return;
 		}
+		tree_keep_checkpoint(commit->config.tree, buf_peek(checkpoint));
 	}
 	struct commit_entry *entries = batch->entries, *waiters = batch->waiters;
 	commit_tell_watches(commit, batch);

@@ -25,7 +25,9 @@ struct holder {
 
 /* All that a decision knows besides records. */
 struct context {
-	uint64_t now; /* seconds since 1970: the loop's clock at the wake-up that read the request's last byte */
+	/* The loop's clock at the wake-up that read the request's last byte: seconds since 1970, and the milliseconds that
+	 * they were cut from, for what has to be kept in order. */
+	uint64_t now, now_ms;
 	const struct office *office;
 	struct holder holder;
 	uint8_t address[16];

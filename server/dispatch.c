@@ -408,6 +408,7 @@ job_create(struct dispatch *dispatch, struct dispatch_asker *asker, const struct
 	job->operation = operation;
 	job->received_ms = now_ms;
 	job->context.now = now_ms / 1000;
+	job->context.now_ms = now_ms;
 	job->context.office = job->office;
 	job->context.holder.role = ROLE_NOBODY;
 	if (asker != NULL) {

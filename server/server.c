@@ -359,6 +359,26 @@ start_office(struct server *server, struct fault *fault)
 	return office_load(server->options->directory, &server->instruments, server->arena, &server->office, fault);
 }
 
+/* The checkpoint of the log as it stands: what is asked for before the first batch, and published if a crash came before
+ * that. */
+static enum error
+start_log(struct server *server, struct fault *fault)
+{
+	struct buf *text = buf_create(LIMIT_PROOF_SIZE);
+	enum error error = text == NULL ? no_memory(fault) :
+	    proof_checkpoint_put(text, server->instruments.origin, tree_frontier(server->tree),
+		authority_log_key(server->authority));
+
+	if (error == ERROR_NONE) {
+		tree_keep_checkpoint(server->tree, buf_peek(text));
+		publisher_offer_checkpoint(server->publisher, buf_peek(text));
+	} else {
+		(void)fault_set(fault, error, "log", SLICE_EMPTY, "a checkpoint that can be signed");
+	}
+	buf_destroy(text);
+	return error;
+}
+
 static enum error
 start_dispatch(struct server *server, struct fault *fault)
 {
@@ -478,7 +498,7 @@ enum error
 server_run(const struct server_options *options, struct arena *arena, struct fault *fault)
 {
 	static enum error (*const steps[])(struct server *server, struct fault *fault) = {
-		start_machine, start_storage, start_office, start_dispatch, start_listening,
+		start_machine, start_storage, start_office, start_log, start_dispatch, start_listening,
 	};
 	struct server *server = calloc(1, sizeof *server);
 	enum error error = ERROR_NONE;

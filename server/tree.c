@@ -28,6 +28,8 @@ struct edge {
 struct tree {
 	struct edge durable, sealed;
 	bool is_sealed;
+	size_t checkpoint_size;
+	uint8_t checkpoint[LIMIT_PROOF_SIZE];
 };
 
 static struct slice
@@ -105,6 +107,22 @@ tree_settle(struct tree *tree)
 	check(tree->is_sealed);
 	tree->durable = tree->sealed;
 	tree->is_sealed = false;
+	tree->checkpoint_size = 0;
+}
+
+struct slice
+tree_checkpoint(const struct tree *tree)
+{
+	return slice_of(tree->checkpoint, tree->checkpoint_size);
+}
+
+void
+tree_keep_checkpoint(struct tree *tree, struct slice text)
+{
+	check(text.size <= sizeof tree->checkpoint);
+	if (text.size != 0)
+		memcpy(tree->checkpoint, text.data, text.size);
+	tree->checkpoint_size = text.size;
 }
 
 uint64_t

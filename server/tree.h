@@ -28,6 +28,12 @@ const struct merkle_frontier *tree_frontier(const struct tree *tree);
 /* The newest `*width` hashes of the tile in progress at that level; NULL when it has none. */
 const struct hash *tree_partial_tile(const struct tree *tree, unsigned level, uint64_t *index, unsigned *width);
 
+/* The signed checkpoint of the durable tree, once it is kept: at start, and whenever a batch has settled. So it is
+ * signed once, however often it is asked for. Borrowed until the next tree_settle. */
+struct slice tree_checkpoint(const struct tree *tree);
+/* `text` of at most LIMIT_PROOF_SIZE bytes is copied. */
+void tree_keep_checkpoint(struct tree *tree, struct slice text);
+
 /* Computes the tree after `leaves` are appended and puts the records that belong to it (the batch's own, and tiles
  * that it fills) into `batch`. `archives` holds 24 bytes a leaf. The result lives in the arena: it proves the
  * leaves. NULL when memory is short. No other batch may be under way. */

@@ -8,10 +8,10 @@
 
 #include "client/blob.h"
 #include "client/cli/cli.h"
-#include "protocol/default_catalogue.h"
 #include "client/irj.h"
 #include "client/problem.h"
 #include "client/trust.h"
+#include "protocol/default_catalogue.h"
 #include "protocol/limits.h"
 
 #define INPUT_MAX ((size_t)64 * 1024 * 1024)

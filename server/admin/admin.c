@@ -294,15 +294,23 @@ admin_office_run(struct admin_office *office, decide handler, const struct recor
 {
 	struct effects effects;
 	struct verified *verified = NULL;
+	uint64_t now_ms = clock_wall_ms();
 	struct context context = {
-		.now = clock_wall_ms() / 1000, .office = office->office, .holder = { .role = role }
+		.now = now_ms / 1000,
+		.now_ms = now_ms,
+		.office = office->office,
+		.holder = { .role = role },
 	};
-	struct decision decision = { &context, view_create(office->store, arena, view_loaded, NULL), arena, &effects,
-		&verified };
-	struct run_entry run = { .entry = {
-				     .effects = &effects, .arena = arena, .now = context.now, .done = run_done } };
+	struct view *view = view_create(office->store, arena, view_loaded, NULL);
+	struct decision decision = { &context, view, arena, &effects, &verified };
+	struct run_entry run = { .is_done = false };
 
-	if (decision.view == NULL || RAND_bytes(context.random, sizeof context.random) != 1)
+	run.entry.effects = &effects;
+	run.entry.arena = arena;
+	run.entry.now = context.now;
+	run.entry.done = run_done;
+
+	if (view == NULL || RAND_bytes(context.random, sizeof context.random) != 1)
 		return no_memory(fault);
 	(void)!run_decide(office, handler, &decision, answer_record, request);
 	if (effects.failed)

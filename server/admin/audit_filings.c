@@ -74,7 +74,7 @@ check_signature(struct filing *filing)
 	expect(filing,
 	    archive->signing_time >= certificate->not_before && archive->signing_time <= certificate->not_after,
 	    "a signing time within the certificate's validity");
-	expect(filing, !certificate->has_revoked_at || certificate->revoked_at >= filing->record.received_at,
+	expect(filing, !certificate->has_revoked_at || certificate->revoked_at >= filing->record.received_ms / 1000,
 	    "a certificate not yet revoked at its reception");
 }
 
@@ -177,7 +177,7 @@ check_receipt(struct filing *filing)
 	expect(filing, slice_equal(slice_of(receipt->filing_id, DIGEST_SIZE), record->id), "its id in its receipt");
 	expect(filing, slice_equal_text(receipt->origin, filing->audit->settings.origin), "a receipt of this office");
 	expect(filing, slice_equal(receipt->campaign, record->campaign), "its campaign in its receipt");
-	expect(filing, receipt->received_at == record->received_at, "its reception time in its receipt");
+	expect(filing, receipt->received_at == record->received_ms / 1000, "its reception time in its receipt");
 	expect(filing, slice_equal(receipt->replaces, filing->manifest.replaces), "in its receipt what it replaces");
 	expect(filing, slice_equal_text(receipt->mode, mode), "its mode in its receipt");
 	expect(filing,
@@ -220,7 +220,7 @@ points_at(const struct rec_filing_pointer *pointer, const struct rec_filing *rec
 static struct slice
 person_key(struct audit *audit, struct slice person, const struct rec_filing *record)
 {
-	return KEY_MAKE(audit->arena, KEY_person_filing, person, key_part_down(audit->arena, record->received_at),
+	return KEY_MAKE(audit->arena, KEY_person_filing, person, key_part_down(audit->arena, record->received_ms),
 	    record->id);
 }
 

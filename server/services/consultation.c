@@ -38,7 +38,7 @@ row_fill(struct decision *decision, const struct store_pair *pair, struct msg_fi
 		.number = filing.number,
 		.id = filing.id,
 		.campaign = filing.campaign,
-		.received_at = filing.received_at,
+		.received_at = filing.received_ms / 1000,
 		.has_replaces = filing.has_replaces,
 		.replaces = filing.replaces,
 		.has_superseded_by = filing.has_superseded_by,

@@ -147,7 +147,7 @@ put_records(struct decision *decision, struct filing *filing)
 		effects_put(decision, filing_dossier_key(decision, filing), record_dossier(), dossier);
 	for (size_t i = 0; i < record->persons_count; i++)
 		effects_put(decision, KEY_MAKE(decision->arena, KEY_person_filing, record->persons[i].person,
-		    key_part_down(decision->arena, record->received_at), record->id, record->signer),
+		    key_part_down(decision->arena, record->received_ms), record->id, record->signer),
 		    record_filing_pointer(), pointer);
 	for (size_t i = 0; i < filing->replaced_count; i++) {
 		struct rec_filing *replaced = &filing->replaced[i];
@@ -201,7 +201,7 @@ filing_stage_accept(struct decision *decision, struct signed_filing *signed_fili
 	record->number = slice_of(filing->number, RECEIPT_NUMBER_SIZE);
 	record->signer = key_part_keyed(&signed_filing->signer);
 	record->campaign = signed_filing->manifest.campaign;
-	record->received_at = decision->context->now;
+	record->received_ms = decision->context->now_ms;
 	record->has_replaces = signed_filing->manifest.replaces.size != 0;
 	record->replaces = signed_filing->manifest.replaces;
 	struct effect_blob *blob = effects_archive(decision, RETENTION_FILING, record_archive_filing(), &archive,

@@ -11,19 +11,13 @@
 
 HANDLER(log_checkpoint)
 {
-	const struct office *office = decision->context->office;
 	struct msg_checkpoint_answer *answer = decision->effects->answer;
-	struct buf *text = buf_create(LIMIT_PROOF_SIZE);
-	enum error error = ERROR_out_of_memory;
 
 	(void)request;
-	if (text != NULL)
-		error = proof_checkpoint_put(
-		    text, office->origin, tree_frontier(office->tree), authority_log_key(office->authority));
-	if (error == ERROR_NONE && !(buf_ok(text) && arena_copy(decision->arena, buf_peek(text), &answer->checkpoint)))
-		error = ERROR_out_of_memory;
-	buf_destroy(text);
-	return error == ERROR_NONE ? DECIDED : refuse(decision, error);
+	/* The next batch replaces it: take a copy. */
+	if (!arena_copy(decision->arena, tree_checkpoint(decision->context->office->tree), &answer->checkpoint))
+		return refuse(decision, ERROR_out_of_memory);
+	return DECIDED;
 }
 
 /* A tile's hashes, from memory or the store. *width: how many it has now. VIEW_ABSENT: the log has not come so far. */

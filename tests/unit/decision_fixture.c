@@ -199,6 +199,7 @@ run(struct decision_fixture *fixture, decide handler, const struct operation *op
 	assert_non_null(context);
 	assert_non_null(decision.view);
 	context->now = fixture->now;
+	context->now_ms = fixture->now * 1000;
 	context->office = fixture->office;
 	context->holder = fixture->holder;
 	memcpy(context->address, fixture->address, sizeof context->address);
