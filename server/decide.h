@@ -25,8 +25,8 @@ struct holder {
 
 /* All that a decision knows besides records. */
 struct context {
-	/* The loop's clock at the wake-up that read the request's last byte: seconds since 1970, and the milliseconds that
-	 * they were cut from, for what has to be kept in order. */
+	/* The loop's clock at the wake-up that read the request's last byte: seconds since 1970, and the
+	 * milliseconds that they were cut from, for what has to be kept in order. */
 	uint64_t now, now_ms;
 	const struct office *office;
 	struct holder holder;

@@ -359,8 +359,8 @@ start_office(struct server *server, struct fault *fault)
 	return office_load(server->options->directory, &server->instruments, server->arena, &server->office, fault);
 }
 
-/* The checkpoint of the log as it stands: what is asked for before the first batch, and published if a crash came before
- * that. */
+/* The checkpoint of the log as it stands: what is asked for before the first batch, and published if a crash came
+ * before that. */
 static enum error
 start_log(struct server *server, struct fault *fault)
 {

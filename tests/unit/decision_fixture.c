@@ -11,9 +11,10 @@
 #include <sys/stat.h>
 
 #include "protocol/campaign.h"
-#include "server/authority.h"
 #include "protocol/default_catalogue.h"
+#include "server/authority.h"
 #include "server/gate.h"
+#include "server/proof.h"
 #include "server/publish.h"
 #include "server/services/services.h"
 #include "server/settings.h"
@@ -117,6 +118,12 @@ open_office(struct decision_fixture *fixture)
 		.settled = commit_settled,
 		.context = fixture,
 	};
+	struct buf *checkpoint = buf_create(LIMIT_PROOF_SIZE);
+	assert_non_null(checkpoint);
+	assert_int_equal(
+	    proof_checkpoint_put(checkpoint, commit.origin, tree_frontier(fixture->tree), commit.log_key), ERROR_NONE);
+	tree_keep_checkpoint(fixture->tree, buf_peek(checkpoint));
+	buf_destroy(checkpoint);
 	fixture->commit = commit_create(&commit);
 	assert_non_null(fixture->commit);
 }
