@@ -17,7 +17,7 @@
 /* Bytes to be archived in one batch, beyond which it takes no more: the store holds a batch in memory. */
 #define BATCH_BYTES_MAX ((size_t)64 * 1024 * 1024)
 /* Writes of one decision, at most: what keeps a batch within KEYSET_MAX. */
-#define ENTRY_PUTS_MAX ((size_t)128)
+#define ENTRY_PUTS_MAX ((size_t)256)
 /* A batch's leaves stand in one record, hash and place of each, beside the tree's frontier. */
 #define BATCH_LEAVES_MAX ((size_t)4096)
 #define LEAF_SIZE (sizeof(struct hash) + sizeof(struct blob_ref))

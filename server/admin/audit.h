@@ -84,6 +84,7 @@ struct audit {
 	struct slice key;      /* of the record looked at */
 
 	struct audit_log log;
+	uint64_t expiries; /* of uploads */
 	uint64_t parts; /* blobs mentioned by documents and uploads */
 	uint64_t announced, quotas; /* bytes, by uploads and by quotas */
 
@@ -133,6 +134,7 @@ void audit_dossiers_end(struct audit *audit);
 void audit_documents(struct audit *audit, struct slice number, const struct rec_archive_filing *archive,
     const struct manifest *manifest);
 void audit_upload(struct audit *audit, struct slice value);
+void audit_upload_expiry(struct audit *audit, struct slice value);
 void audit_upload_document(struct audit *audit, struct slice value);
 void audit_quota(struct audit *audit, struct slice value);
 void audit_documents_end(struct audit *audit);

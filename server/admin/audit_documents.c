@@ -96,6 +96,22 @@ audit_upload(struct audit *audit, struct slice value)
 	audit->announced += upload.announced;
 }
 
+/* A copy of the upload as it was opened, under the time when it is swept. */
+void
+audit_upload_expiry(struct audit *audit, struct slice value)
+{
+	struct rec_upload opened, upload;
+	struct slice key = audit->key;
+
+	audit->expiries++;
+	if (record_decode(record_upload(), value, audit->arena, &opened) != ERROR_NONE)
+		audit_disagree_record(audit, "a record of its kind");
+	else if (key.size != 1 + 8 + DIGEST_SIZE || bytes_peek_u64(key.data + 1) <= opened.opened_at ||
+	    !audit_find(audit, KEY_MAKE(audit->arena, KEY_upload, slice_from(key, 1 + 8)), record_upload(), &upload) ||
+	    upload.opened_at != opened.opened_at || !slice_equal(upload.signer, opened.signer))
+		audit_disagree_record(audit, "an upload that was opened then, and expires later");
+}
+
 /* How far a document is: its parts are there, and its digest goes on from their bytes. */
 void
 audit_upload_document(struct audit *audit, struct slice value)
@@ -134,6 +150,8 @@ audit_quota(struct audit *audit, struct slice value)
 void
 audit_documents_end(struct audit *audit)
 {
+	if (audit->expiries != audit->counts[AUDIT_uploads])
+		audit_disagree_number(audit, "uploads", audit->counts[AUDIT_uploads], "a time of expiry for each");
 	if (audit->announced != audit->quotas)
 		audit_disagree_number(audit, "quotas", audit->quotas, "the bytes announced by uploads not completed");
 }

@@ -128,24 +128,33 @@ open_office(struct decision_fixture *fixture)
 	assert_non_null(fixture->commit);
 }
 
-struct decision_fixture *
-decision_fixture_create(const struct memory_config *config)
+/* All but the keyring, the store and what stands on them. */
+static struct decision_fixture *
+fixture_begin(void)
 {
 	struct decision_fixture *fixture = calloc(1, sizeof *fixture);
-	struct fault fault;
 
 	assert_non_null(fixture);
 	fixture->now = FIXTURE_NOW;
 	fixture->holder.role = ROLE_NOBODY;
 	fixture->arena = arena_create(ARENA_MAX);
-	fixture->keyring = keyring_open_volatile();
 	fixture->verifier = key_verifier_create();
 	fixture->inflater = inflater_create();
 	assert_non_null(fixture->arena);
-	assert_non_null(fixture->keyring);
 	assert_non_null(fixture->verifier);
 	assert_non_null(fixture->inflater);
 	make_directory(fixture);
+	return fixture;
+}
+
+struct decision_fixture *
+decision_fixture_create(const struct memory_config *config)
+{
+	struct decision_fixture *fixture = fixture_begin();
+	struct fault fault;
+
+	fixture->keyring = keyring_open_volatile();
+	assert_non_null(fixture->keyring);
 	assert_int_equal(memory_store_open(config, &fixture->store), ERROR_NONE);
 	memory_store_defer(fixture->store, false, false);
 	assert_int_equal(tree_open(fixture->store, &fixture->tree, &fault), ERROR_NONE);
@@ -153,6 +162,63 @@ decision_fixture_create(const struct memory_config *config)
 		memory_store_defer(fixture->store, config->defer_reads, config->defer_commits);
 	open_office(fixture);
 	return fixture;
+}
+
+struct decision_fixture *
+decision_fixture_create_on_disk(void)
+{
+	struct decision_fixture *fixture = fixture_begin();
+	struct buf *settings = buf_create(4096);
+	const struct leveldb_config config = {
+		.directory = fixture->directory,
+		.arena = fixture->arena,
+		.create = true,
+	};
+	char keys[80];
+	struct fault fault;
+
+	assert_non_null(settings);
+	settings_write(settings, FIXTURE_ORIGIN);
+	write_public(fixture, SETTINGS_FILE, buf_peek(settings));
+	buf_destroy(settings);
+	snprintf(keys, sizeof keys, "%s/%s", fixture->directory, KEYS_DIRECTORY);
+	assert_int_equal(keyring_create(keys, fixture->arena, &fault), ERROR_NONE);
+	fixture->leveldb = config;
+	decision_fixture_open_store(fixture);
+	fixture->leveldb.create = false;
+	open_office(fixture);
+	return fixture;
+}
+
+void
+decision_fixture_open_store(struct decision_fixture *fixture)
+{
+	char keys[80];
+	struct fault fault;
+
+	snprintf(keys, sizeof keys, "%s/%s", fixture->directory, KEYS_DIRECTORY);
+	fixture->worker = worker_create("disk");
+	assert_non_null(fixture->worker);
+	assert_int_equal(keyring_open(keys, fixture->arena, &fixture->keyring, &fault), ERROR_NONE);
+	fixture->leveldb.keyring = fixture->keyring;
+	assert_int_equal(leveldb_store_open(&fixture->leveldb, fixture->worker, fixture->worker, &fixture->store,
+	    &fault),
+	    ERROR_NONE);
+	if (fixture->tree == NULL)
+		assert_int_equal(tree_open(fixture->store, &fixture->tree, &fault), ERROR_NONE);
+}
+
+void
+decision_fixture_close_store(struct decision_fixture *fixture)
+{
+	if (fixture->worker != NULL && fixture->store != NULL)
+		worker_wait(fixture->worker);
+	store_close(fixture->store);
+	keyring_close(fixture->keyring);
+	worker_destroy(fixture->worker);
+	fixture->store = NULL;
+	fixture->keyring = NULL;
+	fixture->worker = NULL;
 }
 
 static int
@@ -173,8 +239,7 @@ decision_fixture_destroy(struct decision_fixture *fixture)
 	inflater_destroy(fixture->inflater);
 	key_verifier_destroy(fixture->verifier);
 	tree_close(fixture->tree);
-	store_close(fixture->store);
-	keyring_close(fixture->keyring);
+	decision_fixture_close_store(fixture);
 	authority_close(fixture->authority);
 	assert_int_equal(nftw(fixture->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 	arena_destroy(fixture->arena);

@@ -8,6 +8,7 @@
 
 #include "server/commit.h"
 #include "server/decide.h"
+#include "server/store/leveldb.h"
 #include "server/store/memory.h"
 #include "server/tree.h"
 #include "tests/unit/unit.h"
@@ -22,6 +23,8 @@ struct decision_fixture {
 	struct authority *authority;
 	struct keyring *keyring;
 	struct store *store;
+	struct leveldb_config leveldb; /* when on disk */
+	struct worker *worker;         /* likewise */
 	struct tree *tree;
 	struct key_verifier *verifier;
 	struct inflater *inflater;
@@ -42,6 +45,12 @@ struct decision_fixture {
 
 /* Ends the test when anything fails. `config` may be NULL: a store that answers at once. */
 struct decision_fixture *decision_fixture_create(const struct memory_config *config);
+/* The same with the store on disk: DIR is all that `guichetd init` makes. */
+struct decision_fixture *decision_fixture_create_on_disk(void);
+/* Ends and begins the use of its store, so that others may open DIR meanwhile. After the end no more decision is run.
+ * */
+void decision_fixture_close_store(struct decision_fixture *fixture);
+void decision_fixture_open_store(struct decision_fixture *fixture);
 /* Removes the directory too. Nothing may be on its way. */
 void decision_fixture_destroy(struct decision_fixture *fixture);
 
