@@ -245,13 +245,39 @@ open_store(struct audit *audit, struct fault *fault)
 	return leveldb_store_open(&config, audit->worker, audit->worker, &audit->store, fault);
 }
 
+/* A published file of certificates, each signed by the next and the last by itself. *first (may be NULL) is the key of
+ * the first one, the caller's. */
+static void
+check_chain(struct audit *audit, const char *name, EVP_PKEY **first)
+{
+	struct slice pem;
+
+	if (!audit_published_file(audit, name, LIMIT_JSON_FILE, &pem)) {
+		audit_disagree(audit, "published file", slice_of_text(name), "a file that can be read");
+		return;
+	}
+	BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
+	X509 *certificate = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	bool is_good = certificate != NULL;
+	if (first != NULL && is_good)
+		*first = X509_get_pubkey(certificate);
+	while (certificate != NULL) {
+		X509 *issuer = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+		is_good &= X509_verify(certificate, X509_get0_pubkey(issuer == NULL ? certificate : issuer)) == 1;
+		X509_free(certificate);
+		certificate = issuer;
+	}
+	BIO_free(bio);
+	if (!is_good)
+		audit_disagree(audit, "published file", slice_of_text(name), "certificates that sign each other");
+}
+
 /* Keys and certificates of the office itself: they belong together, and what is published is what they make. */
 static void
 open_authority(struct audit *audit)
 {
 	char keys[PATH_SIZE], public[PATH_SIZE];
 	struct authority *authority = NULL;
-	struct slice pem;
 	struct fault fault;
 
 	settings_path(keys, sizeof keys, audit->directory, KEYS_DIRECTORY);
@@ -263,15 +289,8 @@ open_authority(struct audit *audit)
 	audit->log_verifier = *authority_log_verifier(authority);
 	audit->has_log_verifier = true;
 	authority_close(authority);
-	if (!audit_published_file(audit, AUTHORITY_CA_FILE, LIMIT_JSON_FILE, &pem))
-		return;
-	BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
-	X509 *issuing = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
-	audit->issuer = issuing == NULL ? NULL : X509_get_pubkey(issuing);
-	X509_free(issuing);
-	BIO_free(bio);
-	if (audit->issuer == NULL)
-		audit_disagree(audit, "authority", slice_of_text(AUTHORITY_CA_FILE), "the issuing certificate first");
+	check_chain(audit, AUTHORITY_CA_FILE, &audit->issuer);
+	check_chain(audit, AUTHORITY_TLS_FILE, NULL);
 }
 
 static void

@@ -91,6 +91,8 @@ def test_filings_agree(used):
     checked = audit(used)["checked"]
     assert [checked[name] for name in ("filings", "receipts", "documents", "dossiers", "certificates", "uploads", "leaves",
                                        "blobs", "blobs_unmentioned")] == [10, 10, 12, 8, 8, 2, 18, 26, 0]
+    # An orderly stop leaves nothing unpublished.
+    assert (used.public / "checkpoint").read_text(encoding="utf-8").splitlines()[1] == "18"
     assert checked["published_checkpoints"] == 1 and checked["published_tiles"] > 0
 
 
@@ -158,7 +160,7 @@ def test_a_changed_byte_in_the_records_is_found(used, tmp_path):
             shutil.rmtree(hurt)
 
 
-@pytest.mark.parametrize("name", ["checkpoint", "crl.pem", "log.vkey", "ca.pem"])
+@pytest.mark.parametrize("name", ["checkpoint", "crl.pem", "log.vkey", "ca.pem", "tls.pem"])
 def test_a_changed_publication_is_found(used, tmp_path, name):
     directory = copy(used, tmp_path)
     flip(directory / "public" / name, 60)
