@@ -408,3 +408,16 @@ publisher_tick(struct publisher *publisher)
 	job->size_after = target;
 	publisher->is_writing = job_submit(job);
 }
+
+void
+publisher_finish(struct publisher *publisher)
+{
+	uint64_t size;
+
+	worker_wait(publisher->worker);
+	do {
+		size = publisher->size;
+		publisher_tick(publisher);
+		worker_wait(publisher->worker);
+	} while (publisher->offered != NULL && publisher->size > size);
+}

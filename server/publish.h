@@ -41,5 +41,7 @@ void publisher_write(struct publisher *publisher, const char *name, struct slice
 void publisher_offer_checkpoint(struct publisher *publisher, struct slice text);
 /* Once a second: writes the tiles that the offered checkpoint covers, then the checkpoint itself. */
 void publisher_tick(struct publisher *publisher);
+/* Writes all that was offered and waits for it: for an orderly stop. */
+void publisher_finish(struct publisher *publisher);
 
 #endif

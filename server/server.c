@@ -466,6 +466,8 @@ server_destroy(struct server *server)
 		worker_wait(server->committer);
 	if (server->reader != NULL)
 		worker_wait(server->reader);
+	if (server->publisher != NULL)
+		publisher_finish(server->publisher);
 	if (server->scribe != NULL)
 		worker_wait(server->scribe);
 	dispatch_destroy(server->dispatch);
