@@ -31,6 +31,7 @@ struct job {
 	uint64_t received_ms, deadline_ms; /* deadline 0: none */
 	struct arena *arena;
 	size_t memory; /* of the arena, as counted in dispatch->memory */
+	bool is_waiting; /* for a batch that writes what it read */
 	struct view *view;
 	struct commit_watch watch; /* while reads are pending */
 	void *request;
@@ -182,7 +183,7 @@ dispatch_answer(struct dispatch *dispatch, struct dispatch_asker *asker, const s
     uint32_t stream, const uint8_t *correlation, const struct effects *effects, uint64_t received_ms)
 {
 	enum error error = effects->refusal.error == ERROR_NONE ? ERROR_NONE : error_on_wire(effects->refusal.error);
-	const struct dispatch_event event = { operation, error, correlation, received_ms };
+	const struct dispatch_event event = { operation, error, effects->refusal.error, correlation, received_ms };
 
 	buf_clear(dispatch->answer);
 	if (error == ERROR_NONE) {
@@ -255,8 +256,13 @@ job_destroy(struct job *job)
 static void
 job_answer(struct job *job)
 {
-	if (job->effects.refusal.error == ERROR_NONE && job->effects.logs_in && job->asker != NULL)
-		job->asker->holder = job->effects.holder;
+	if (job->effects.refusal.error == ERROR_NONE && job->effects.logs_in && job->asker != NULL) {
+		/* Another log-in on this connection may have been answered while this one was decided. */
+		if (job->asker->holder.role != ROLE_NOBODY)
+			job->effects = (struct effects){ .refusal = { .error = ERROR_already_logged_in } };
+		else
+			job->asker->holder = job->effects.holder;
+	}
 	dispatch_answer(job->dispatch, job->asker, job->operation, (uint16_t)job->operation->number, job->stream,
 	    job->correlation, &job->effects, job->received_ms);
 	job_destroy(job);
@@ -286,6 +292,7 @@ job_again(struct commit_entry *entry)
 {
 	struct job *job = (struct job *)entry;
 
+	job->is_waiting = false;
 	view_forget(job->view);
 	job_run(job);
 }
@@ -315,6 +322,19 @@ effects_write(const struct effects *effects)
 	return effects->puts != NULL || effects->blobs != NULL || effects->leaves != NULL;
 }
 
+/* Do too many requests from this address wait for each other already? Each of them decides again after every batch, so
+ * a crowd of them costs the square of its number. */
+static bool
+dispatch_crowded(const struct dispatch *dispatch, const struct job *newcomer)
+{
+	size_t waiting = 0;
+
+	for (const struct job *job = dispatch->jobs; job != NULL; job = job->next)
+		waiting += job->is_waiting &&
+		    memcmp(job->context.address, newcomer->context.address, sizeof job->context.address) == 0;
+	return newcomer->asker != NULL && waiting >= dispatch->config.waiting_max;
+}
+
 static void
 job_decided(struct job *job)
 {
@@ -324,14 +344,23 @@ job_decided(struct job *job)
 		job_refuse(job, ERROR_out_of_memory);
 		return;
 	}
-	if (!effects_write(&job->effects)) {
+	/* A refusal may rest on what is half there: a store can show a batch that is not settled yet, so that one
+	 * read came before it and the next one after. Nothing final is said on such ground. */
+	bool is_final = effects_write(&job->effects) || job->effects.refusal.error != ERROR_NONE;
+	bool has_conflict = is_final && commit_conflicts(commit, job->view);
+	if (!effects_write(&job->effects) && !has_conflict) {
 		job_answer(job);
 		return;
 	}
 	job->entry.effects = &job->effects;
 	job->entry.arena = job->arena;
 	job->entry.now = job->context.now;
-	if (commit_conflicts(commit, job->view) || commit_is_full(commit)) {
+	if (has_conflict || commit_is_full(commit)) {
+		if (has_conflict && dispatch_crowded(job->dispatch, job)) {
+			job_refuse(job, ERROR_busy);
+			return;
+		}
+		job->is_waiting = true;
 		job->entry.done = job_again;
 		commit_wait(commit, &job->entry);
 	} else {
@@ -378,8 +407,10 @@ job_run(struct job *job)
 		return;
 	}
 	if (error == ERROR_store_damaged || error == ERROR_file_unreadable) {
-		dispatch->config.failed(dispatch->config.context, error);
-		job_refuse(job, ERROR_internal);
+		/* One record or blob that cannot be read is told and found by the audit; it is no reason to close the
+		 * counter for everybody else. Nothing was decided on it. */
+		dispatch->config.damaged(dispatch->config.context, error, job->correlation);
+		job_refuse(job, error);
 	} else if (outcome == AGAIN) {
 		check(error != ERROR_NONE);
 		job_refuse(job, error);
@@ -467,7 +498,9 @@ dispatch_admit(const struct dispatch *dispatch, const struct operation *operatio
 		return ERROR_operation_unknown;
 	if (dispatch->is_stopping)
 		return ERROR_server_stopping;
-	if (dispatch->jobs_count >= dispatch->config.jobs_max || dispatch->memory >= JOBS_MEMORY_MAX)
+	/* Who only reads is heard a while longer, so that a crowd of writers does not hide the server. */
+	size_t jobs_max = dispatch->config.jobs_max * (operation->writes ? 1 : 2);
+	if (dispatch->jobs_count >= jobs_max || dispatch->memory >= JOBS_MEMORY_MAX)
 		return ERROR_busy;
 	if (operation->writes && store_space_left(dispatch->config.store) == 0)
 		return ERROR_disk_full;

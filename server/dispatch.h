@@ -28,7 +28,7 @@ struct dispatch_handler {
 /* What is said of each answer in the log. */
 struct dispatch_event {
 	const struct operation *operation; /* NULL: unknown */
-	enum error error;
+	enum error error, cause; /* as told, and as it was here */
 	const uint8_t *correlation; /* CORRELATION_SIZE bytes */
 	uint64_t received_ms;
 };
@@ -39,11 +39,13 @@ struct dispatch_config {
 	struct office *office;                   /* a reference is taken */
 	const struct dispatch_handler *handlers; /* ended by a NULL decide; one for each operation (checked) */
 	size_t jobs_max;                         /* requests under way, beyond which the answer is busy */
+	size_t waiting_max;                      /* of them, of one address, waiting for each other: likewise */
 	uint64_t retry_after_ms;                 /* said with busy */
 	uint64_t (*wall_ms)(void *context);
 	void (*answered)(void *context, const struct dispatch_event *event);
 	void (*crl_changed)(void *context); /* a revocation is durable */
-	void (*failed)(void *context, enum error error); /* final: stop the process without answering */
+	/* Something stored could not be read: for the log. The request was answered `internal`. */
+	void (*damaged)(void *context, enum error error, const uint8_t *correlation);
 	void *context;
 };
 

@@ -35,6 +35,8 @@
 
 /* Between checkpoints that are published. */
 #define TICK_MS 1000U
+/* Requests of one address that wait for batches which write what they read. Honest ones conflict one by one. */
+#define WAITING_MAX 32U
 /* Said with busy: long enough for a batch or two. */
 #define RETRY_AFTER_MS 500U
 
@@ -82,8 +84,19 @@ server_fail(void *context, enum error error)
 		return;
 	server->failure = error;
 	log_event(server->log, LOG_LEVEL_ERROR, "storage_failed", log_error("error", error),
+	    log_setting("cause", store_failure(server->store)),
 	    log_text("answer", "stopping without answering what is not durable"));
 	loop_stop(server->loop);
+}
+
+static void
+server_damaged(void *context, enum error error, const uint8_t *correlation)
+{
+	struct server *server = context;
+
+	log_event(server->log, LOG_LEVEL_ERROR, "unreadable", log_error("error", error),
+	    log_correlation("correlation", correlation), log_setting("cause", store_failure(server->store)),
+	    log_text("advice", "stop the server and run guichetd audit"));
 }
 
 static void
@@ -102,7 +115,9 @@ server_answered(void *context, const struct dispatch_event *event)
 
 	log_event(server->log, event->error == ERROR_NONE ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "answer",
 	    log_field_text("op", event->operation == NULL ? "unknown" : event->operation->name),
-	    log_error("error", event->error), log_correlation("correlation", event->correlation),
+	    log_error("error", event->error),
+	    event->cause == event->error ? (struct log_field){ 0 } : log_error("cause", event->cause),
+	    log_correlation("correlation", event->correlation),
 	    log_uint("ms", now_ms > event->received_ms ? now_ms - event->received_ms : 0));
 }
 
@@ -401,11 +416,12 @@ start_dispatch(struct server *server, struct fault *fault)
 		.office = server->office,
 		.handlers = services_table(),
 		.jobs_max = (size_t)server->settings.jobs_max,
+		.waiting_max = WAITING_MAX,
 		.retry_after_ms = RETRY_AFTER_MS,
 		.wall_ms = server_wall_ms,
 		.answered = server_answered,
 		.crl_changed = server_crl_changed,
-		.failed = server_fail,
+		.damaged = server_damaged,
 		.context = server,
 	};
 	server->dispatch = dispatch_create(&dispatch);

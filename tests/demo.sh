@@ -57,7 +57,8 @@ if [ -f "$data/returns.irj" ]; then
 	show "$bin/guichet" convert irj "$data/returns.irj" --out returns
 	return=returns/0001.json
 else
-	return=$(ls generated/returns/*.json | head -1)
+	returns=(generated/returns/*.json)
+	return=${returns[0]}
 fi
 head -c 300 "$return"; echo ...
 

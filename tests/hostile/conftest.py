@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One office for all attacks, and a neighbour: an honest client on a connection of its own, who before, during and
 after every test files again and again and must always be answered. After the last test the server has to stop in order,
-with nothing in the sanitizers' output. The sanitized build is used when there is one."""
+with nothing in the sanitizers' output, when it is a sanitized build."""
 import threading
 
 import pytest
@@ -49,7 +49,7 @@ class Town:
     """The office and people who come to it."""
 
     def __init__(self, place):
-        self.place, self.office = place, Office(place / "office", guichetd(prefer_sanitized=True))
+        self.place, self.office = place, Office(place / "office", guichetd())
         self.office.make()
         people = self.office.people(60)
         self.people = list({person.household: person for person in people}.values())

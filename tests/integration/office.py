@@ -23,21 +23,16 @@ import time
 import generate
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SANITIZED = "build/san-address-undefined"
 # Generous: a busy machine is no failure. Nobody waits so long for what is well.
 DEADLINE_S = 60
 
 
-def guichetd(prefer_sanitized=False):
+def guichetd():
     """The program under test."""
-    if "GUICHETD" in os.environ:
-        return pathlib.Path(os.environ["GUICHETD"]).resolve()
-    builds = [os.environ.get("GUICHET_BUILD", "build")]
-    if prefer_sanitized:
-        builds.insert(0, SANITIZED)
-    found = [ROOT / build / "bin" / "guichetd" for build in builds if (ROOT / build / "bin" / "guichetd").exists()]
-    assert found, "there is no guichetd: make first"
-    return found[0]
+    build = os.environ.get("GUICHET_BUILD", "build")
+    program = pathlib.Path(os.environ.get("GUICHETD", ROOT / build / "bin" / "guichetd")).resolve()
+    assert program.exists(), "there is no guichetd: make first"
+    return program
 
 
 @dataclasses.dataclass

@@ -89,7 +89,7 @@ struct process {
 	struct dispatch *dispatch;
 	struct asked *asked;
 	uint64_t wall_ms;
-	unsigned failed_count, answered_count;
+	unsigned damaged_count, answered_count;
 };
 
 static uint64_t
@@ -112,10 +112,11 @@ crl_changed(void *context)
 }
 
 static void
-dispatch_failed(void *context, enum error error)
+damaged(void *context, enum error error, const uint8_t *correlation)
 {
-	((struct process *)context)->failed_count++;
+	((struct process *)context)->damaged_count++;
 	assert_int_not_equal(error, ERROR_NONE);
+	assert_non_null(correlation);
 }
 
 static void
@@ -142,6 +143,9 @@ take_answer(struct dispatch_asker *asker, const struct frame *frame)
 	}
 }
 
+/* Requests of one address that may wait for each other; a test that makes it small puts it back. */
+static size_t waiting_max = SIZE_MAX;
+
 static struct process *
 process_create(const struct memory_config *memory)
 {
@@ -156,11 +160,12 @@ process_create(const struct memory_config *memory)
 		.office = process->fixture->office,
 		.handlers = handlers,
 		.jobs_max = JOBS_MAX,
+		.waiting_max = waiting_max,
 		.retry_after_ms = 77,
 		.wall_ms = wall_ms,
 		.answered = answered,
 		.crl_changed = crl_changed,
-		.failed = dispatch_failed,
+		.damaged = damaged,
 		.context = process,
 	};
 	process->dispatch = dispatch_create(&config);
@@ -482,21 +487,67 @@ short_of_memory_is_busy_and_nothing_is_written(void **state)
 	drain(process);
 	assert_int_equal(process->asked->status[1], ERROR_busy);
 	assert_int_equal(counter(process, 'a'), 0);
-	assert_int_equal(process->failed_count, 0);
+	assert_int_equal(process->damaged_count, 0);
 	process_destroy(process);
 }
 
-/* A store found damaged while deciding ends the process, and says no more than that something is wrong. */
+/* A record found damaged while deciding is told to the log and refused without a word about it; others go on. */
 static void
-damage_is_final(void **state)
+damage_stops_nobody_else(void **state)
 {
 	struct process *process = process_create(&late_reads);
 
 	(void)state;
 	ask(process, 1, (struct wish){ 'a', 'b', TASK_BLOB, 0 });
 	memory_store_pump(process->fixture->store, SIZE_MAX);
-	assert_int_equal(process->failed_count, 1);
+	assert_int_equal(process->damaged_count, 1);
 	assert_int_equal(process->asked->status[1], ERROR_internal);
+	ask(process, 2, (struct wish){ 'a', 'b', 0, 0 });
+	drain(process);
+	assert_int_equal(process->asked->status[2], ERROR_NONE);
+	process_destroy(process);
+}
+
+/* What a batch under way writes may be half to be seen: a refusal that rests on it is decided again afterwards. */
+static void
+refusals_wait_for_what_they_rest_on(void **state)
+{
+	struct process *process = process_create(&late_commits);
+
+	(void)state;
+	ask(process, 1, (struct wish){ 'a', 'b', 0, 0 });
+	commit_seal(process->fixture->commit);
+	ask(process, 2, (struct wish){ 'x', 'a', TASK_REFUSE, 0 });
+	ask(process, 3, (struct wish){ 'x', 'e', TASK_REFUSE, 0 });
+	assert_int_equal(process->asked->answers[2], 0);
+	assert_int_equal(process->asked->answers[3], 1);
+	drain(process);
+	assert_int_equal(process->asked->answers[2], 1);
+	assert_int_not_equal(process->asked->status[2], ERROR_NONE);
+	process_destroy(process);
+}
+
+/* A crowd of one address that write the same record: the first few wait, the rest come later; another address is
+ * heard. */
+static void
+a_crowd_of_one_address_is_busy(void **state)
+{
+	(void)state;
+	waiting_max = 3;
+	struct process *process = process_create(&late_commits);
+	waiting_max = SIZE_MAX;
+
+	for (uint32_t stream = 0; stream < 10; stream++)
+		ask(process, stream, (struct wish){ 'a', 'b', 0, 0 });
+	assert_int_equal(process->asked->count, 6);
+	for (uint32_t stream = 4; stream < 10; stream++)
+		assert_int_equal(process->asked->status[stream], ERROR_busy);
+	process->asked->asker.address[0] = 1;
+	ask(process, 10, (struct wish){ 'a', 'b', 0, 0 });
+	assert_int_equal(process->asked->answers[10], 0);
+	drain(process);
+	assert_int_equal(process->asked->status[10], ERROR_NONE);
+	assert_int_equal(counter(process, 'a'), 5);
 	process_destroy(process);
 }
 
@@ -537,7 +588,9 @@ main(void)
 		cmocka_unit_test(work_past_its_deadline_is_dropped),
 		cmocka_unit_test(refused_at_the_door),
 		cmocka_unit_test(short_of_memory_is_busy_and_nothing_is_written),
-		cmocka_unit_test(damage_is_final),
+		cmocka_unit_test(damage_stops_nobody_else),
+		cmocka_unit_test(refusals_wait_for_what_they_rest_on),
+		cmocka_unit_test(a_crowd_of_one_address_is_busy),
 		cmocka_unit_test(no_answer_leaves_after_a_failed_commit),
 	};
 	return cmocka_run_group_tests_name("dispatch", tests, NULL, NULL);

@@ -39,9 +39,10 @@ nothing(void *context)
 }
 
 static void
-failed(void *context, enum error error)
+damaged(void *context, enum error error, const uint8_t *correlation)
 {
 	(void)context;
+	(void)correlation;
 	fail_msg("the store failed: %s", error_name(error));
 }
 
@@ -61,11 +62,12 @@ table_lay(struct decision_fixture *fixture)
 		.office = fixture->office,
 		.handlers = services_table(),
 		.jobs_max = 1000,
+		.waiting_max = 1000,
 		.retry_after_ms = 100,
 		.wall_ms = wall_ms,
 		.answered = event_answered,
 		.crl_changed = nothing,
-		.failed = failed,
+		.damaged = damaged,
 	};
 	const struct session_peer peer = { .answered = peer_answered, .context = table };
 
