@@ -35,8 +35,9 @@
 
 /* Between checkpoints that are published. */
 #define TICK_MS 1000U
-/* Requests of one address that wait for batches which write what they read. Honest ones conflict one by one. */
-#define WAITING_MAX 32U
+/* Requests of one address that wait for batches which write what they read. As many as one
+ * connection may send at once. */
+#define WAITING_MAX LIMIT_STREAMS
 /* Said with busy: long enough for a batch or two. */
 #define RETRY_AFTER_MS 500U
 
