@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line as a person and as a program meets it: words, help, exit codes, JSON, the password prompt."""
+import json
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import subprocess
+import termios
+import time
+
+import pytest
+from office import DEADLINE_S
+from taxpayer import FAILED, OK, PASSWORD, REFUSED, UNREACHABLE, USAGE, Taxpayer, guichet, households, program_of
+
+# The words that others rely on.
+GUICHET = {
+    "enrol": "--server --trust --key --spi --birth-name --filer-number --reference-income --email --accept-contract --out "
+             "--password-file",
+    "file": "--server --trust --as --attach --check --replaces --out --password-file",
+    "filings": "--server --trust --as --password-file",
+    "receipt": "--server --trust --as --password-file",
+    "show": "--server --trust --as --password-file",
+    "verify": "--trust --checkpoint",
+    "convert": "--out --income-year",
+    "export-signature": "--server --trust --as --password-file --out",
+    "revoke": "--server --trust --as --password-file",
+}
+GUICHETD = {
+    "init": "--origin", "import": "taxpayers", "serve": "--listen --port-file", "issue": "--kind --csr", "revoke": "SERIAL",
+    "audit": "DIR",
+}
+
+
+@pytest.fixture(scope="module")
+def office(offices):
+    made = offices()
+    made.crowd = households(made.people(40))
+    return made.start()
+
+
+@pytest.fixture
+def someone(office, tmp_path):
+    """Somebody from the register who has not come yet."""
+    return Taxpayer(office, office.crowd.pop(), tmp_path / "someone")
+
+
+@pytest.fixture(scope="module")
+def holder(office, tmp_path_factory):
+    """Somebody with a certificate and a receipt."""
+    taxpayer = Taxpayer(office, office.crowd.pop(), tmp_path_factory.mktemp("holder"))
+    taxpayer.enrol()
+    taxpayer.file()
+    return taxpayer
+
+
+# ---- words and help ----
+
+@pytest.mark.parametrize("command", GUICHET)
+def test_help(office, command):
+    told = guichet(program_of(office), command, "--help")
+    assert told.stdout.startswith(f"usage: guichet {command}") and not told.stderr
+    for word in [*GUICHET[command].split(), "--json", "--help"]:
+        assert re.search(rf"^  {word}\b", told.stdout, re.M), word
+
+
+@pytest.mark.parametrize("command", GUICHETD)
+def test_help_of_guichetd(office, command):
+    told = office.run(command, "--help")
+    for word in GUICHETD[command].split():
+        assert word in told.stdout
+    office.run(command, code=USAGE)
+    office.run(command, office.directory, "--no-such-option", code=USAGE)
+
+
+def test_every_command_is_in_the_list(office):
+    told = guichet(program_of(office), "--help").stdout
+    assert set(re.findall(r"^  ([a-z-]+) ", told, re.M)) >= set(GUICHET)
+    told = office.run("--help").stdout
+    assert set(re.findall(r"^  ([a-z-]+) ", told, re.M)) >= set(GUICHETD)
+
+
+# ---- exit codes, and what a program is told ----
+
+def failed(taxpayer, code, number, *words):
+    """The command with and without --json; asserts exit code and number. -> what the JSON says"""
+    told = json.loads(taxpayer.run(*words, "--json", code=code).stdout)
+    assert told["number"] == number, told
+    assert told["error"] and told["text"] and told["text_fr"]
+    plain = taxpayer.run(*words, code=code)
+    assert f"error {number} ({told['error']})" in plain.stderr and not plain.stdout
+    return told
+
+
+USAGE_FAULTS = [
+    ["file"], ["file", "--trust", "x", "--no-such", "a.json"], ["file", "--trust", "x", "a.json"], ["filings", "more"],
+    ["verify", "--trust", "x"], ["verify", "--trust", "x", "--trust", "y", "a.json"], ["convert", "csv", "x", "--out", "y"],
+    ["convert", "irj", "x", "--out", "y", "--income-year", "soon"], ["revoke", "--serial"], ["filings", "--json=1"],
+    ["receipt", "-x"], ["enrol", "--spi"],
+]
+
+
+@pytest.mark.parametrize("words", USAGE_FAULTS, ids=" ".join)
+def test_usage(someone, words):
+    someone.run(*words, code=USAGE)
+    told = json.loads(someone.run(words[0], "--json", *words[1:], code=USAGE).stdout)
+    assert told["error"] == "usage" and told["place"]
+
+
+def test_no_such_command(someone):
+    assert "filings" in guichet(program_of(someone.office), "files", code=USAGE).stderr
+    done = subprocess.run([program_of(someone.office)], capture_output=True, check=False)
+    assert done.returncode == USAGE and b"filings" in done.stderr
+
+
+def test_failed_here(holder, tmp_path):
+    online = holder.office_words()
+    wrong = tmp_path / "wrong"
+    wrong.write_text("another password\n")
+    failed(holder, FAILED, 905, "filings", *online, "--as", holder.key_file, "--password-file", wrong)
+    failed(holder, FAILED, 904, "filings", *online, "--as", tmp_path / "none.p12", *holder.password_words())
+    failed(holder, FAILED, 904, "file", *online, "--as", holder.key_file, *holder.password_words(), tmp_path / "none.json")
+    failed(holder, FAILED, 904, "verify", "--trust", holder.office.public, tmp_path / "none.json")
+
+
+def test_an_old_key_file_is_not_overwritten(holder):
+    kept = holder.key_file.read_bytes()
+    told = json.loads(holder.run(*holder.enrol_words(), "--json", code=USAGE).stdout)
+    assert told["place"] == "--out" and holder.key_file.read_bytes() == kept
+
+
+def test_refused(holder, tmp_path):
+    password = holder.password_words()
+    failed(holder, REFUSED, 120, "receipt", *holder.office_words(), "--as", holder.key_file, *password, "0" * 64)
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"form":"2042","income_year":1999,"boxes":{"0AC":2,"1AJ":-1,"4ZZ":1}}')
+    told = failed(holder, REFUSED, 91, "file", *holder.office_words(), "--as", holder.key_file, *password, bad)
+    assert sorted(finding["rule"] for finding in told["findings"]) == [24, 40, 42, 43]
+    assert all(finding["text"] and finding["text_fr"] for finding in told["findings"])
+
+
+@pytest.mark.parametrize("wrong", ["spi", "birth-name", "filer-number", "reference-income"])
+def test_one_refusal_for_every_wrong_fact(someone, wrong):
+    """A1: the answer is the same whichever field was wrong, and nothing is left of the key."""
+    values = {"spi": "3023217600053", "birth-name": someone.person.birth_name + " ", "filer-number": "0000000",
+              "reference-income": someone.person.reference_income + "0"}
+    told = someone.enrol(code=REFUSED, **{wrong: values[wrong]})
+    told.pop("correlation")
+    assert told == {"error": "identification_refused", "number": 60, "retry_after_ms": 0, "text": told["text"],
+                    "text_fr": told["text_fr"]}
+    assert not someone.key_file.exists()
+
+
+def test_attempts_are_counted_for_who_fails_and_for_nobody_else(office, someone, tmp_path):
+    wrong = {"reference-income": "1"}
+    for _ in range(5):
+        assert someone.enrol(code=REFUSED, **wrong)["number"] == 60
+    # From now on waiting is asked for, also of who gives the right facts; the tool does not wait minutes.
+    told = someone.enrol(code=REFUSED)
+    assert told["number"] == 61 and told["retry_after_ms"] > 0
+    Taxpayer(office, office.crowd.pop(), tmp_path / "other").enrol()
+
+
+def test_unreachable(holder):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    begun = time.monotonic()
+    told = json.loads(holder.run("filings", "--server", f"127.0.0.1:{port}", "--trust", holder.office.public, "--as",
+                                 holder.key_file, *holder.password_words(), "--json", code=UNREACHABLE).stdout)
+    assert told["error"] == "unreachable" and time.monotonic() - begun < 30
+
+
+def test_another_office_is_not_trusted(holder, offices):
+    other = offices()
+    told = json.loads(holder.run("filings", "--server", f"127.0.0.1:{holder.office.port}", "--trust", other.public, "--as",
+                                 holder.key_file, *holder.password_words(), "--json", code=FAILED).stdout)
+    assert told["error"] == "tls_failed"
+
+
+def test_json_of_every_command(holder, tmp_path):
+    number = holder.receipt()["number"]
+    assert holder.asked("filings")["filings"][0]["number"] == number
+    assert holder.asked("receipt", number)["receipt"] == holder.receipt()
+    assert holder.asked("show", number)["number"] == number
+    assert holder.asked("export-signature", number, "--out", tmp_path / "filing.p7s")["signature"]
+    told = json.loads(holder.verify(holder.return_file, options=["--json"]).stdout)
+    assert told["holds"] is True and all(check["passed"] for check in told["checks"])
+    told = json.loads(holder.run("checkpoint", "--server", f"127.0.0.1:{holder.office.port}", "--trust",
+                                 holder.office.public, "--json").stdout)
+    assert told["size"] >= 2
+    told = json.loads(holder.run("file", "--check", "--trust", holder.office.public, "--json", holder.return_file).stdout)
+    assert told["errors"] == 0
+
+
+# ---- convert ----
+
+IRJ = """#NOM
+ONE
+#ENTREES-PRIMITIF
+0AX/11072018
+1AJ/15000.0
+7UF/500
+8TU/12.50
+ANREV/2019
+REGCO/2
+#CONTROLES-PRIMITIF
+#RESULTATS-PRIMITIF
+#ENTREES-CORRECTIF
+#CONTROLES-CORRECTIF
+#RESULTATS-CORRECTIF
+##
+"""
+
+
+def test_convert(office, tmp_path):
+    source = tmp_path / "one.irj"
+    source.write_text(IRJ)
+    guichet(program_of(office), "convert", "irj", source, "--out", tmp_path / "out")
+    made = json.loads((tmp_path / "out" / "0001.json").read_text())
+    year = office.campaign()["income_year"]
+    assert made["income_year"] == year
+    assert made["boxes"] == {"0AX": f"1107{year - 1}", "1AJ": 15000, "7UF": 500, "8TU": "12.50"}
+    assert [(gift["box"], gift["amount"]) for gift in made["donations"]] == [("7UF", 500)]
+    guichet(program_of(office), "convert", "irj", source, "--out", tmp_path / "out", "--income-year", 2019)
+    made = json.loads((tmp_path / "out" / "0001.json").read_text())
+    assert made["income_year"] == 2019 and made["boxes"]["0AX"] == "11072018"
+    source.write_text(IRJ.replace("15000.0", "many"))
+    told = guichet(program_of(office), "convert", "irj", source, "--out", tmp_path / "out", "--json", code=FAILED)
+    assert json.loads(told.stdout)["place"] == "line 5"
+
+
+# ---- the password prompt ----
+
+class Terminal:
+    """A command at a terminal of its own."""
+
+    def __init__(self, command):
+        self.seen = b""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execv(command[0], [str(word) for word in command])
+
+    def read_until(self, text):
+        deadline = time.monotonic() + DEADLINE_S
+        while text not in self.seen:
+            ready, _, _ = select.select([self.fd], [], [], max(0, deadline - time.monotonic()))
+            assert ready, f"no {text!r} in {self.seen!r}"
+            self.seen += self._read()
+
+    def _read(self):
+        try:
+            return os.read(self.fd, 65536)
+        except OSError:  # the other side is closed
+            return b""
+
+    def has_echo(self):
+        return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
+
+    def answer(self, text):
+        deadline = time.monotonic() + DEADLINE_S
+        while self.has_echo() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        os.write(self.fd, text.encode() + b"\n")
+
+    def end(self):
+        """-> exit code, negative for a signal"""
+        while part := self._read():
+            self.seen += part
+        _, status = os.waitpid(self.pid, 0)
+        return os.waitstatus_to_exitcode(status)
+
+
+def at_terminal(taxpayer, *words):
+    return Terminal([str(program_of(taxpayer.office)), *words])
+
+
+def without_password_file(words):
+    at = words.index("--password-file")
+    return [*words[:at], *words[at + 2:]]
+
+
+def test_password_is_asked_for_and_never_shown(someone):
+    terminal = at_terminal(someone, *without_password_file(someone.enrol_words()))
+    terminal.read_until(b"Choose a password")
+    terminal.answer(PASSWORD)
+    terminal.read_until(b"again")
+    terminal.answer(PASSWORD)
+    assert terminal.end() == OK, terminal.seen
+    assert PASSWORD.encode() not in terminal.seen and terminal.has_echo()
+    terminal = at_terminal(someone, "filings", *someone.office_words(), "--as", someone.key_file)
+    terminal.read_until(b"Password of the key file")
+    terminal.answer(PASSWORD)
+    assert terminal.end() == OK, terminal.seen
+    assert b"Nothing filed yet" in terminal.seen and PASSWORD.encode() not in terminal.seen
+    # The prompt and the file mean the same password.
+    someone.online("filings")
+
+
+def test_passwords_that_differ_make_nothing(someone):
+    terminal = at_terminal(someone, *without_password_file(someone.enrol_words()))
+    terminal.read_until(b"Choose a password")
+    terminal.answer(PASSWORD)
+    terminal.read_until(b"again")
+    terminal.answer(PASSWORD + "!")
+    assert terminal.end() == USAGE
+    assert not someone.key_file.exists()
+
+
+def test_interrupted_prompt_gives_the_terminal_back(holder):
+    terminal = at_terminal(holder, "filings", *holder.office_words(), "--as", holder.key_file)
+    terminal.read_until(b"Password of the key file")
+    deadline = time.monotonic() + DEADLINE_S
+    while terminal.has_echo() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(terminal.pid, signal.SIGINT)
+    assert terminal.end() == -signal.SIGINT
+    assert terminal.has_echo()
+
+
+def test_no_terminal_no_password(holder):
+    """A program without a terminal is told which option it needs instead of being left hanging."""
+    words = [str(program_of(holder.office)), "filings", *map(str, holder.office_words()), "--as", str(holder.key_file)]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DEADLINE_S,
+                          start_new_session=True, check=False)
+    assert done.returncode == USAGE and "--password-file" in done.stderr
