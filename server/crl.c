@@ -20,8 +20,8 @@ struct crl {
 	struct store *store;
 	void (*made)(void *context, struct slice pem);
 	void *context;
-	bool is_marked, is_reading;
-	uint64_t made_at, now;
+	bool is_marked, is_reading, is_settled;
+	uint64_t made_at, now_ms;
 
 	struct arena *arena; /* of one page */
 	struct store_read read;
@@ -73,13 +73,14 @@ static void
 crl_finish(struct crl *crl)
 {
 	struct buf *pem = buf_create(PEM_MAX);
+	uint64_t now = crl->now_ms / 1000;
 
 	crl->is_reading = false;
 	if (pem != NULL &&
-	    authority_crl(crl->authority, crl->revoked, crl->count, crl->now, crl->now + CRL_LIFE_S, crl->now, pem) ==
+	    authority_crl(crl->authority, crl->revoked, crl->count, now, now + CRL_LIFE_S, crl->now_ms, pem) ==
 		ERROR_NONE &&
 	    buf_ok(pem)) {
-		crl->made_at = crl->now;
+		crl->made_at = now;
 		crl->made(crl->context, buf_peek(pem));
 	} else {
 		crl->is_marked = true; /* again at the next tick */
@@ -157,18 +158,35 @@ crl_read_page(struct crl *crl)
 		crl_page_done(crl, ERROR_NONE);
 }
 
-void
-crl_tick(struct crl *crl, uint64_t now)
+static void
+crl_begin(struct crl *crl, uint64_t now_ms)
 {
-	bool is_due =
-	    crl->is_marked ? crl->made_at == 0 || now >= crl->made_at + CRL_PAUSE_S : now >= crl->made_at + CRL_RENEW_S;
-
-	if (crl->is_reading || !is_due)
-		return;
 	crl->is_marked = false;
 	crl->is_reading = true;
-	crl->now = now;
+	crl->now_ms = now_ms;
 	crl->from[0] = KEY_revocation;
 	crl->from_size = 1;
 	crl_read_page(crl);
+}
+
+void
+crl_tick(struct crl *crl, uint64_t now_ms)
+{
+	uint64_t now = now_ms / 1000;
+	bool is_due =
+	    crl->is_marked ? crl->made_at == 0 || now >= crl->made_at + CRL_PAUSE_S : now >= crl->made_at + CRL_RENEW_S;
+
+	if (!crl->is_reading && is_due)
+		crl_begin(crl, now_ms);
+}
+
+bool
+crl_settle(struct crl *crl, uint64_t now_ms)
+{
+	/* Once: a list that cannot be made is no reason not to stop. */
+	if (crl->is_marked && !crl->is_reading && !crl->is_settled) {
+		crl->is_settled = true;
+		crl_begin(crl, now_ms);
+	}
+	return !crl->is_reading;
 }

@@ -3,6 +3,7 @@
  * Loading a snapshot and counting who holds it. */
 #include "server/office.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "protocol/check.h"
@@ -19,6 +20,21 @@ read_public(const char *directory, const char *name, struct arena *arena, struct
 	settings_path(within, sizeof within, PUBLIC_DIRECTORY, name);
 	settings_path(path, sizeof path, directory, within);
 	return settings_read_file(path, LIMIT_JSON_FILE, arena, out, fault);
+}
+
+/* A fault in a file says in which: "campaign.json, byte 17". Its texts are copied, since they may live in memory that
+ * goes with the office. */
+static enum error
+name_file(const char *name, struct arena *arena, struct fault *fault)
+{
+	char place[256];
+	int size = snprintf(place, sizeof place, "%s%s%.*s", name, fault->place.size != 0 ? ", " : "",
+	    (int)(fault->place.size < 128 ? fault->place.size : 128), (const char *)fault->place.data);
+
+	if (!arena_copy(arena, slice_of(place, (size_t)size), &fault->place) ||
+	    !arena_copy(arena, fault->value, &fault->value) || !arena_copy(arena, fault->expected, &fault->expected))
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	return fault->error;
 }
 
 enum error
@@ -40,12 +56,16 @@ office_load(const char *directory, const struct office *instruments, struct aren
 	error = read_public(directory, CAMPAIGN_FILE, arena, &campaign, fault);
 	if (error == ERROR_NONE)
 		error = read_public(directory, CATALOGUE_FILE, arena, &catalogue, fault);
-	if (error == ERROR_NONE)
-		error = campaign_parse(campaign, office->arena, &office->campaign, fault);
-	if (error == ERROR_NONE)
-		error = catalogue_parse(catalogue, &office->catalogue, fault);
 	if (error != ERROR_NONE)
 		goto failed;
+	if (campaign_parse(campaign, office->arena, &office->campaign, fault) != ERROR_NONE) {
+		error = name_file(CAMPAIGN_FILE, arena, fault);
+		goto failed;
+	}
+	if (catalogue_parse(catalogue, &office->catalogue, fault) != ERROR_NONE) {
+		error = name_file(CATALOGUE_FILE, arena, fault);
+		goto failed;
+	}
 	*out = office;
 	return ERROR_NONE;
 

@@ -182,7 +182,8 @@ seal_run(struct loop_hook *hook)
 
 	if (server->failure == ERROR_NONE)
 		commit_seal(server->commit);
-	if (server->is_drained && commit_is_idle(server->commit) && dispatch_jobs(server->dispatch) == 0)
+	if (server->is_drained && commit_is_idle(server->commit) && dispatch_jobs(server->dispatch) == 0 &&
+	    crl_settle(server->crl, loop_wall_ms(server->loop)))
 		loop_stop(server->loop);
 }
 
@@ -193,7 +194,7 @@ tick_fire(struct loop_timer *timer)
 
 	publisher_tick(server->publisher);
 	dispatch_work(server->dispatch, decide_upload_sweep, loop_wall_ms(server->loop));
-	crl_tick(server->crl, loop_wall_ms(server->loop) / 1000);
+	crl_tick(server->crl, loop_wall_ms(server->loop));
 	loop_timer_set(server->loop, timer, loop_steady_ms(server->loop) + TICK_MS);
 }
 
@@ -249,10 +250,13 @@ server_reload(void *context)
 		dispatch_set_office(server->dispatch, office);
 		log_event(server->log, LOG_LEVEL_INFO, "reloaded");
 	} else {
+		char place[256];
+		snprintf(place, sizeof place, "%.*s", (int)(fault.place.size < sizeof place ? fault.place.size : 0),
+		    (const char *)fault.place.data);
 		server->instruments.publications = server->publications;
 		publications_destroy(publications);
 		log_event(server->log, LOG_LEVEL_ERROR, "reload_refused", log_error("error", fault.error),
-		    log_text("answer", "the campaign and catalogue of before stay in force"));
+		    log_setting("place", place), log_text("answer", "the campaign and catalogue of before stay in force"));
 	}
 	arena_destroy(arena);
 }

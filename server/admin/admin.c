@@ -360,7 +360,7 @@ admin_office_publish_crl(struct admin_office *office, struct fault *fault)
 	if (crl == NULL)
 		return no_memory(fault);
 	crl_mark(crl);
-	crl_tick(crl, clock_wall_ms() / 1000);
+	crl_tick(crl, clock_wall_ms());
 	worker_wait(office->worker);
 	crl_destroy(crl);
 	return writing.is_written ? ERROR_NONE :

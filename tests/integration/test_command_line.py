@@ -1,19 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line as a person and as a program meets it: words, help, exit codes, JSON, the password prompt."""
+"""The command line as a person and as a program meets it: the words that others rely on, exit codes, JSON. (The prompt for
+a password is tested beside the library.)"""
 import json
-import os
-import pty
 import re
-import select
-import signal
 import socket
 import subprocess
-import termios
 import time
 
 import pytest
-from office import DEADLINE_S
-from taxpayer import FAILED, OK, PASSWORD, REFUSED, UNREACHABLE, USAGE, Taxpayer, guichet, households, program_of
+from taxpayer import FAILED, REFUSED, UNREACHABLE, USAGE, Taxpayer, guichet, households, program_of
 
 # The words that others rely on.
 GUICHET = {
@@ -229,99 +224,3 @@ def test_convert(office, tmp_path):
     source.write_text(IRJ.replace("15000.0", "many"))
     told = guichet(program_of(office), "convert", "irj", source, "--out", tmp_path / "out", "--json", code=FAILED)
     assert json.loads(told.stdout)["place"] == "line 5"
-
-
-# ---- the password prompt ----
-
-class Terminal:
-    """A command at a terminal of its own."""
-
-    def __init__(self, command):
-        self.seen = b""
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.execv(command[0], [str(word) for word in command])
-
-    def read_until(self, text):
-        deadline = time.monotonic() + DEADLINE_S
-        while text not in self.seen:
-            ready, _, _ = select.select([self.fd], [], [], max(0, deadline - time.monotonic()))
-            assert ready, f"no {text!r} in {self.seen!r}"
-            self.seen += self._read()
-
-    def _read(self):
-        try:
-            return os.read(self.fd, 65536)
-        except OSError:  # the other side is closed
-            return b""
-
-    def has_echo(self):
-        return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
-
-    def answer(self, text):
-        deadline = time.monotonic() + DEADLINE_S
-        while self.has_echo() and time.monotonic() < deadline:
-            time.sleep(0.005)
-        os.write(self.fd, text.encode() + b"\n")
-
-    def end(self):
-        """-> exit code, negative for a signal"""
-        while part := self._read():
-            self.seen += part
-        _, status = os.waitpid(self.pid, 0)
-        return os.waitstatus_to_exitcode(status)
-
-
-def at_terminal(taxpayer, *words):
-    return Terminal([str(program_of(taxpayer.office)), *words])
-
-
-def without_password_file(words):
-    at = words.index("--password-file")
-    return [*words[:at], *words[at + 2:]]
-
-
-def test_password_is_asked_for_and_never_shown(someone):
-    terminal = at_terminal(someone, *without_password_file(someone.enrol_words()))
-    terminal.read_until(b"Choose a password")
-    terminal.answer(PASSWORD)
-    terminal.read_until(b"again")
-    terminal.answer(PASSWORD)
-    assert terminal.end() == OK, terminal.seen
-    assert PASSWORD.encode() not in terminal.seen and terminal.has_echo()
-    terminal = at_terminal(someone, "filings", *someone.office_words(), "--as", someone.key_file)
-    terminal.read_until(b"Password of the key file")
-    terminal.answer(PASSWORD)
-    assert terminal.end() == OK, terminal.seen
-    assert b"Nothing filed yet" in terminal.seen and PASSWORD.encode() not in terminal.seen
-    # The prompt and the file mean the same password.
-    someone.online("filings")
-
-
-def test_passwords_that_differ_make_nothing(someone):
-    terminal = at_terminal(someone, *without_password_file(someone.enrol_words()))
-    terminal.read_until(b"Choose a password")
-    terminal.answer(PASSWORD)
-    terminal.read_until(b"again")
-    terminal.answer(PASSWORD + "!")
-    assert terminal.end() == USAGE
-    assert not someone.key_file.exists()
-
-
-def test_interrupted_prompt_gives_the_terminal_back(holder):
-    terminal = at_terminal(holder, "filings", *holder.office_words(), "--as", holder.key_file)
-    terminal.read_until(b"Password of the key file")
-    deadline = time.monotonic() + DEADLINE_S
-    while terminal.has_echo() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    os.kill(terminal.pid, signal.SIGINT)
-    assert terminal.end() == -signal.SIGINT
-    assert terminal.has_echo()
-
-
-def test_no_terminal_no_password(holder):
-    """A program without a terminal is told which option it needs instead of being left hanging."""
-    words = [str(program_of(holder.office)), "filings", *map(str, holder.office_words()), "--as", str(holder.key_file)]
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DEADLINE_S,
-                          start_new_session=True, check=False)
-    assert done.returncode == USAGE and "--password-file" in done.stderr

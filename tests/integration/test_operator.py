@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an operator does: certificates of other roles, revocation offline and over the wire, the lock, reload, an orderly
+stop; and what the published CRL then says."""
+import json
+import re
+import signal
+import subprocess
+
+import pytest
+import stranger
+from office import wait_until
+from taxpayer import FAILED, PASSWORD, REFUSED, USAGE, Taxpayer, households
+
+KINDS = ["professional", "agent", "operator", "consumer", "courier"]
+DIRECTORY_LOCKED = "a guichetd is using this directory"
+
+
+def openssl(*words):
+    return subprocess.run(["openssl", *map(str, words)], capture_output=True, text=True, check=True)
+
+
+@pytest.fixture
+def office(offices):
+    made = offices()
+    made.crowd = households(made.people(6))
+    return made
+
+
+def come(office, place):
+    taxpayer = Taxpayer(office, office.crowd.pop(), place)
+    taxpayer.enrol()
+    return taxpayer
+
+
+def make_request(place, name, curve="P-256"):
+    """-> paths of a new key and of its PKCS#10 request."""
+    key, csr = place / f"{name}.key", place / f"{name}.csr"
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{curve}", "-nodes", "-keyout", key, "-subj",
+            f"/CN={name}", "-out", csr)
+    return key, csr
+
+
+class Staff:
+    """Somebody of the office, with a certificate made by `guichetd issue`; speaks like a taxpayer."""
+
+    def __init__(self, office, kind, place):
+        place.mkdir(parents=True, exist_ok=True)
+        self.person = office.crowd[0]
+        self.cli = Taxpayer(office, self.person, place)
+        key, csr = make_request(place, f"the {kind}")
+        self.certificate = place / "certificate.pem"
+        office.run("issue", office.directory, options=["--kind", kind, "--csr", csr, "--out", self.certificate])
+        openssl("pkcs12", "-export", "-inkey", key, "-in", self.certificate, "-passout", f"pass:{PASSWORD}", "-out",
+                self.cli.key_file)
+
+    def serial(self):
+        text = openssl("x509", "-in", self.certificate, "-noout", "-serial").stdout
+        return text.strip().removeprefix("serial=").lower().zfill(32)
+
+
+def crl_serials(office):
+    text = openssl("crl", "-in", office.public / "crl.pem", "-noout", "-text").stdout
+    return {serial.lower().zfill(32) for serial in re.findall(r"Serial Number: ([0-9A-F]+)", text)}
+
+
+def check_crl(office, serial):
+    assert serial in crl_serials(office)
+    checked = openssl("crl", "-in", office.public / "crl.pem", "-noout", "-CAfile", office.public / "ca.pem")
+    assert "verify OK" in checked.stderr
+
+
+def crl_number(office):
+    text = openssl("crl", "-in", office.public / "crl.pem", "-noout", "-crlnumber").stdout
+    return int(text.strip().removeprefix("crlNumber="), 16)
+
+
+# ---- offline ----
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_first_certificates_of_every_kind(office, tmp_path, kind):
+    staff = Staff(office, kind, tmp_path / "staff")
+    openssl("verify", "-CAfile", office.public / "ca.pem", staff.certificate)
+    office.start()
+    # It logs in; what is a taxpayer's is not theirs.
+    told = staff.cli.asked("filings", code=REFUSED)
+    assert told["error"] == "role_refused"
+    assert office.stop() == 0
+
+
+def test_what_is_not_issued(office, tmp_path):
+    _, csr = make_request(tmp_path, "somebody")
+    _, weak = make_request(tmp_path, "curve", "P-384")
+    for kind, file, code in (("taxpayer", csr, REFUSED), ("king", csr, REFUSED), ("operator", tmp_path / "none", FAILED),
+                             ("operator", weak, REFUSED)):
+        assert office.run("issue", office.directory, options=["--kind", kind, "--csr", file], code=code).stderr
+    office.run("issue", office.directory, options=["--kind", "operator"], code=USAGE)
+    assert "BEGIN CERTIFICATE" in office.run("issue", office.directory, options=["--kind", "operator", "--csr", csr]).stdout
+
+
+def test_revoked_while_the_server_is_stopped(office, tmp_path):
+    office.start()
+    taxpayer = come(office, tmp_path / "someone")
+    serial = stranger_of(taxpayer).serial().hex()
+    assert office.stop() == 0
+    before = crl_number(office)
+    assert serial not in crl_serials(office)
+    office.run("revoke", office.directory, serial, options=["--reason", "4"])
+    assert serial in crl_serials(office) and crl_number(office) > before
+    office.run("revoke", office.directory, "0" * 32, code=REFUSED)
+    office.run("revoke", office.directory, "xyz", code=USAGE)
+    office.start()
+    assert taxpayer.asked("filings", code=REFUSED)["error"] == "certificate_revoked"
+    # Revoked is logged: certificate and revocation are a leaf each.
+    with stranger.Connection("127.0.0.1", office.port, office.tls_pem) as connection:
+        assert stranger.checkpoint_read(connection.checkpoint())[0] == 2
+    assert office.stop() == 0
+
+
+@pytest.mark.parametrize("command", [["revoke", "0" * 32], ["import"], ["issue"], ["audit"], ["serve"]], ids=" ".join)
+def test_offline_commands_refuse_while_a_server_runs(office, tmp_path, command):
+    _, csr = make_request(tmp_path, "somebody")
+    office.start()
+    directory = office.directory
+    words = {"revoke": [directory, *command[1:]], "import": ["taxpayers", directory, office.place / "register.csv"],
+             "issue": [directory, "--kind", "operator", "--csr", csr], "audit": [directory],
+             "serve": [directory, "--listen", "127.0.0.1:0"]}[command[0]]
+    done = office.run(command[0], *words, code=FAILED)
+    assert DIRECTORY_LOCKED in done.stderr
+    come(office, tmp_path / "someone").file()
+    assert office.stop() == 0
+
+
+def test_init_does_not_touch_what_is_there(office):
+    before = sorted((path, path.stat().st_mtime_ns) for path in office.directory.rglob("*"))
+    assert "empty" in office.run("init", office.directory, code=FAILED).stderr
+    assert sorted((path, path.stat().st_mtime_ns) for path in office.directory.rglob("*")) == before
+    assert not [path for path in office.keys.rglob("*") if path.suffix == ".key" and path.stat().st_mode & 0o077]
+
+
+def test_origin_of_the_operators_choice(tmp_path, offices):
+    office = offices()
+    office.directory = tmp_path / "elsewhere"
+    office.run("init", office.directory, options=["--origin", "impots.example/2031"])
+    assert (office.directory / "public" / "log.vkey").read_text().startswith("impots.example/2031+")
+    office.run("init", tmp_path / "third", options=["--origin", "two words"], code=USAGE)
+
+
+# ---- over the wire ----
+
+def stranger_of(taxpayer):
+    """The key file's contents as the other client takes them."""
+    holder = stranger.Holder(taxpayer.place)
+    words = ["-in", taxpayer.key_file, "-passin", f"pass:{PASSWORD}", "-nodes"]
+    holder.key.write_bytes(stranger.openssl("pkcs12", *words, "-nocerts"))
+    pem = stranger.openssl("pkcs12", *words, "-clcerts", "-nokeys")
+    holder.certificate.write_bytes(stranger.openssl("x509", "-outform", "DER", data=pem))
+    return holder
+
+
+def sign(taxpayer, holder):
+    with stranger.Connection("127.0.0.1", taxpayer.office.port, taxpayer.office.tls_pem) as connection:
+        hello = connection.hello()
+    document = "2042", "application/json", taxpayer.person.content
+    manifest = stranger.manifest_text(hello[2], taxpayer.office.campaign()["name"], taxpayer.person.spi, [document])
+    return stranger.filing_sign(holder, manifest, hello[3])
+
+
+def test_operator_revokes_while_a_connection_is_open(office, tmp_path):
+    operator = Staff(office, "operator", tmp_path / "operator")
+    office.start()
+    taxpayer, bystander = come(office, tmp_path / "someone"), come(office, tmp_path / "bystander")
+    holder = stranger_of(taxpayer)
+    filing, serial = sign(taxpayer, holder), holder.serial().hex()
+    with stranger.Connection("127.0.0.1", office.port, office.tls_pem) as connection:
+        connection.hello()
+        told = operator.cli.asked("revoke", "--serial", serial, "--reason", "key-compromise")
+        assert told["serial"] == serial
+        # The very next request on a connection that was there before.
+        with pytest.raises(stranger.Refused) as refused:
+            connection.file(filing, [stranger.document_sent(taxpayer.person.content)])
+        assert refused.value.status == 66
+    assert taxpayer.asked("filings", code=REFUSED)["error"] == "certificate_revoked"
+    bystander.file()
+    # Again changes nothing and answers as before.
+    assert operator.cli.asked("revoke", "--serial", serial) == told
+    assert operator.cli.asked("revoke", "--serial", "0" * 32, code=REFUSED)["error"] == "certificate_unknown"
+    # The list appears at most once a minute; nobody who stops the server before that leaves an old one behind.
+    assert office.stop() == 0
+    check_crl(office, serial)
+    office.start()
+    wait_until(lambda: crl_published(office) == (office.public / "crl.pem").read_bytes(), "the list over the wire")
+    check_crl(office, serial)
+    assert office.stop() == 0
+
+
+def crl_published(office):
+    with stranger.Connection("127.0.0.1", office.port, office.tls_pem) as connection:
+        return connection.publication("crl.pem")
+
+
+def test_a_taxpayer_revokes_nobody_else(office, tmp_path):
+    office.start()
+    one, other = come(office, tmp_path / "one"), come(office, tmp_path / "other")
+    serial = stranger_of(other).serial().hex()
+    missing = one.asked("revoke", "--serial", "0" * 32, code=REFUSED)
+    told = one.asked("revoke", "--serial", serial, code=REFUSED)
+    assert {**told, "correlation": ""} == {**missing, "correlation": ""}
+    other.online("filings")
+    assert office.stop() == 0
+
+
+# ---- reload ----
+
+def change_campaign(office, **changes):
+    path = office.public / "campaign.json"
+    path.write_text(json.dumps({**office.campaign(), **changes}))
+
+
+def reload(office, event):
+    before = office.log_text().count(event)
+    office.signal(signal.SIGHUP)
+    wait_until(lambda: office.log_text().count(event) > before, event)
+
+
+def test_reload_takes_a_new_campaign_and_keeps_the_old_one_when_the_new_is_faulty(office, tmp_path):
+    office.start()
+    taxpayer = come(office, tmp_path / "someone")
+    good = (office.public / "campaign.json").read_bytes()
+    year = office.campaign()["income_year"]
+    change_campaign(office, opens=f"{year - 3}-01-01", closes=f"{year - 3}-12-31",
+                    deadlines={zone: f"{year - 3}-06-01" for zone in "ABC"})
+    reload(office, " reloaded")
+    assert taxpayer.refused()["error"] == "campaign_closed"
+    for faulty in (b"{", b'{"type":"guichet-campaign"}', good.replace(b"guichet-campaign", b"guichet-catalogue"), b""):
+        (office.public / "campaign.json").write_bytes(faulty)
+        reload(office, "reload_refused")
+        # The closed campaign is still in force, in what is decided and in what is published.
+        with stranger.Connection("127.0.0.1", office.port, office.tls_pem) as connection:
+            assert json.loads(connection.publication("campaign.json"))["opens"] == f"{year - 3}-01-01"
+    (office.public / "campaign.json").write_bytes(good)
+    reload(office, " reloaded")
+    taxpayer.file()
+    catalogue = (office.public / "catalogue.json").read_bytes()
+    (office.public / "catalogue.json").write_bytes(catalogue[:-100])
+    reload(office, "reload_refused")
+    assert "catalogue.json" in office.log_text().splitlines()[-1]
+    (office.public / "catalogue.json").write_bytes(catalogue)
+    taxpayer.file(out="again.json")
+    assert taxpayer.evidence("again.json") == taxpayer.evidence()
+    assert office.stop() == 0
+    assert not office.sanitizer_text()
+
+
+def test_a_faulty_campaign_stops_the_start_with_its_name(office):
+    (office.public / "campaign.json").write_text("{")
+    done = office.run("serve", office.directory, options=["--listen", "127.0.0.1:0"], code=FAILED)
+    assert "campaign.json, byte" in done.stderr
+
+
+def test_campaign_deadline_passed_makes_the_receipt_late(office, tmp_path):
+    """A12, A17: filed after the deadline of the zone and before the campaign closes: accepted, and said to be late."""
+    year = office.campaign()["income_year"]
+    change_campaign(office, deadlines={zone: f"{year + 1}-01-02" for zone in "ABC"})
+    office.start()
+    assert come(office, tmp_path / "someone").file()["in_time"] is False
+    assert office.stop() == 0
+
+
+# ---- stopping ----
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_orderly_stop(office, tmp_path, number):
+    office.start()
+    taxpayer = come(office, tmp_path / "someone")
+    holder = stranger_of(taxpayer)
+    filing = sign(taxpayer, holder)
+    with stranger.Connection("127.0.0.1", office.port, office.tls_pem) as connection:
+        connection.hello()
+        # Sent, then the signal: what was accepted is answered before the end.
+        connection.send(stranger.FILE, {**filing, 9: [stranger.document_sent(taxpayer.person.content)]})
+        _, _, status, body = connection.receive()
+        assert status == 0
+        office.signal(number)
+        with pytest.raises(stranger.Closed):
+            connection.receive()
+    assert office.wait() == 0
+    lines = office.log_text().splitlines()
+    assert " stopping" in lines[-2] and " stopped" in lines[-1]
+    office.start()
+    taxpayer.file()
+    assert taxpayer.evidence()[0] == body[1]
+    assert office.stop() == 0
