@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The published log: from the tile files alone, without a server or a store, every root that a checkpoint ever signed can
+be computed again. For sizes on both sides of a tile's border, across a kill."""
+import hashlib
+import re
+
+import pytest
+import stranger
+import verify_receipt
+from office import wait_until
+from taxpayer import Taxpayer, households
+from test_operator import stranger_of
+
+WIDTH = 256
+# Where the published files are looked at while the log grows.
+STOPS = [1, 2, 255, 256, 257, 300, 511, 512, 513, 640]
+
+
+def node(left, right):
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def tile_path(level, index, width=WIDTH):
+    """C2SP tlog-tiles: groups of three digits, all but the last with an x in front."""
+    groups = [f"{index % 1000:03}"]
+    while index := index // 1000:
+        groups.insert(0, f"x{index % 1000:03}")
+    return f"tile/{level}/{'/'.join(groups)}" + (f".p/{width}" if width < WIDTH else "")
+
+
+def hashes_of(public, level, count):
+    """The first `count` hashes of a level, out of its files: of a tile not full at that size the full one will do."""
+    found = []
+    for index in range(0, (count + WIDTH - 1) // WIDTH):
+        width = min(WIDTH, count - index * WIDTH)
+        for name in (tile_path(level, index), tile_path(level, index, width)):
+            if (public / name).exists():
+                content = (public / name).read_bytes()
+                break
+        else:
+            raise AssertionError(f"neither level {level} tile {index} nor its first {width} hashes are published")
+        assert len(content) in (32 * width, 32 * WIDTH), name
+        found += [content[at:at + 32] for at in range(0, 32 * width, 32)]
+    return found
+
+
+def root_of(hashes):
+    """RFC 6962 2.1: the largest power of two below goes to the left."""
+    if len(hashes) == 1:
+        return hashes[0]
+    split = 1 << (len(hashes) - 1).bit_length() - 1
+    return node(root_of(hashes[:split]), root_of(hashes[split:]))
+
+
+def check_levels(public, size):
+    """Every hash of a level is the root of a full tile of the level below."""
+    level = 0
+    while size:
+        below = hashes_of(public, level, size)
+        size //= WIDTH
+        if size:
+            above = hashes_of(public, level + 1, size)
+            assert above == [root_of(below[at * WIDTH:(at + 1) * WIDTH]) for at in range(size)]
+        level += 1
+
+
+def read_checkpoint(office):
+    """-> (size, root) of the published checkpoint, its signature verified; None when there is none."""
+    path = office.public / "checkpoint"
+    if not path.exists():
+        return None
+    text = path.read_text(encoding="utf-8")
+    name, key_id, key = verify_receipt.read_key(office.verifier_key.read_text())
+    signed, size, root, signatures = verify_receipt.read_checkpoint(text, name, key_id)
+    assert verify_receipt.verify_ed25519(key, signed, signatures[0])
+    return size, root
+
+
+def wait_for_size(office, size):
+    text = re.compile(rf"^[^\n]+\n{size}\n".encode())
+    path = office.public / "checkpoint"
+    wait_until(lambda: path.exists() and text.match(path.read_bytes()), f"a published log of {size}")
+    return read_checkpoint(office)
+
+
+def filings_of_one_person(office, taxpayer):
+    """Files rectification upon rectification, each a leaf. -> yields the proof of each"""
+    holder = stranger_of(taxpayer)
+    campaign, number = office.campaign()["name"], "none"
+    connection = None
+    for n in range(10**6):
+        if connection is None or office.port != connection.port:
+            connection = stranger.Connection("127.0.0.1", office.port, office.tls_pem)
+            connection.port = office.port
+            hello = connection.hello()
+        content = b"%s%*s\n" % (taxpayer.person.content.rstrip(b"\n"), n, b"")
+        manifest = stranger.manifest_text(hello[2], campaign, taxpayer.person.spi,
+                                          [("2042", "application/json", content)], number)
+        filing = stranger.filing_sign(holder, manifest, hello[3])
+        receipt, proof, _ = connection.file(filing, [stranger.document_sent(content)])
+        number = re.search(rb'"number":"([^"]+)"', receipt)[1].decode()
+        yield receipt, proof
+
+
+@pytest.fixture(scope="module")
+def grown(offices, tmp_path_factory):
+    """An office whose log has grown to the last stop, the checkpoints published at the stops, and receipts by size."""
+    office = offices()
+    people = households(office.people(4))
+    office.start()
+    taxpayer = Taxpayer(office, people[0], tmp_path_factory.mktemp("someone"))
+    taxpayer.enrol()  # the first leaf
+    filings, evidence, published = filings_of_one_person(office, taxpayer), {}, {}
+    for size in range(1, STOPS[-1] + 1):
+        if size > 1:
+            evidence[size] = next(filings)
+        if size == 400:
+            # Killed before the tiles of the last second are written, and again started.
+            office.restart()
+        if size in STOPS:
+            published[size] = wait_for_size(office, size)
+            assert published[size] == (size, root_of(hashes_of(office.public, 0, size)))
+            check_levels(office.public, size)
+    assert office.stop() == 0
+    return office, published, evidence
+
+
+def test_roots_from_tiles_alone(grown):
+    office, published, _ = grown
+    # Once more at the end, from what is left then: full tiles say it all.
+    hashes = hashes_of(office.public, 0, STOPS[-1])
+    for size, checkpoint in published.items():
+        assert checkpoint == (size, root_of(hashes[:size]))
+
+
+def test_every_receipts_checkpoint_is_of_this_log(grown):
+    office, _, evidence = grown
+    hashes = hashes_of(office.public, 0, STOPS[-1])
+    name, key_id, _ = verify_receipt.read_key(office.verifier_key.read_text())
+    for size, (receipt, proof) in evidence.items():
+        index, _, checkpoint = verify_receipt.read_proof(proof.decode())
+        _, signed_size, root, _ = verify_receipt.read_checkpoint(checkpoint, name, key_id)
+        assert (index, signed_size) == (size - 1, size)
+        assert hashes[index] == hashlib.sha256(b"\x00" + receipt).digest()
+        assert root == root_of(hashes[:size])
+
+
+def test_tiles_are_a_cache(grown):
+    """Lost tiles come back with the next start and growth, byte for byte."""
+    office, _, _ = grown
+    kept = {path.relative_to(office.public): path.read_bytes() for path in office.public.glob("tile/**/*")
+            if path.is_file() and ".p" not in str(path)}
+    assert len(kept) == 2 and all(len(content) == 32 * WIDTH for content in kept.values())
+
+
+def test_tiles_over_the_wire_are_the_files(grown):
+    office, _, _ = grown
+    office.start()
+    with stranger.Connection("127.0.0.1", office.port, office.tls_pem) as connection:
+        size, root = stranger.checkpoint_read(connection.checkpoint())
+        assert (size, root) == (STOPS[-1], root_of(hashes_of(office.public, 0, size)))
+        for level, index, width in ((0, 0, 256), (0, 1, 256), (0, 2, size - 512), (1, 0, 2)):
+            assert connection.tile(level, index, width) == hashes_of(office.public, level, index * WIDTH + width)[index * WIDTH:]
+        for old, new in ((1, 2), (255, 256), (256, 257), (300, 640), (512, 513)):
+            hashes = hashes_of(office.public, 0, new)
+            assert stranger.consistency_holds(old, root_of(hashes[:old]), new, root_of(hashes), connection.consistency(old, new))
+        hashes = hashes_of(office.public, 0, size)
+        for index in (0, 1, 255, 256, 511, 639):
+            proof = connection.inclusion(index, size)
+            assert stranger.inclusion_holds(hashes[index], index, size, proof, root)
+        for wrong in ((641, 0), (0, 641)):
+            with pytest.raises(stranger.Refused):
+                connection.inclusion(*wrong)
+    assert office.stop() == 0 and not office.sanitizer_text()
