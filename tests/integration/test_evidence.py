@@ -155,7 +155,7 @@ def test_the_log_still_extends_a_kept_checkpoint(filed, kept):
 
 def test_consistency_needs_a_server_or_the_same_size(filed):
     filed.verify(options=["--checkpoint", filed.checkpoint_at])
-    filed.verify(options=["--checkpoint", filed.checkpoint_before], code=USAGE)
+    filed.verify(options=["--checkpoint", filed.checkpoint_after], code=USAGE)
 
 
 def test_a_checkpoint_that_was_altered(copy):

@@ -240,7 +240,7 @@ def test_nobody_sees_anothers_filing(someone, office, tmp_path):
     for command in ("receipt", "show"):
         told = other.asked(command, receipt["number"], code=REFUSED)
         assert told["error"] == "not_found"
-        assert {**told, "correlation": ""} == {**missing, "correlation": ""}
+        assert {**told, "correlation": "", "value": ""} == {**missing, "correlation": "", "value": ""}
     assert other.asked("filings")["filings"] == []
 
 

@@ -154,6 +154,8 @@ def stranger_of(taxpayer):
     holder.key.write_bytes(stranger.openssl("pkcs12", *words, "-nocerts"))
     pem = stranger.openssl("pkcs12", *words, "-clcerts", "-nokeys")
     holder.certificate.write_bytes(stranger.openssl("x509", "-outform", "DER", data=pem))
+    serial = holder.serial()
+    holder.serial = lambda: serial
     return holder
 
 
@@ -198,13 +200,18 @@ def crl_published(office):
         return connection.publication("crl.pem")
 
 
+def alike(one, other):
+    """Two refusals that tell nobody which of them it is."""
+    return {**one, "correlation": "", "value": ""} == {**other, "correlation": "", "value": ""}
+
+
 def test_a_taxpayer_revokes_nobody_else(office, tmp_path):
     office.start()
     one, other = come(office, tmp_path / "one"), come(office, tmp_path / "other")
     serial = stranger_of(other).serial().hex()
     missing = one.asked("revoke", "--serial", "0" * 32, code=REFUSED)
     told = one.asked("revoke", "--serial", serial, code=REFUSED)
-    assert {**told, "correlation": ""} == {**missing, "correlation": ""}
+    assert alike(told, missing)
     other.online("filings")
     assert office.stop() == 0
 
