@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+import threading
 
 import pytest
 from office import DEADLINE_S
@@ -143,13 +144,16 @@ def test_progress_is_told_when_it_takes_over_a_second(someone):
     paper = put(someone, "scan.pdf", scan(3 * MIB, seed=3))
     office = someone.office
     with Proxy(lambda: office.port) as wire:
-        wire.at(MIB, lambda: office.signal(signal.SIGSTOP))
+        stopped = threading.Event()
+        wire.at(MIB, lambda: (office.signal(signal.SIGSTOP), stopped.set()))
         client = subprocess.Popen([str(program_of(office)), *map(str, through(someone, wire, "--attach", paper,
                                   someone.return_file))], cwd=someone.place, stdin=subprocess.DEVNULL,
                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        assert client.stderr.readline().startswith("guichet: filing")
+        assert stopped.wait(DEADLINE_S)
+        told = client.stderr.readline()
         office.signal(signal.SIGCONT)
         client.communicate(timeout=DEADLINE_S)
+        assert told.startswith("guichet: filing")
         assert client.returncode == 0
 
 
