@@ -22,8 +22,8 @@ must_check struct crl *crl_create(
 void crl_destroy(struct crl *crl);
 /* A revocation is durable: the next list is due. */
 void crl_mark(struct crl *crl);
-/* Makes the list if it is due at `now_ms` (since 1970), which also becomes its number: lists made one after the other by
- * different processes have different ones. */
+/* Makes the list if it is due at `now_ms` (since 1970), which also becomes its number: lists made one after the other
+ * by different processes have different ones. */
 void crl_tick(struct crl *crl, uint64_t now_ms);
 /* Before the end: makes the list at once if a revocation waits for it. True when there is nothing to wait for. */
 must_check bool crl_settle(struct crl *crl, uint64_t now_ms);

@@ -256,7 +256,8 @@ server_reload(void *context)
 		server->instruments.publications = server->publications;
 		publications_destroy(publications);
 		log_event(server->log, LOG_LEVEL_ERROR, "reload_refused", log_error("error", fault.error),
-		    log_setting("place", place), log_text("answer", "the campaign and catalogue of before stay in force"));
+		    log_setting("place", place),
+		    log_text("answer", "the campaign and catalogue of before stay in force"));
 	}
 	arena_destroy(arena);
 }
