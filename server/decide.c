@@ -220,11 +220,11 @@ decision_verify(struct decision *decision, const struct key_public *key, struct 
 		    slice_equal(slice_of(known->key.bytes, known->key.size), slice_of(key->bytes, key->size)))
 			return known->error;
 	enum error error = key_verify(decision->context->office->verifier, key, message, signature);
-	known = arena_alloc(decision->arena, sizeof *known);
-	if (known == NULL || !arena_copy(decision->arena, message, &known->message))
+	known = arena_alloc(decision->kept, sizeof *known);
+	if (known == NULL || !arena_copy(decision->kept, message, &known->message) ||
+	    !arena_copy(decision->kept, signature, &known->signature))
 		return error;
 	known->key = *key;
-	known->signature = signature;
 	known->error = error;
 	known->next = *decision->verified;
 	*decision->verified = known;

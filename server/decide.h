@@ -93,7 +93,8 @@ struct decision {
 	struct view *view;
 	struct arena *arena;
 	struct effects *effects;
-	struct verified **verified; /* signatures verified by earlier runs, in the arena */
+	struct verified **verified; /* signatures verified by earlier runs, in `kept` */
+	struct arena *kept; /* outlives the run, as `arena` does not: it ends with the request */
 };
 
 enum outcome {

@@ -11,7 +11,9 @@
 #include "protocol/codec.h"
 #include "server/gate.h"
 
-/* Memory of one request: its body, the documents inflated, the parsed trees, what it reads, what it writes. */
+/* Memory of one request: its body and what is decoded of it. */
+#define REQUEST_ARENA ((size_t)4 * 1024 * 1024)
+/* Memory of one run: the documents inflated, the parsed trees, what it reads, what it writes. */
 #define JOB_ARENA ((size_t)32 * 1024 * 1024)
 /* Memory of all requests under way, beyond which the answer is busy: what a few hostile ones could hold together. */
 #define JOBS_MEMORY_MAX ((size_t)1024 * 1024 * 1024)
@@ -29,8 +31,9 @@ struct job {
 	uint32_t stream;
 	uint8_t correlation[CORRELATION_SIZE];
 	uint64_t received_ms, deadline_ms; /* deadline 0: none */
-	struct arena *arena;
-	size_t memory; /* of the arena, as counted in dispatch->memory */
+	struct arena *arena; /* the request, and what outlives a run */
+	struct arena *run;   /* what one run reads and notes; emptied before the next */
+	size_t memory; /* of both arenas, as counted in dispatch->memory */
 	bool is_waiting; /* for a batch that writes what it read */
 	struct view *view;
 	struct commit_watch watch; /* while reads are pending */
@@ -52,6 +55,7 @@ struct dispatch {
 };
 
 static void job_run(struct job *job);
+static void job_restart(struct job *job);
 
 struct dispatch *
 dispatch_create(const struct dispatch_config *config)
@@ -249,6 +253,7 @@ job_destroy(struct job *job)
 	dispatch->jobs_count--;
 	dispatch->memory -= job->memory;
 	office_release(job->office);
+	arena_destroy(job->run);
 	arena_destroy(job->arena);
 	free(job);
 }
@@ -293,8 +298,7 @@ job_again(struct commit_entry *entry)
 	struct job *job = (struct job *)entry;
 
 	job->is_waiting = false;
-	view_forget(job->view);
-	job_run(job);
+	job_restart(job);
 }
 
 static void
@@ -304,15 +308,28 @@ job_loaded(void *context)
 
 	commit_watch_stop(job->dispatch->config.commit, &job->watch);
 	if (job->watch.is_stale)
-		view_forget(job->view);
-	job_run(job);
+		job_restart(job);
+	else
+		job_run(job);
+}
+
+/* Decides afresh, with nothing read and nothing kept but what was verified: however often it waits, it holds no more. */
+static void
+job_restart(struct job *job)
+{
+	arena_reset(job->run);
+	job->view = view_create(job->dispatch->config.store, job->run, job_loaded, job);
+	if (job->view == NULL)
+		job_refuse(job, ERROR_out_of_memory);
+	else
+		job_run(job);
 }
 
 static void
 job_count_memory(struct job *job)
 {
 	job->dispatch->memory -= job->memory;
-	job->memory = arena_used(job->arena);
+	job->memory = arena_used(job->arena) + arena_used(job->run);
 	job->dispatch->memory += job->memory;
 }
 
@@ -353,7 +370,7 @@ job_decided(struct job *job)
 		return;
 	}
 	job->entry.effects = &job->effects;
-	job->entry.arena = job->arena;
+	job->entry.arena = job->run;
 	job->entry.now = job->context.now;
 	if (has_conflict || commit_is_full(commit)) {
 		if (has_conflict && dispatch_crowded(job->dispatch, job)) {
@@ -373,9 +390,9 @@ job_decided(struct job *job)
 static enum outcome
 job_decide(struct job *job)
 {
-	struct decision decision = { &job->context, job->view, job->arena, &job->effects, &job->verified };
+	struct decision decision = { &job->context, job->view, job->run, &job->effects, &job->verified, job->arena };
 
-	job->effects = (struct effects){ .answer = arena_alloc(job->arena, job->operation->answer()->size) };
+	job->effects = (struct effects){ .answer = arena_alloc(job->run, job->operation->answer()->size) };
 	if (job->effects.answer == NULL)
 		return refuse(&decision, ERROR_out_of_memory);
 	switch (gate_check(&decision, job->operation)) {
@@ -428,8 +445,11 @@ job_create(struct dispatch *dispatch, struct dispatch_asker *asker, const struct
 
 	if (job == NULL)
 		return NULL;
-	job->arena = arena_create(JOB_ARENA);
-	if (job->arena == NULL) {
+	job->arena = arena_create(REQUEST_ARENA);
+	job->run = arena_create(JOB_ARENA);
+	if (job->arena == NULL || job->run == NULL) {
+		arena_destroy(job->run);
+		arena_destroy(job->arena);
 		free(job);
 		return NULL;
 	}
@@ -460,7 +480,7 @@ static enum error
 job_equip(struct job *job, struct fault *fault)
 {
 	correlation_make(job->correlation);
-	job->view = view_create(job->dispatch->config.store, job->arena, job_loaded, job);
+	job->view = view_create(job->dispatch->config.store, job->run, job_loaded, job);
 	if (job->view == NULL)
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	if (RAND_bytes(job->context.random, sizeof job->context.random) != 1)

@@ -302,7 +302,7 @@ admin_office_run(struct admin_office *office, decide handler, const struct recor
 		.holder = { .role = role },
 	};
 	struct view *view = view_create(office->store, arena, view_loaded, NULL);
-	struct decision decision = { &context, view, arena, &effects, &verified };
+	struct decision decision = { &context, view, arena, &effects, &verified, arena };
 	struct run_entry run = { .is_done = false };
 
 	run.entry.effects = &effects;

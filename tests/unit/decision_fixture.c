@@ -264,7 +264,7 @@ run(struct decision_fixture *fixture, decide handler, const struct operation *op
 	struct verified *verified = NULL;
 	struct decision decision = { context, view_create(fixture->store, fixture->arena, view_loaded, NULL),
 	    fixture->arena, effects,
-		&verified };
+		&verified, fixture->arena };
 	enum outcome outcome = AGAIN;
 
 	assert_non_null(effects);
