@@ -51,7 +51,7 @@ set_text(struct guichet_request *request, const char *field, const char *text, s
 }
 
 static enum guichet_error
-set_request(struct guichet_request *request, const struct guichet_identity *identity, struct guichet_problem *problem)
+set_request(struct guichet_request *request, struct guichet_identity *identity, struct guichet_problem *problem)
 {
 	struct buf *csr = buf_create(LIMIT_CSR);
 	enum error error = ERROR_out_of_memory;

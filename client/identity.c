@@ -22,6 +22,7 @@
 
 struct guichet_identity {
 	EVP_PKEY *key;
+	struct buf *request; /* PKCS#10, made once, so that asking again is the same request; NULL: not asked yet */
 	X509 *certificate; /* NULL: none yet; all below is empty then */
 	struct buf *der;
 	uint8_t serial[SERIAL_SIZE];
@@ -53,6 +54,7 @@ guichet_identity_destroy(struct guichet_identity *identity)
 	if (identity == NULL)
 		return;
 	EVP_PKEY_free(identity->key);
+	buf_destroy(identity->request);
 	X509_free(identity->certificate);
 	buf_destroy(identity->der);
 	OPENSSL_cleanse(identity, sizeof *identity);
@@ -279,17 +281,33 @@ identity_sign(const struct guichet_identity *identity, struct slice message, str
 	return key_sign(identity->key, message, out);
 }
 
-enum error
-identity_put_request(const struct guichet_identity *identity, struct buf *out)
+/* Proves possession of the key. NULL when that failed. */
+static struct buf *
+make_request(EVP_PKEY *key)
 {
+	struct buf *der = buf_create(LIMIT_CSR);
 	X509_REQ *request = X509_REQ_new();
-	bool good = request != NULL && X509_REQ_set_version(request, X509_REQ_VERSION_1) == 1 &&
-	    X509_REQ_set_pubkey(request, identity->key) == 1 && X509_REQ_sign(request, identity->key, EVP_sha256()) > 0;
+	bool good = der != NULL && request != NULL && X509_REQ_set_version(request, X509_REQ_VERSION_1) == 1 &&
+	    X509_REQ_set_pubkey(request, key) == 1 && X509_REQ_sign(request, key, EVP_sha256()) > 0;
 
-	good = good && put_der(out, i2d_X509_REQ(request, NULL), encode_request, request);
+	good = good && put_der(der, i2d_X509_REQ(request, NULL), encode_request, request);
 	X509_REQ_free(request);
 	ERR_clear_error();
-	return good ? ERROR_NONE : ERROR_key_failed;
+	if (good && buf_ok(der))
+		return der;
+	buf_destroy(der);
+	return NULL;
+}
+
+enum error
+identity_put_request(struct guichet_identity *identity, struct buf *out)
+{
+	if (identity->request == NULL)
+		identity->request = make_request(identity->key);
+	if (identity->request == NULL)
+		return ERROR_key_failed;
+	buf_put(out, buf_peek(identity->request));
+	return ERROR_NONE;
 }
 
 /* ---- what it says ---- */

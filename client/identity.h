@@ -19,8 +19,9 @@ const uint8_t *identity_digest(const struct guichet_identity *identity);
 uint64_t identity_not_before(const struct guichet_identity *identity);
 /* Appends the signature of `message` with the private key. */
 must_check enum error identity_sign(const struct guichet_identity *identity, struct slice message, struct buf *out);
-/* Appends a PKCS#10 request, DER, with an empty subject: the office knows the holder's names. */
-must_check enum error identity_put_request(const struct guichet_identity *identity, struct buf *out);
+/* Appends a PKCS#10 request, DER, with an empty subject: the office knows the holder's names. The same bytes each
+ * time, so that asking again is the same request. */
+must_check enum error identity_put_request(struct guichet_identity *identity, struct buf *out);
 /* Takes ownership of a certificate, on success. ERROR_proof_invalid when it is for another key,
  * ERROR_certificate_unknown when it is no certificate of an office (serial number). */
 must_check enum error identity_take_certificate(struct guichet_identity *identity, X509 *certificate);
