@@ -61,6 +61,17 @@ key_algorithm_find(struct slice name)
 	return 0;
 }
 
+bool
+key_errors_tell_memory(void)
+{
+	unsigned long code;
+	bool is_memory = false;
+
+	while ((code = ERR_get_error()) != 0)
+		is_memory |= ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+	return is_memory;
+}
+
 /* ---- public keys out of OpenSSL's ---- */
 
 static enum error
@@ -122,7 +133,8 @@ key_public_of(EVP_PKEY *key, struct key_public *out)
 		error = public_of_rsa(key, out);
 	else if (EVP_PKEY_is_a(key, "EC") == 1)
 		error = public_of_ec(key, out);
-	ERR_clear_error();
+	if (key_errors_tell_memory() && error != ERROR_NONE)
+		error = ERROR_out_of_memory;
 	return error;
 }
 
@@ -250,8 +262,8 @@ key_verify(struct key_verifier *verifier, const struct key_public *key, struct s
 	else if (key->algorithm == KEY_P256)
 		error = p256_verify(verifier, key, digest, signature);
 	/* A refusal must not stand in the error queue that the TLS layer reads later. */
-	if (error != ERROR_NONE)
-		ERR_clear_error();
+	if (error != ERROR_NONE && key_errors_tell_memory())
+		error = ERROR_out_of_memory;
 	return error;
 }
 

@@ -35,9 +35,14 @@ struct key_verifier;
 must_check struct key_verifier *key_verifier_create(void);
 void key_verifier_destroy(struct key_verifier *verifier);
 /* ERROR_NONE when `signature` holds over `message`; ERROR_signature_invalid when not (also for a malformed signature or
- * a key whose bytes are no key); ERROR_key_failed when this machine failed. Importing is the fastest way measured. */
+ * a key whose bytes are no key); ERROR_out_of_memory or ERROR_key_failed when this machine failed. Importing is the
+ * fastest way measured. */
 must_check enum error key_verify(struct key_verifier *verifier, const struct key_public *key, struct slice message,
     struct slice signature);
+
+/* Empties OpenSSL's error queue. True when something in it says that memory was short: then what failed says nothing
+ * about the key or the signature. */
+bool key_errors_tell_memory(void);
 
 /* A new key pair, the caller's; NULL when that fails. An RSA one takes half a second. */
 must_check EVP_PKEY *key_generate(enum key_algorithm algorithm);

@@ -277,7 +277,10 @@ request_take(X509_REQ *request, struct authority_request *out, struct fault *fau
 	EVP_PKEY *key = X509_REQ_get0_pubkey(request);
 	int algorithm = X509_REQ_get_signature_nid(request);
 
-	if (key == NULL || key_public_of(key, &out->key) != ERROR_NONE)
+	enum error error = key == NULL ? ERROR_key_refused : key_public_of(key, &out->key);
+	if (error == ERROR_out_of_memory)
+		return fault_set(fault, error, "csr", SLICE_EMPTY, NULL);
+	if (error != ERROR_NONE)
 		return fault_set(fault, ERROR_key_refused, "csr", SLICE_EMPTY, ACCEPTED_KEYS);
 	if (algorithm != (out->key.algorithm == KEY_P256 ? NID_ecdsa_with_SHA256 : NID_sha256WithRSAEncryption))
 		return fault_set(fault, ERROR_request_invalid, "csr", SLICE_EMPTY, "a signature with SHA-256");
@@ -306,7 +309,9 @@ authority_check_request(struct slice der, struct authority_request *out, struct 
 	else
 		error = request_take(request, out, fault);
 	X509_REQ_free(request);
-	ERR_clear_error();
+	/* What fails for want of memory says nothing about the request. */
+	if (key_errors_tell_memory() && error != ERROR_NONE)
+		error = fault_set(fault, ERROR_out_of_memory, "csr", SLICE_EMPTY, NULL);
 	if (error == ERROR_NONE)
 		digest_bytes(der, out->digest);
 	return error;
