@@ -65,8 +65,10 @@ dispatch_create(const struct dispatch_config *config)
 	if (dispatch == NULL)
 		return NULL;
 	dispatch->config = *config;
+	/* All of it at once: an answer to what is already durable must not fail for want of memory. */
 	dispatch->answer = buf_create(ANSWER_MAX);
-	if (dispatch->answer == NULL) {
+	if (dispatch->answer == NULL || buf_reserve(dispatch->answer, ANSWER_MAX) == NULL) {
+		buf_destroy(dispatch->answer);
 		free(dispatch);
 		return NULL;
 	}

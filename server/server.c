@@ -84,6 +84,7 @@ server_fail(void *context, enum error error)
 	if (server->failure != ERROR_NONE)
 		return;
 	server->failure = error;
+	/* The store's words name files, records by their hashed keys, and what the system said. */
 	log_event(server->log, LOG_LEVEL_ERROR, "storage_failed", log_error("error", error),
 	    log_setting("cause", store_failure(server->store)),
 	    log_text("answer", "stopping without answering what is not durable"));
@@ -294,6 +295,22 @@ take_limits(struct server *server)
 	}
 }
 
+/* There is a worker exactly when the loop watches its source. */
+static bool
+start_worker(struct server *server, const char *name, void (*ready)(struct loop_source *source, unsigned events),
+    struct worker **worker, struct loop_source *source)
+{
+	*worker = worker_create(name);
+	if (*worker == NULL)
+		return false;
+	*source = (struct loop_source){ .fd = worker_fd(*worker), .ready = ready };
+	if (loop_add(server->loop, source, LOOP_READ))
+		return true;
+	worker_destroy(*worker);
+	*worker = NULL;
+	return false;
+}
+
 /* Loop, signals and threads: signals first, since threads inherit the mask. */
 static enum error
 start_machine(struct server *server, struct fault *fault)
@@ -304,17 +321,9 @@ start_machine(struct server *server, struct fault *fault)
 	server->loop = loop_create(NULL);
 	if (server->log == NULL || server->loop == NULL || !loop_take_signals(server->loop, &signals))
 		return no_memory(fault);
-	server->committer = worker_create("committer");
-	server->reader = worker_create("reader");
-	server->scribe = worker_create("scribe");
-	if (server->committer == NULL || server->reader == NULL || server->scribe == NULL)
-		return no_memory(fault);
-	server->committer_source = (struct loop_source){ .fd = worker_fd(server->committer), .ready = committer_ready };
-	server->reader_source = (struct loop_source){ .fd = worker_fd(server->reader), .ready = reader_ready };
-	server->scribe_source = (struct loop_source){ .fd = worker_fd(server->scribe), .ready = scribe_ready };
-	if (!loop_add(server->loop, &server->committer_source, LOOP_READ) ||
-	    !loop_add(server->loop, &server->reader_source, LOOP_READ) ||
-	    !loop_add(server->loop, &server->scribe_source, LOOP_READ))
+	if (!start_worker(server, "committer", committer_ready, &server->committer, &server->committer_source) ||
+	    !start_worker(server, "reader", reader_ready, &server->reader, &server->reader_source) ||
+	    !start_worker(server, "scribe", scribe_ready, &server->scribe, &server->scribe_source))
 		return no_memory(fault);
 	server->seal_hook.run = seal_run;
 	loop_hook(server->loop, &server->seal_hook);
