@@ -61,6 +61,9 @@ soname = libguichet.so.0
 version = $(shell sed -n 's/^.define GUICHET_VERSION "\(.*\)"/\1/p' client/include/guichet/guichet.h)
 libraries = $(BUILD)/lib/$(soname) $(BUILD)/lib/libguichet.a
 examples = $(patsubst client/%.c,$(BUILD)/%,$(wildcard client/examples/*.c))
+# Programs that the tests in tests/fault run: a load to be interrupted, and a library that makes calls fail.
+load = $(BUILD)/tests/load
+fail_calls = $(BUILD)/tests/fail_calls.so
 FUZZ_SECONDS ?= 30
 
 .PHONY: all
@@ -134,6 +137,16 @@ $(tables): $(call object,tests/docs/tables.c tests/docs/sample.c) $(protocol_lib
 	@echo '  ld $@'
 	$(Q)$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs)
 
+$(load): $(call object,$(wildcard tests/fault/load.c tests/fault/verify.c)) $(client_lib) $(protocol_lib)
+	@mkdir -p $(@D)
+	@echo '  ld $@'
+	$(Q)$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs)
+
+$(fail_calls): $(call object,tests/fault/fail_calls.c)
+	@mkdir -p $(@D)
+	@echo '  ld $@'
+	$(Q)$(CC) -shared $(own_ldflags) $(LDFLAGS) -o $@ $^ -ldl
+
 # ---- what a person types ----
 
 .PHONY: deps test demo install unit fuzz-replay fuzz fuzz-run pytest tables clean help
@@ -157,7 +170,7 @@ demo: deps ## the main job on real input in front of the reader
 	@$(MAKE) --no-print-directory all
 	@BIN=$(BUILD)/bin PYTHON=$(PYTHON) tests/demo.sh
 
-pytest: all $(tables) $(examples)
+pytest: all $(tables) $(examples) $(load) $(fail_calls)
 	@GUICHET_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider tests
 
 unit: $(unit_tests) ## run the unit tests

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE / "integration"), str(HERE / "docs")]
+sys.path[:0] = [str(HERE / "integration"), str(HERE / "docs"), str(HERE / "fault")]
 
 from office import Office  # noqa: E402
 

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A disk that is full, a write or sync that fails, memory that runs out: the server says why and stops, or refuses and
+goes on, but never acknowledges what is not durable."""
+import random
+import re
+import resource
+
+import pytest
+
+from loaded import FAIL_CALLS, LoadedOffice
+from office import guichetd
+
+NO_ROOM = 1 << 50
+# What a server that stops for its disk has said last: while it served, or at its start.
+STOPPED = r"error storage_failed error=\w+ cause=\S|^guichetd: "
+# Households worked on in each trial of a failing call.
+HOUSEHOLDS_A_TRIAL = 6
+
+
+@pytest.fixture
+def office(tmp_path):
+    with LoadedOffice(tmp_path / "office", 1500, seed=7) as made:
+        yield made
+
+
+def test_no_room_is_told_and_nothing_is_accepted(office):
+    office.say("active 20")
+    office.start()
+    office.finish_load()
+    assert office.stop() == 0
+    accepted = office.acknowledged
+    office.set_settings(disk_reserve=NO_ROOM)
+    office.say("active 40")
+    office.start()
+    for _ in range(3):
+        office.run_load()
+        assert office.hear("end")["disk_full"] > 0
+    assert office.acknowledged == accepted
+    assert office.stop() == 0
+    office.set_settings(disk_reserve=0)
+    office.start()
+    assert office.log_size() == accepted
+    office.finish_load()
+    assert office.acknowledged > accepted
+    office.verify()
+    assert office.stop() == 0
+    office.audit()
+
+
+# ---- trials ----
+
+def all_is_well(office):
+    """Without the fault: what was acknowledged is there, the rest is done, nothing happened twice."""
+    office.start()
+    assert office.log_size() >= office.acknowledged
+    office.finish_load()
+    assert office.stop() == 0
+    office.start()
+    assert office.log_size() == office.acknowledged
+    assert office.stop() == 0
+
+
+def start_may_fail(office, *options, environment=None):
+    """-> False when the server said why it cannot start."""
+    try:
+        office.start(*options, environment=environment)
+    except AssertionError:
+        assert office.process.poll() is not None
+        return False
+    return True
+
+
+def ended_well(office, text, ends):
+    """The server ran to its end. -> True when nothing failed, False when it stopped as it may: by one of `ends`, exit
+    codes each with what it must have said."""
+    code = office.stop() if office.is_running() else office.wait()
+    said = office.log_text()[len(text):]
+    if code == 0:
+        assert "storage_failed" not in said
+        return True
+    assert code in ends and re.search(ends[code], said, re.M), f"exit {code}\n{said}"
+    return False
+
+
+def trial(office, *options, environment=None, ends=None):
+    """One life of the server with a fault in it, under a small load. -> True when nothing failed"""
+    office.active += HOUSEHOLDS_A_TRIAL
+    office.say(f"active {office.active}")
+    text = office.log_text()
+    if start_may_fail(office, *options, environment=environment):
+        office.run_load(connections=2, window=3)
+        office.hear("end")
+    is_well = ended_well(office, text, ends or {1: STOPPED, 3: STOPPED})
+    all_is_well(office)
+    return is_well
+
+
+def all_is_there(office):
+    office.start()
+    office.verify()
+    assert office.stop() == 0
+    office.audit()
+
+
+def preloaded(fault):
+    """The environment in which a call fails."""
+    if b"__asan_init" in guichetd().read_bytes():
+        pytest.skip("the sanitizer wants to be loaded before all others")
+    return {"LD_PRELOAD": str(FAIL_CALLS), "FAIL_CALL": fault}
+
+
+def test_nth_write_or_sync_of_the_store(office):
+    """The store's own counter: from the first call to beyond the last that this load makes."""
+    nth = 1
+    while not trial(office, "--test-fail-write", nth):
+        nth += 1
+    assert nth > 10
+    all_is_there(office)
+    print(f"{nth - 1} calls failed in turn, {office.acknowledged} acknowledged")
+
+
+@pytest.mark.parametrize("kind", ["write", "sync"])
+@pytest.mark.parametrize("for_good", ["", "+"])
+def test_nth_call_of_the_process(office, kind, for_good):
+    """Every call, LevelDB's own and those for published files included, which are no reason to stop. A write leaves half
+    of its bytes behind."""
+    stopped = 0
+    for nth in range(1, 41):
+        stopped += not trial(office, environment=preloaded(f"{kind}:{nth}{for_good}"))
+    assert stopped > 10
+    all_is_there(office)
+    print(f"{kind}{for_good}: {stopped} stops, {office.acknowledged} acknowledged")
+
+
+def test_power_cut(office):
+    """What was not synced is gone from every file, or half of it, at every write and sync."""
+    cut = 0
+    for nth in range(1, 81):
+        cut += not trial(office, environment=preloaded(f"power:{nth}"), ends={-9: ""})
+    assert cut > 30
+    all_is_there(office)
+    print(f"power: {cut} cuts, {office.acknowledged} acknowledged")
+
+
+def test_file_size_limit(office):
+    """A disk that fills up while the server works: a write is cut short in the middle, then refused."""
+    draw = random.Random(3)
+    for _ in range(15):
+        text = office.log_text()
+        office.start()
+        office.run_load(connections=2, window=6)
+        office.hear_acknowledged(office.acknowledged + 10)
+        largest = max(path.stat().st_size for path in office.directory.rglob("*") if path.is_file())
+        limit = largest + draw.randrange(20000)
+        resource.prlimit(office.process.pid, resource.RLIMIT_FSIZE, (limit, limit))
+        office.hear("end")
+        assert not ended_well(office, text, {1: STOPPED})
+        office.start()
+        assert office.log_size() >= office.acknowledged
+        assert office.stop() == 0
+    office.say("active 300")
+    all_is_well(office)
+    all_is_there(office)
+
+
+def test_nth_allocation(office, tmp_path):
+    """Without memory: a refusal to start, a refusal of one request, or a stop that says why. A keyed hash that cannot be
+    made ends the process too: it would be a wrong key."""
+    count = tmp_path / "count"
+    assert trial(office, environment={**preloaded(""), "FAIL_COUNT": str(count)})
+    allocations = int(re.search(r"malloc (\d+)", count.read_text(encoding="ascii"))[1])
+    office.say("lenient")
+    draw = random.Random(4)
+    stopped = 0
+    for _ in range(80):
+        nth = draw.randrange(1, allocations)
+        stopped += not trial(office, environment=preloaded(f"malloc:{nth}"),
+                             ends={1: r"^guichetd: |storage_failed", -6: r"internal check failed: good .*keyring"})
+    all_is_there(office)
+    print(f"malloc: of {allocations} calls 80 failed, {stopped} stops, {office.acknowledged} acknowledged")
