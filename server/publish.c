@@ -155,7 +155,23 @@ write_all(int fd, const uint8_t *bytes, size_t size)
 	return true;
 }
 
-/* Whole or not at all: a reader never sees half a file. */
+/* Syncs the directory that the file stands in, so that its name is there after a power cut. */
+static bool
+sync_parent(int directory, const char *name)
+{
+	char path[FILE_NAME_MAX + 8];
+	const char *slash = strrchr(name, '/');
+
+	snprintf(path, sizeof path, "%.*s", slash == NULL ? 1 : (int)(slash - name), slash == NULL ? "." : name);
+	int fd = openat(directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool is_synced = fd >= 0 && fsync(fd) == 0;
+	if (fd >= 0)
+		close(fd);
+	return is_synced;
+}
+
+/* Whole or not at all, also after a power cut: a reader never sees half a file, nor a checkpoint without the tiles
+ * written before it. */
 static bool
 file_write(int directory, const struct file *file)
 {
@@ -166,12 +182,12 @@ file_write(int directory, const struct file *file)
 	int fd = openat(directory, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return false;
-	bool is_written = write_all(fd, file->bytes, file->size);
+	bool is_written = write_all(fd, file->bytes, file->size) && fdatasync(fd) == 0;
 	if (close(fd) != 0 || !is_written || renameat(directory, fresh, directory, file->name) != 0) {
 		(void)unlinkat(directory, fresh, 0);
 		return false;
 	}
-	return true;
+	return sync_parent(directory, file->name);
 }
 
 /* On the worker's thread. */
