@@ -33,7 +33,7 @@ get_record(struct store *store, struct slice key, const struct record *record, s
 {
 	struct slice value;
 	bool found = false;
-	enum error error = key.size == 0 ? ERROR_out_of_memory : store_get_now(store, key, arena, &found, &value);
+	enum error error = store_get_now(store, key, arena, &found, &value);
 
 	if (error != ERROR_NONE)
 		return error;

@@ -153,7 +153,7 @@ enum error
 store_get_now(struct store *store, struct slice key, struct arena *arena, bool *found, struct slice *value)
 {
 	struct store_read read = { .kind = STORE_GET, .arena = arena, .key = key };
-	enum error error = read_now(store, &read);
+	enum error error = key.size == 0 ? ERROR_out_of_memory : read_now(store, &read);
 
 	*found = read.found;
 	*value = read.value;
@@ -167,7 +167,7 @@ store_range_now(struct store *store, struct slice key, struct slice end, bool ba
 	struct store_read read = {
 		.kind = STORE_RANGE, .arena = arena, .key = key, .end = end, .backward = backward, .limit = limit,
 	};
-	enum error error = read_now(store, &read);
+	enum error error = key.size == 0 || end.size == 0 ? ERROR_out_of_memory : read_now(store, &read);
 
 	*pairs = read.pairs;
 	*count = read.pairs_count;

@@ -125,7 +125,7 @@ void store_close(struct store *store);
 
 /* ---- convenience for offline tools and tests: wait for the answer (other callbacks may run meanwhile) ---- */
 
-/* Found: *value in the arena. */
+/* Found: *value in the arena. An empty key is one that could not be made: ERROR_out_of_memory. */
 must_check enum error store_get_now(struct store *store, struct slice key, struct arena *arena, bool *found,
     struct slice *value);
 must_check enum error store_range_now(struct store *store, struct slice key, struct slice end, bool backward,
