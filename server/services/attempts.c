@@ -25,6 +25,15 @@ attempts_wait(uint64_t failures, uint64_t free)
 	return wait < ATTEMPTS_WAIT_MAX_S ? wait : ATTEMPTS_WAIT_MAX_S;
 }
 
+uint64_t
+attempts_pace(uint64_t failures)
+{
+	if (failures < ATTEMPTS_FREE_ADDRESS)
+		return 0;
+	uint64_t pace = 1 + (failures - ATTEMPTS_FREE_ADDRESS) / ATTEMPTS_PACE_STEP;
+	return pace < ATTEMPTS_PACE_MAX_S ? pace : ATTEMPTS_PACE_MAX_S;
+}
+
 /* What stands for the address: all of an IPv4 one, the network of an IPv6 one. */
 static struct keyed
 address_keyed(const struct decision *decision)
@@ -48,7 +57,7 @@ enum outcome
 attempts_check(struct decision *decision, struct slice spi, struct attempts *attempts)
 {
 	struct keyed person = decision_person(decision, spi), address = address_keyed(decision);
-	uint64_t now = decision->context->now, wait = 0;
+	uint64_t now = decision->context->now, wait = 0, paced_at = 0;
 
 	attempts->keys[PAIR] = KEY_MAKE(decision->arena, KEY_attempts_pair, key_part_keyed(&person),
 	    key_part_keyed(&address));
@@ -61,7 +70,10 @@ attempts_check(struct decision *decision, struct slice spi, struct attempts *att
 		*counts = (struct rec_attempts){ 0 };
 		if (view_get(decision->view, attempts->keys[i], record_attempts(), counts) == VIEW_AGAIN)
 			return AGAIN;
-		/* A clock that was set back must not make anybody wait for longer than the longest. */
+		/* A clock that was set back must not make anybody wait for longer than the longest, and for the pace of
+		 * an address, which those have to keep who failed at nothing, it does not make anybody wait. */
+		if (i == ADDRESS && counts->last_at <= now)
+			paced_at = counts->last_at;
 		if (counts->last_at > now)
 			counts->last_at = now;
 		if (counts->last_at + ATTEMPTS_FORGET_S <= now)
@@ -72,6 +84,9 @@ attempts_check(struct decision *decision, struct slice spi, struct attempts *att
 	}
 	/* A pair that has not failed has no last failure, or one of long ago: it is open. */
 	uint64_t open_at = attempts->counts[PAIR].last_at + wait;
+	paced_at += attempts_pace(attempts->counts[ADDRESS].failures);
+	if (open_at < paced_at)
+		open_at = paced_at;
 	if (now >= open_at)
 		return PROCEED;
 	return refuse_for(decision, open_at - now);

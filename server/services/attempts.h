@@ -4,10 +4,18 @@
  * its network of 64 bits, since a subscriber has all of one.
  *
  * Who failed has to wait before being heard again: longer with each failure of that pair beyond a few, and as long as
- * the failures of everybody against that person, or of that address against everybody, ask for. Every wait counts from
- * the pair's own last failure. So nobody can make others wait who did nothing: a pair that has not failed is always
- * heard, its success is never delayed, and its failure on an address over its limit is answered with a wait. Whoever
- * waits is not even compared, so the answer tells nothing. A day without a failure forgets. */
+ * the failures of everybody against that person, or of that address against everybody, ask for. These waits count from
+ * the pair's own last failure, so nobody can make others wait who did nothing: from an address that behaves, a pair
+ * that has not failed is always heard, and its success is never delayed.
+ *
+ * An address over its limit is heard at a pace besides, whomever it asks for: one comparison that fails, then none for
+ * a second, growing to ten. Otherwise each new person would give it one guess for nothing. "Nobody can lock another
+ * out" and "success is never delayed for a third party's failures" (design section 4) hold between addresses: an
+ * address is one party here, the only thing by which who guesses at many persons can be known at all. Whoever shares it
+ * with such a one waits seconds, not hours, and what they wait for is a turn: refused askers take none, successes
+ * neither.
+ *
+ * Whoever waits is not even compared, so the answer tells nothing. A day without a failure forgets. */
 #ifndef GUICHET_SERVICES_ATTEMPTS_H
 #define GUICHET_SERVICES_ATTEMPTS_H
 
@@ -21,9 +29,15 @@
 #define ATTEMPTS_WAIT_FIRST_S 10U
 #define ATTEMPTS_WAIT_MAX_S 3600U
 #define ATTEMPTS_FORGET_S 86400U
+/* The pace of an address over its limit begins at one second; so many further failures add another, up to the
+ * longest. */
+#define ATTEMPTS_PACE_STEP 20U
+#define ATTEMPTS_PACE_MAX_S 10U
 
 /* Seconds to wait after so many failures, of which so many are free. Pure. */
 uint64_t attempts_wait(uint64_t failures, uint64_t failures_free);
+/* Seconds between two failures of an address with so many; 0 while it is below its limit. Pure. */
+uint64_t attempts_pace(uint64_t failures);
 
 struct attempts {
 	struct slice keys[3]; /* pair, person, address */

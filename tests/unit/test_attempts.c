@@ -124,14 +124,59 @@ an_address_that_tries_many_persons_is_capped(void **state)
 	}
 	stranger.taxpayer.spi = people_spi(fixture, 2000000000);
 	assert_waits(attempt(fixture, &stranger, true), 10);
+	/* Over its limit it gets no guess for nothing by asking for yet another person, and asking is no failure. */
 	stranger.taxpayer.spi = people_spi(fixture, 2000000001);
+	for (unsigned i = 0; i < 3; i++) {
+		struct effects *effects = attempt(fixture, &stranger, true);
+		assert_waits(effects, 1);
+		assert_null(effects->puts);
+	}
+	fixture->now += 1;
 	assert_waits(attempt(fixture, &stranger, true), 20);
 	assert_waits(attempt(fixture, &stranger, true), 20);
-	/* Whoever shares the address and did nothing is heard. */
+	/* Whoever shares the address and did nothing waits for that one comparison, and then is heard. */
+	assert_waits(attempt(fixture, jeanne, true), 1);
+	fixture->now += 1;
 	assert_int_equal(attempt(fixture, jeanne, true)->refusal.error, ERROR_NONE);
 	/* Another address is not concerned. */
 	from_address(fixture, 2);
 	assert_refused(attempt(fixture, &stranger, true), ERROR_identification_refused, NULL, NULL, NULL);
+}
+
+static void
+an_address_over_its_limit_gets_few_guesses(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_register(fixture, 3000000001, "H1");
+	struct person stranger = *jeanne;
+	unsigned heard = 0;
+
+	from_address(fixture, 1);
+	for (unsigned i = 0; i < ATTEMPTS_FREE_ADDRESS; i++) {
+		stranger.taxpayer.spi = people_spi(fixture, 1000000000 + i);
+		assert_non_null(attempt(fixture, &stranger, true)->puts);
+	}
+	/* An hour of a new person each second. */
+	for (unsigned i = 0; i < 3600; i++) {
+		fixture->now++;
+		stranger.taxpayer.spi = people_spi(fixture, 2000000000 + i);
+		heard += attempt(fixture, &stranger, true)->puts != NULL;
+	}
+	assert_in_range(heard, 360, 600);
+	/* With the clock set back nobody waits until it has caught up. */
+	fixture->now -= 7200;
+	assert_int_equal(attempt(fixture, jeanne, true)->refusal.error, ERROR_NONE);
+}
+
+static void
+a_pace_grows_up_to_the_slowest(void **state)
+{
+	(void)state;
+	assert_int_equal(attempts_pace(0), 0);
+	assert_int_equal(attempts_pace(ATTEMPTS_FREE_ADDRESS - 1), 0);
+	assert_int_equal(attempts_pace(ATTEMPTS_FREE_ADDRESS), 1);
+	assert_int_equal(attempts_pace(ATTEMPTS_FREE_ADDRESS + ATTEMPTS_PACE_STEP), 2);
+	assert_int_equal(attempts_pace(UINT32_MAX), ATTEMPTS_PACE_MAX_S);
 }
 
 static void
@@ -159,6 +204,8 @@ main(void)
 		PEOPLE_TEST(a_pair_that_fails_waits_longer_each_time_and_is_forgotten),
 		PEOPLE_TEST(nobody_locks_another_out),
 		PEOPLE_TEST(an_address_that_tries_many_persons_is_capped),
+		PEOPLE_TEST(an_address_over_its_limit_gets_few_guesses),
+		cmocka_unit_test(a_pace_grows_up_to_the_slowest),
 		PEOPLE_TEST(a_subscriber_s_network_is_one_address),
 	};
 	return RUN_OVER_BOTH("attempts", tests);
