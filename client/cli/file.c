@@ -74,12 +74,23 @@ make_filing(struct task *task)
 		memcpy(spi, own.data, own.size);
 	}
 	enum guichet_error error = guichet_filing_create(cli->trust, spi, &task->filing, cli->problem);
-	if (error == GUICHET_ERROR_none && replaces != NULL)
+	if (error != GUICHET_ERROR_none)
+		return error;
+	guichet_filing_set_offline(task->filing, cli_value(cli, OPTION_OFFLINE) != NULL);
+	if (replaces != NULL)
 		error = guichet_filing_set_replaces(task->filing, replaces, cli->problem);
-	if (error == GUICHET_ERROR_none)
-		error = add_documents(task);
-	if (error == GUICHET_ERROR_none)
-		error = guichet_filing_check(task->filing, cli->problem);
+	return error == GUICHET_ERROR_none ? add_documents(task) : error;
+}
+
+/* Runs the rules, and says what they advise. */
+static enum guichet_error
+check_filing(struct task *task)
+{
+	struct cli *cli = task->cli;
+	enum guichet_error error = guichet_filing_check(task->filing, cli->problem);
+
+	if (error == GUICHET_ERROR_none && guichet_problem_findings(cli->problem) != 0 && !cli->is_json)
+		cli_print_findings(cli->problem);
 	return error;
 }
 
@@ -119,13 +130,17 @@ supply_documents(struct task *task, struct guichet_filing *saved)
 	return error;
 }
 
+/* The rules are for what is new: a filing kept from an earlier run may have been accepted already, under the rules of
+ * that day, and what they have become since must not stand between it and its receipt. */
 static enum guichet_error
 sign_and_save(struct task *task)
 {
 	struct cli *cli = task->cli;
 	struct guichet_blob *saved = NULL;
-	enum guichet_error error = guichet_filing_sign(task->filing, cli->identity, 0, cli->problem);
+	enum guichet_error error = check_filing(task);
 
+	if (error == GUICHET_ERROR_none)
+		error = guichet_filing_sign(task->filing, cli->identity, 0, cli->problem);
 	if (error == GUICHET_ERROR_none)
 		error = guichet_filing_save(task->filing, &saved, cli->problem);
 	if (error == GUICHET_ERROR_none)
@@ -268,16 +283,13 @@ run(struct task *task)
 		error = cli_open_identity(cli);
 	if (error == GUICHET_ERROR_none)
 		error = make_filing(task);
-	if (error != GUICHET_ERROR_none)
-		return cli_fail(cli);
-	if (guichet_problem_findings(cli->problem) != 0 && !cli->is_json)
-		cli_print_findings(cli->problem);
-	if (only_check) {
+	if (error == GUICHET_ERROR_none)
+		error = only_check ? check_filing(task) : sign_or_resume(task);
+	if (only_check && error == GUICHET_ERROR_none) {
 		cli_print(
 		    guichet_bytes_of_text(cli->is_json ? "{\"errors\":0}\n" : "No rule refuses these documents.\n"));
 		return EXIT_CODE_OK;
 	}
-	error = sign_or_resume(task);
 	if (error == GUICHET_ERROR_none)
 		error = check_target(task);
 	return error == GUICHET_ERROR_none ? send_and_keep(task) : cli_fail(cli);

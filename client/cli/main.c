@@ -22,14 +22,16 @@ static const struct command commands[] = {
 	    "A certificate that you have already is revoked by that." },
 	{ "file", cli_file,
 	    BIT(TRUST),
-	    BIT(SERVER) | BIT(AS) | BIT(PASSWORD_FILE) | BIT(ATTACH) | BIT(CHECK) | BIT(REPLACES) | BIT(OUT),
+	    BIT(SERVER) | BIT(AS) | BIT(PASSWORD_FILE) | BIT(ATTACH) | BIT(CHECK) | BIT(REPLACES) | BIT(OFFLINE) |
+	    BIT(OUT),
 	    1, SIZE_MAX, "RETURN.json [ANNEX.json]...", "sign and file a return",
 	    "Checks the documents, signs them, sends them, and writes the receipt\n"
 	    "(receipt.json, or what --out names) and its proof (receipt.tlog-proof beside\n"
 	    "it). Before anything is sent, what was signed is kept as receipt.filing beside\n"
 	    "them until the receipt is there: the same command again, whatever happened,\n"
-	    "sends the identical filing and gets the one receipt. --server and --as are\n"
-	    "needed unless --check is given." },
+	    "sends the identical filing and gets the one receipt; the rules, which may have\n"
+	    "changed since, are not asked again. --server and --as are needed unless --check\n"
+	    "is given." },
 	{ "filings", cli_filings,
 	    ONLINE,
 	    BIT(PASSWORD_FILE),

@@ -27,6 +27,8 @@ static const struct option {
 	[OPTION_ATTACH] = { "attach", "FILE", "a paper to send along: pdf, jpg, png, tif, txt, csv; may be repeated" },
 	[OPTION_CHECK] = { "check", NULL, "only check the documents against the rules; nothing is sent" },
 	[OPTION_REPLACES] = { "replaces", "NUMBER", "receipt number of the filing that this one rectifies" },
+	[OPTION_OFFLINE] = { "offline", NULL,
+	    "prepared offline and then signed; its rectifications have to be offline too" },
 	[OPTION_OUT] = { "out", "PATH", "where to write" },
 	[OPTION_CHECKPOINT] = { "checkpoint", "OLD", "a checkpoint kept earlier: check that the log still extends it" },
 	[OPTION_INCOME_YEAR] = { "income-year", "Y", "income year of the documents (the last calendar year)" },

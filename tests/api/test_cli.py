@@ -6,6 +6,7 @@ import pathlib
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import termios
@@ -339,6 +340,41 @@ def test_the_same_filing_goes_out_again_after_the_office_was_away(office, holder
     holder.file()
     assert not (holder.place / "receipt.filing").exists()
     guichet("verify", "--trust", office.public, holder.place / "receipt.json", holder.place / "return.json")
+
+
+def test_changed_rules_do_not_block_a_lost_receipt(office, holders, tmp_path):
+    """What was kept goes out without asking the rules again; what is new is held to them."""
+    holder = holders()
+    changed = tmp_path / "public"
+    shutil.copytree(office.public, changed)
+    words = ["file", "--server", f"127.0.0.1:{office.port}", "--trust", changed, *holder.me[4:], "--json"]
+    receipt = ["--out", holder.place / "receipt.json", holder.place / "return.json"]
+    catalogue = json.loads((office.public / "catalogue.json").read_bytes())
+    used = json.loads(holder.person.content)["boxes"]
+    catalogue["boxes"] = [box for box in catalogue["boxes"] if box["code"] not in used]
+    (changed / "catalogue.json").write_text(json.dumps(catalogue), encoding="utf-8")
+    assert json.loads(guichet(*words, *receipt, code=REFUSED))["error"] == "document_refused"
+    assert not (holder.place / "receipt.filing").exists()
+
+    office.kill()
+    holder.file(code=UNREACHABLE)
+    office.start()
+    words[2] = f"127.0.0.1:{office.port}"
+    assert json.loads(guichet(*words, *receipt))["receipt"] == holder.receipt()
+
+
+def test_offline_filing_binds_its_rectifications(holders):
+    holder = holders()
+    holder.file("--offline", out="first.json")
+    number = holder.receipt("first.json")["number"]
+    assert "\nmode offline\n" in guichet("show", number, *holder.me)
+    (holder.place / "paper.pdf").write_bytes(PDF)
+    rectify = "--replaces", number, "--attach", holder.place / "paper.pdf"
+    told = json.loads(holder.file("--json", *rectify, out="second.json", code=REFUSED))
+    assert told["error"] == "offline_binding"
+    # What was kept of the refused one is another filing: the mode is part of what is signed.
+    holder.file("--offline", *rectify, out="second.json")
+    assert "\nmode offline\n" in guichet("show", holder.receipt("second.json")["number"], *holder.me)
 
 
 def test_another_office_on_that_address_is_not_trusted(office, holders, offices):
