@@ -3,13 +3,16 @@
  * What the subcommands share. */
 #include "server/admin/admin.h"
 
+#include <inttypes.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "protocol/buf.h"
 #include "protocol/check.h"
+#include "protocol/json.h"
 #include "server/authority.h"
 #include "server/clock.h"
 #include "server/commit.h"
@@ -19,6 +22,10 @@
 #include "server/store/leveldb.h"
 #include "server/tree.h"
 #include "server/worker.h"
+
+/* A text in a line of JSON, long enough for a certificate, and such a line. Longer texts are cut. */
+#define SAID_MAX ((size_t)16 * 1024)
+#define SAID_LINE_MAX ((size_t)1024 * 1024)
 
 /* ---- options ---- */
 
@@ -53,6 +60,10 @@ admin_options(int argc, char **argv, const char *usage, const struct admin_optio
 			option++;
 		if (option->name == NULL)
 			return usage_error(usage, exit, "unknown option", argv[i]);
+		if (option->value == NULL) {
+			*option->is_given = true;
+			continue;
+		}
 		if (i + 1 == argc)
 			return usage_error(usage, exit, "the option needs a value", argv[i]);
 		*option->value = argv[++i];
@@ -62,11 +73,75 @@ admin_options(int argc, char **argv, const char *usage, const struct admin_optio
 	return true;
 }
 
+/* A text as JSON: what is not UTF-8, as a word of the command line may be, with its bytes beyond ASCII masked. */
+static void
+put_said(struct buf *line, const char *text)
+{
+	char said[SAID_MAX];
+
+	snprintf(said, sizeof said, "%s", text);
+	if (!slice_is_utf8(slice_of_text(said)))
+		for (char *at = said; *at != '\0'; at++)
+			if ((unsigned char)*at >= 0x80)
+				*at = '?';
+	json_put_string(line, slice_of_text(said));
+}
+
+void
+admin_say(FILE *to, const struct admin_fact *facts)
+{
+	struct buf *line = buf_create(SAID_LINE_MAX);
+
+	if (line == NULL)
+		return;
+	buf_put_text(line, "{");
+	for (const struct admin_fact *fact = facts; fact->name != NULL; fact++) {
+		json_put_name(line, fact->name);
+		if (fact->text != NULL)
+			put_said(line, fact->text);
+		else
+			buf_put_format(line, "%" PRIu64, fact->number);
+	}
+	buf_put_text(line, "}\n");
+	if (buf_ok(line))
+		fwrite(buf_peek(line).data, 1, buf_size(line), to);
+	buf_destroy(line);
+}
+
+static void
+report_json(const struct fault *fault, const struct error_entry *entry)
+{
+	const struct slice slices[] = { fault->place, fault->value, fault->expected };
+	char texts[3][1024];
+
+	for (size_t i = 0; i < 3; i++)
+		snprintf(texts[i], sizeof texts[i], "%.*s", (int)slices[i].size, (const char *)slices[i].data);
+	admin_say(stdout, (const struct admin_fact[]) {
+		{ "error", error_name(fault->error), 0 },
+		{ "number", NULL, (uint64_t)fault->error },
+		{ "text", entry == NULL ? "unknown error" : entry->english, 0 },
+		{ "place", texts[0], 0 },
+		{ "value", texts[1], 0 },
+		{ "expected", texts[2], 0 },
+		{ NULL, NULL, 0 },
+	});
+}
+
+static int
+exit_of(const struct fault *fault)
+{
+	return fault->error == ERROR_usage ? ADMIN_USAGE : (int)fault->error < 900 ? ADMIN_REFUSED : ADMIN_FAILED;
+}
+
 int
-admin_report(const struct fault *fault)
+admin_report(const struct fault *fault, bool as_json)
 {
 	const struct error_entry *entry = error_find((unsigned)fault->error);
 
+	if (as_json) {
+		report_json(fault, entry);
+		return exit_of(fault);
+	}
 	fprintf(stderr, "guichetd: %s", entry == NULL ? "unknown error" : entry->english);
 	if (fault->place.size != 0)
 		fprintf(stderr, "\n  where:    %.*s", (int)fault->place.size, (const char *)fault->place.data);
@@ -75,7 +150,7 @@ admin_report(const struct fault *fault)
 	if (fault->expected.size != 0)
 		fprintf(stderr, "\n  expected: %.*s", (int)fault->expected.size, (const char *)fault->expected.data);
 	fputc('\n', stderr);
-	return fault->error == ERROR_usage ? ADMIN_USAGE : (int)fault->error < 900 ? ADMIN_REFUSED : ADMIN_FAILED;
+	return exit_of(fault);
 }
 
 uint16_t

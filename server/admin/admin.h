@@ -5,6 +5,8 @@
 #ifndef GUICHET_ADMIN_H
 #define GUICHET_ADMIN_H
 
+#include <stdio.h>
+
 #include "protocol/arena.h"
 #include "protocol/error.h"
 #include "server/decide.h"
@@ -21,10 +23,11 @@ int admin_audit(int argc, char **argv);
 
 /* ---- options ---- */
 
-/* One option with a value; `value` is set to it, borrowed from argv. */
+/* One option. With a value, `value` is set to it, borrowed from argv; without one, `is_given` is set. */
 struct admin_option {
 	const char *name; /* "--origin" */
-	const char **value;
+	const char **value; /* NULL: it has none */
+	bool *is_given;
 };
 
 /* Takes options (ended by a NULL name) and exactly `words_count` words out of argv. Prints usage and returns false
@@ -32,8 +35,19 @@ struct admin_option {
 must_check bool admin_options(int argc, char **argv, const char *usage, const struct admin_option *options,
     const char **words, size_t words_count, int *exit);
 
-/* Says on stderr what went wrong, where, and what was expected; returns the exit code for it. */
-int admin_report(const struct fault *fault);
+/* Says what went wrong, where, and what was expected, on stderr or as JSON on stdout; returns the exit code for it. */
+int admin_report(const struct fault *fault, bool as_json);
+
+/* One member of what is said to programs. */
+struct admin_fact {
+	const char *name;
+	const char *text; /* NULL: the number */
+	uint64_t number;
+};
+
+/* Writes one line of JSON: an object of these facts, ended by a NULL name. For a result on stdout the first is its
+ * type, "guichet-init". */
+void admin_say(FILE *to, const struct admin_fact *facts);
 
 /* This year (UTC): what the retention of an import counts from. */
 uint16_t admin_year(void);

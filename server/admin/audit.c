@@ -366,30 +366,16 @@ audit_close(struct audit *audit)
 	arena_destroy(audit->open);
 }
 
-/* Takes --json, which has no value, out of the words. */
-static bool
-take_json(int *argc, char **argv)
-{
-	for (int i = 1; i < *argc; i++)
-		if (strcmp(argv[i], "--json") == 0) {
-			memmove(argv + i, argv + i + 1, (size_t)(*argc - i) * sizeof *argv);
-			(*argc)--;
-			return true;
-		}
-	return false;
-}
-
 int
 admin_audit(int argc, char **argv)
 {
-	static const struct admin_option options[] = { { NULL, NULL } };
 	struct audit *audit = calloc(1, sizeof *audit);
 	struct fault fault;
 	int exit;
 
 	if (audit == NULL)
 		return ADMIN_FAILED;
-	audit->as_json = take_json(&argc, argv);
+	const struct admin_option options[] = { { "--json", NULL, &audit->as_json }, { NULL, NULL, NULL } };
 	if (!admin_options(argc, argv, usage, options, &audit->directory, 1, &exit)) {
 		free(audit);
 		return exit;
@@ -398,7 +384,7 @@ admin_audit(int argc, char **argv)
 	    fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	exit = ADMIN_FAILED;
 	if (error != ERROR_NONE && error != ERROR_store_damaged) {
-		exit = admin_report(&fault);
+		exit = admin_report(&fault, audit->as_json);
 	} else {
 		if (audit->as_json)
 			printf("{\"type\":\"guichet-audit\",\"disagreements\":[");

@@ -15,7 +15,7 @@
 #include "server/store/keyring.h"
 
 static const char usage[] =
-    "usage: guichetd import taxpayers DIR FILE.csv\n\n"
+    "usage: guichetd import taxpayers DIR FILE.csv [--json]\n\n"
     "Reads the register: UTF-8, comma-separated, with or without this first line:\n"
     "  spi,birth_name,first_names,filer_number,reference_income,department,household,family_change\n"
     "A field with a comma stands in double quotes, a double quote in it is doubled. Taxpayers with the same household "
@@ -23,10 +23,14 @@ static const char usage[] =
     "jointly. family_change tells when the family situation last changed: a year or a date (2025, 2025-06-14), 1 for "
     "the\n"
     "income year of the open campaign, 0 or empty for never.\n"
-    "Bad lines are reported by number on standard error and skipped; then the exit code is 3.\n";
+    "Bad lines are reported by number on standard error and skipped; then the exit code is 3.\n\n"
+    "  --json   the result as JSON, and each bad line as a line of JSON\n";
 
 #define FIELDS ((size_t)8)
 #define LINE_MAX_SIZE ((size_t)4096)
+/* What some programs put before UTF-8. */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+#define BYTE_ORDER_MARK_SIZE (sizeof BYTE_ORDER_MARK - 1)
 /* Lines in one commit. */
 #define BATCH_LINES ((size_t)2000)
 #define BATCH_ARENA ((size_t)64 * 1024 * 1024)
@@ -64,6 +68,7 @@ struct import {
 	uint64_t income_year; /* of the open campaign */
 	size_t lines_in_batch;
 	uint64_t line, taken, bad;
+	bool as_json;
 };
 
 /* ---- one line ---- */
@@ -307,7 +312,11 @@ report_bad(struct import *import, const char *place, const char *expected)
 {
 	import->bad++;
 	/* What stands in the field is personal: the number of the line finds it. */
-	fprintf(stderr, "line %" PRIu64 ": %s: expected %s\n", import->line, place, expected);
+	if (import->as_json)
+		admin_say(stderr, (const struct admin_fact[]) { { "line", NULL, import->line }, { "place", place, 0 },
+			{ "expected", expected, 0 }, { NULL, NULL, 0 } });
+	else
+		fprintf(stderr, "line %" PRIu64 ": %s: expected %s\n", import->line, place, expected);
 }
 
 static enum error
@@ -317,6 +326,11 @@ line_take(struct import *import, char *line, size_t size)
 	struct rec_taxpayer taxpayer;
 	const char *expected = NULL, *bad = NULL;
 
+	if (import->line == 1 && size >= BYTE_ORDER_MARK_SIZE &&
+	    memcmp(line, BYTE_ORDER_MARK, BYTE_ORDER_MARK_SIZE) == 0) {
+		line += BYTE_ORDER_MARK_SIZE;
+		size -= BYTE_ORDER_MARK_SIZE;
+	}
 	while (size > 0 && (line[size - 1] == '\n' || line[size - 1] == '\r'))
 		size--;
 	if (size == 0 || (import->line == 1 && size > 4 && memcmp(line, "spi,", 4) == 0))
@@ -344,25 +358,38 @@ line_take(struct import *import, char *line, size_t size)
 	return ++import->lines_in_batch == BATCH_LINES ? batch_write(import) : ERROR_NONE;
 }
 
-/* Reads one line of at most LINE_MAX_SIZE; a longer one is read to its end and reported. */
+/* Reads one line, its end included, whatever bytes are in it. Of one longer than LINE_MAX_SIZE the rest is left out of
+ * `line` but counted. False at the end. (getline would take all the memory that a file without line ends asks for.) */
+static bool
+line_read(FILE *file, char line[LINE_MAX_SIZE], size_t *size)
+{
+	int byte;
+
+	for (*size = 0; (byte = getc_unlocked(file)) != EOF;) {
+		if (*size < LINE_MAX_SIZE)
+			line[*size] = (char)byte;
+		(*size)++;
+		if (byte == '\n')
+			break;
+	}
+	return *size != 0;
+}
+
 static enum error
 file_take(struct import *import, FILE *file)
 {
 	char line[LINE_MAX_SIZE];
-	bool is_rest = false;
+	size_t size;
 	enum error error = ERROR_NONE;
 
-	while (error == ERROR_NONE && fgets(line, sizeof line, file) != NULL) {
-		size_t size = strlen(line);
-		bool is_cut = size == sizeof line - 1 && line[size - 1] != '\n';
-		if (!is_rest) {
-			import->line++;
-			if (is_cut)
-				report_bad(import, "line", "a shorter line");
-			else
-				error = line_take(import, line, size);
-		}
-		is_rest = is_cut;
+	while (error == ERROR_NONE && line_read(file, line, &size)) {
+		import->line++;
+		if (size > sizeof line)
+			report_bad(import, "line", "a shorter line");
+		else if (memchr(line, '\0', size) != NULL)
+			report_bad(import, "line", "text without NUL bytes");
+		else
+			error = line_take(import, line, size);
 	}
 	if (error == ERROR_NONE && ferror(file))
 		error = ERROR_file_unreadable;
@@ -381,11 +408,24 @@ import_file(struct import *import, const char *path, struct fault *fault)
 	return error == ERROR_NONE ? ERROR_NONE : fault_set(fault, error, path, SLICE_EMPTY, "a durable import");
 }
 
+static void
+say_imported(const struct import *import, uint64_t rate)
+{
+	if (import->as_json)
+		admin_say(stdout, (const struct admin_fact[]) { { "type", "guichet-import", 0 },
+			{ "taken", NULL, import->taken }, { "bad", NULL, import->bad }, { "lines_per_s", NULL, rate },
+			{ NULL, NULL, 0 } });
+	else
+		printf("%" PRIu64 " taxpayers taken, %" PRIu64 " bad lines, %" PRIu64 " lines/s\n", import->taken,
+		    import->bad, rate);
+}
+
 int
 admin_import(int argc, char **argv)
 {
 	const char *words[3];
-	const struct admin_option options[] = { { NULL, NULL } };
+	bool as_json = false;
+	const struct admin_option options[] = { { "--json", NULL, &as_json }, { NULL, NULL, NULL } };
 	struct import *import = calloc(1, sizeof *import);
 	struct arena *arena = arena_create((size_t)2 * LIMIT_JSON_FILE);
 	struct fault fault = { .error = ERROR_out_of_memory };
@@ -401,6 +441,7 @@ admin_import(int argc, char **argv)
 		exit = ADMIN_USAGE;
 		goto done;
 	}
+	import->as_json = as_json;
 	import->arena = arena_create(BATCH_ARENA);
 	enum error error =
 	    import->arena == NULL ? ERROR_out_of_memory : admin_office_open(words[1], arena, &import->office, &fault);
@@ -412,12 +453,11 @@ admin_import(int argc, char **argv)
 		error = import_file(import, words[2], &fault);
 	}
 	if (error != ERROR_NONE) {
-		exit = admin_report(&fault);
+		exit = admin_report(&fault, as_json);
 		goto done;
 	}
 	uint64_t ms = clock_steady_ms() - start_ms;
-	printf("%" PRIu64 " taxpayers taken, %" PRIu64 " bad lines, %" PRIu64 " lines/s\n", import->taken, import->bad,
-	    import->line * 1000 / (ms == 0 ? 1 : ms));
+	say_imported(import, import->line * 1000 / (ms == 0 ? 1 : ms));
 	exit = import->bad == 0 ? ADMIN_DONE : ADMIN_REFUSED;
 done:
 	if (import != NULL) {

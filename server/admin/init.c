@@ -20,12 +20,13 @@
 #include "server/worker.h"
 
 static const char usage[] =
-    "usage: guichetd init DIR [--origin ORIGIN] [--host NAME]\n\n"
+    "usage: guichetd init DIR [--origin ORIGIN] [--host NAME] [--json]\n\n"
     "Makes an office in DIR, which must not exist or be empty: the authority and its keys (DIR/keys), what the office\n"
     "publishes (DIR/public), settings with their defaults (DIR/guichet.json), an open campaign for the last calendar\n"
     "year's income and the catalogue of all known boxes.\n\n"
     "  --origin ORIGIN   the office's name in all that is signed for it, for ever (default guichet.example/YEAR)\n"
-    "  --host NAME       a DNS name or address of the server besides localhost\n";
+    "  --host NAME       a DNS name or address of the server besides localhost\n"
+    "  --json            the result as JSON\n";
 
 static enum error
 make_directory(const char *path, mode_t mode, struct fault *fault)
@@ -150,7 +151,9 @@ int
 admin_init(int argc, char **argv)
 {
 	const char *directory, *origin = NULL, *host = NULL;
-	const struct admin_option options[] = { { "--origin", &origin }, { "--host", &host }, { NULL, NULL } };
+	bool as_json = false;
+	const struct admin_option options[] = { { "--origin", &origin, NULL }, { "--host", &host, NULL },
+		{ "--json", NULL, &as_json }, { NULL, NULL, NULL } };
 	char origin_default[64];
 	struct fault fault;
 	int exit;
@@ -165,7 +168,10 @@ admin_init(int argc, char **argv)
 	    make_office(directory, origin, host, arena, &fault);
 	exit = ADMIN_DONE;
 	if (error != ERROR_NONE)
-		exit = admin_report(&fault);
+		exit = admin_report(&fault, as_json);
+	else if (as_json)
+		admin_say(stdout, (const struct admin_fact[]) { { "type", "guichet-init", 0 },
+			{ "directory", directory, 0 }, { "origin", origin, 0 }, { NULL, NULL, 0 } });
 	else
 		printf("An office is in %s.\n  origin    %s\n  publishes %s/%s (give it to every client as --trust)\n"
 		       "Next: guichetd import taxpayers %s FILE.csv, then guichetd serve %s\n",

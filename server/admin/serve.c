@@ -20,10 +20,10 @@ admin_serve(int argc, char **argv)
 	/* Not in the usage: for the tests of what happens when a disk fails. */
 	const char *fail_at = NULL;
 	const struct admin_option options[] = {
-		{ "--listen", &server.listen },
-		{ "--port-file", &server.port_file },
-		{ "--test-fail-write", &fail_at },
-		{ NULL, NULL },
+		{ "--listen", &server.listen, NULL },
+		{ "--port-file", &server.port_file, NULL },
+		{ "--test-fail-write", &fail_at, NULL },
+		{ NULL, NULL, NULL },
 	};
 	struct fault fault = { .error = ERROR_NONE };
 	int exit;
@@ -35,7 +35,7 @@ admin_serve(int argc, char **argv)
 	struct arena *arena = arena_create((size_t)2 * LIMIT_JSON_FILE);
 	enum error error = arena == NULL ? fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
 	    server_run(&server, arena, &fault);
-	exit = error == ERROR_NONE ? ADMIN_DONE : admin_report(&fault);
+	exit = error == ERROR_NONE ? ADMIN_DONE : admin_report(&fault, false);
 	arena_destroy(arena);
 	return exit;
 }

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""guichetd's offline commands as programs: what import takes, skips and reports, and what programs are told."""
+import json
+import subprocess
+
+import generate
+
+
+def csv_lines(office):
+    """Three lines of a register, as bytes without their ends, below the line that names the fields."""
+    rows, _ = generate.generate(3, 1, office.campaign()["income_year"])
+    path = office.place / "drawn.csv"
+    generate.register_write(path, rows)
+    return path.read_bytes().splitlines()[:4]
+
+
+def test_import_reports_what_it_skips(offices):
+    office = offices()
+    header, one, two, three = csv_lines(office)
+    register = office.place / "register.csv"
+
+    def take(*lines, end=b"\n", code=0):
+        register.write_bytes(b"".join(line + end for line in lines))
+        done = office.run("import", "taxpayers", office.directory, register, "--json", code=code)
+        told = json.loads(done.stdout)
+        assert told["type"] == "guichet-import"
+        return told["taken"], [(bad["line"], bad["place"]) for bad in map(json.loads, done.stderr.splitlines())]
+
+    # A byte order mark is no part of the first line, header or not; nor is a CR of its end.
+    assert take(b"\xef\xbb\xbf" + header, one, two) == (2, [])
+    assert take(b"\xef\xbb\xbf" + one, two, end=b"\r\n") == (2, [])
+    assert take(one, b"\xef\xbb\xbf" + two, code=3) == (1, [(2, "spi")])
+    # NUL bytes: at the beginning, in the middle, behind a whole line, alone.
+    assert take(one, b"\0" + two, three, code=3) == (2, [(2, "line")])
+    assert take(header, one.replace(b",", b",\0", 1), b"\0", two + b"\0", three, code=3) == (
+        1, [(2, "line"), (3, "line"), (4, "line")])
+    # Long lines: one byte too many, and far too many; whatever is in them they are one line.
+    assert take(one, b"x" * 4096, two, b"y\0" * 100000, three, code=3) == (3, [(2, "line"), (4, "line")])
+    assert take(one, b"x" * 4095, two, code=3) == (2, [(2, "line")])
+    # Without an end, and without anything.
+    assert take(one, two, end=b"\n" * 2) == (2, [])
+    register.write_bytes(one)
+    assert "1 taxpayers taken, 0 bad lines" in office.import_taxpayers(register).stdout
+    register.write_bytes(one + b"\0")
+    assert "line 1: line: expected text without NUL bytes" in office.import_taxpayers(register, code=3).stderr
+    assert take() == (0, [])
+
+
+def told_by(office, command, *words, options=(), code=0):
+    return json.loads(office.run(command, *words, options=[*options, "--json"], code=code).stdout)
+
+
+def test_programs_are_told_in_json(offices, tmp_path):
+    office = offices()
+    made = told_by(office, "init", tmp_path / "new é", options=["--origin", "guichet.example/test"])
+    assert made == {"type": "guichet-init", "directory": str(tmp_path / "new é"), "origin": "guichet.example/test"}
+    again = told_by(office, "init", tmp_path / "new é", code=1)
+    assert (again["error"], again["place"]) == ("file_unreadable", str(tmp_path / "new é"))
+
+    key, csr, out = (tmp_path / name for name in ("key", "csr", "out.pem"))
+    subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                    "/CN=x", "-keyout", key, "-out", csr], check=True, capture_output=True)
+    issue = ["--kind", "professional", "--csr", csr]
+    issued = told_by(office, "issue", office.directory, options=issue)
+    read = subprocess.run(["openssl", "x509", "-noout", "-serial"], input=issued["certificate"], text=True, check=True,
+                          capture_output=True).stdout
+    assert issued["type"] == "guichet-issue" and read.strip().split("=")[1].lower() == issued["serial"]
+    assert told_by(office, "issue", office.directory, options=[*issue, "--out", out]) == {
+        "type": "guichet-issue", "serial": issued["serial"], "out": str(out)}
+    assert out.read_text(encoding="ascii") == issued["certificate"]
+    assert told_by(office, "issue", office.directory, options=["--kind", "king", "--csr", csr], code=3)["number"] < 900
+
+    assert told_by(office, "revoke", office.directory, issued["serial"]) == {"type": "guichet-revoke",
+                                                                             "serial": issued["serial"]}
+    assert told_by(office, "revoke", office.directory, "00" * 16, code=3)["error"] == "certificate_unknown"
+    assert told_by(office, "import", "taxpayers", office.directory, tmp_path / "no", code=1)["error"] == "file_unreadable"
