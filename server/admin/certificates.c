@@ -85,7 +85,8 @@ say_issued(const char *path, const struct msg_certificate_answer *answer, struct
 	hex_encode(answer->serial, serial);
 	if (is_good)
 		admin_say(stdout, (const struct admin_fact[]) { { "type", "guichet-issue", 0 },
-			{ "serial", serial, 0 }, { path == NULL ? "certificate" : "out", path == NULL ? pem : path, 0 }, { NULL, NULL, 0 } });
+			{ "serial", serial, 0 },
+			{ path == NULL ? "certificate" : "out", path == NULL ? pem : path, 0 }, { NULL, NULL, 0 } });
 	free(pem);
 	return is_good ? ERROR_NONE : fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 }
