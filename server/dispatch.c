@@ -315,7 +315,8 @@ job_loaded(void *context)
 		job_run(job);
 }
 
-/* Decides afresh, with nothing read and nothing kept but what was verified: however often it waits, it holds no more. */
+/* Decides afresh, with nothing read and nothing kept but what was verified: however often it waits, it holds no
+ * more. */
 static void
 job_restart(struct job *job)
 {
