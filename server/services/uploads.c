@@ -335,6 +335,7 @@ part_store(struct decision *decision, const struct msg_part_request *part, struc
 		memcpy(parts, stored->parts, stored->parts_count * sizeof *parts);
 	stored->parts = parts;
 	parts[stored->parts_count].size = part->content.size;
+	/* Not RETENTION_DRAFT: see the header. */
 	if (effects_blob(decision, RETENTION_FILING, part->content, &parts[stored->parts_count].blob) == NULL)
 		return refuse(decision, ERROR_out_of_memory);
 	stored->parts_count++;

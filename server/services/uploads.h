@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Documents that did not fit into the filing's frame: sent before it in parts, taken when it is filed. */
+ * Documents that did not fit into the filing's frame: sent before it in parts, taken when it is filed.
+ *
+ * Where the bytes live. Each part is sealed as a blob of RETENTION_FILING when it arrives, since a filing that is
+ * accepted takes its parts where they are: up to 2 GiB are not read and sealed a second time in one decision. So of an
+ * upload that is never completed, and of a document begun anew at offset 0, this much stays: the sealed bytes in their
+ * segments, until the data key of filings of the year in which they came is destroyed (A19: after ten years). What
+ * pointed at them does not: the sweep, or beginning anew, removes the records, and from then on no operation, of
+ * whatever role, reaches those bytes; only who has both the segments and the keys could still read them. They are
+ * never shown, passed on or counted as filed (A18). How much of it one signer can leave in the life of an upload without
+ * filing is bounded by the quota. */
 #ifndef GUICHET_SERVICES_UPLOADS_H
 #define GUICHET_SERVICES_UPLOADS_H
 

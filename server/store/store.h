@@ -32,10 +32,10 @@ enum retention_class {
 	RETENTION_PERMANENT = 1,  /* the log's hashes, engine records */
 	RETENTION_REGISTER = 2,   /* taxpayers, households */
 	RETENTION_CERTIFICATE = 3, /* certificates and the evidence of enrolment */
-	RETENTION_FILING = 4,     /* filings, receipts, documents: ten years */
+	RETENTION_FILING = 4,     /* filings, receipts, documents and parts of such: ten years */
 	RETENTION_ATTEMPT = 5,    /* counters of failed attempts */
 	RETENTION_MAIL = 6,       /* outgoing mail */
-	RETENTION_DRAFT = 7,      /* drafts and uploads not completed */
+	RETENTION_DRAFT = 7,      /* drafts; parts of uploads are RETENTION_FILING from the start: services/uploads.h */
 	RETENTION_HOLD = 8,       /* what a dispute keeps beyond its class */
 };
 #define RETENTION_CLASS_MAX RETENTION_HOLD

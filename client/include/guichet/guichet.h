@@ -284,7 +284,7 @@ GUICHET_CHECKED enum guichet_error guichet_filing_load(const struct guichet_trus
 /* Reads the file and takes it for the document with its SHA-256. Errors: file_unreadable, document_not_listed. */
 GUICHET_CHECKED enum guichet_error guichet_filing_supply(struct guichet_filing *filing, const char *path,
     struct guichet_problem *problem);
-/* Do these two list the same documents for the same subject, campaign and receipt to be replaced? */
+/* Do these two list the same documents for the same subject, campaign, mode and receipt to be replaced? */
 GUICHET_API bool guichet_filing_equal(const struct guichet_filing *one, const struct guichet_filing *other);
 /* Borrowed from the filing: the text that is signed and the filing id, its SHA-256; empty while it is not signed. */
 GUICHET_API struct guichet_bytes guichet_filing_manifest(const struct guichet_filing *filing);
