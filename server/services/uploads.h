@@ -8,8 +8,8 @@
  * segments, until the data key of filings of the year in which they came is destroyed (A19: after ten years). What
  * pointed at them does not: the sweep, or beginning anew, removes the records, and from then on no operation, of
  * whatever role, reaches those bytes; only who has both the segments and the keys could still read them. They are
- * never shown, passed on or counted as filed (A18). How much of it one signer can leave in the life of an upload without
- * filing is bounded by the quota. */
+ * never shown, passed on or counted as filed (A18). How much of it one signer can leave in the life of an upload
+ * without filing is bounded by the quota. */
 #ifndef GUICHET_SERVICES_UPLOADS_H
 #define GUICHET_SERVICES_UPLOADS_H
 
