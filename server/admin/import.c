@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "protocol/campaign.h"
 #include "protocol/check.h"
@@ -14,10 +15,12 @@
 #include "server/clock.h"
 #include "server/store/keyring.h"
 
+#define HEADER "spi,birth_name,first_names,filer_number,reference_income,department,household,family_change"
+
 static const char usage[] =
     "usage: guichetd import taxpayers DIR FILE.csv [--json]\n\n"
     "Reads the register: UTF-8, comma-separated, with or without this first line:\n"
-    "  spi,birth_name,first_names,filer_number,reference_income,department,household,family_change\n"
+    "  " HEADER "\n"
     "A field with a comma stands in double quotes, a double quote in it is doubled. Taxpayers with the same household "
     "are taxed\n"
     "jointly. family_change tells when the family situation last changed: a year or a date (2025, 2025-06-14), 1 for "
@@ -56,6 +59,10 @@ struct touched {
 };
 
 #define TOUCHED_BUCKETS ((size_t)4096)
+/* More than twice the lines of a batch. */
+#define PERSON_SLOTS ((size_t)4096)
+/* How often an import at a terminal says how far it is. */
+#define PROGRESS_MS 1000U
 
 struct import {
 	struct admin_office *office;
@@ -64,11 +71,13 @@ struct import {
 	struct store_batch *batch;
 	struct arena *arena; /* of the batch */
 	struct touched *touched[TOUCHED_BUCKETS];
+	uint64_t persons[PERSON_SLOTS]; /* marks of those in the batch; 0: free */
 	struct retention retention;
 	uint64_t income_year; /* of the open campaign */
 	size_t lines_in_batch;
 	uint64_t line, taken, bad;
-	bool as_json;
+	uint64_t progress_ms; /* when it was last told */
+	bool as_json, has_foreign_header;
 };
 
 /* ---- one line ---- */
@@ -248,6 +257,35 @@ household_remove(struct rec_household *record, struct slice spi)
 		}
 }
 
+/* Is this person in the open batch? Remembered by eight bytes of the keyed hash: a chance likeness costs a batch. */
+static bool
+person_is_in_batch(struct import *import, struct slice spi)
+{
+	struct keyed keyed;
+
+	keyring_hash(import->keyring, "person", spi, keyed.bytes);
+	uint64_t mark = bytes_peek_u64(keyed.bytes) | 1;
+	size_t slot = (size_t)(mark >> 1) % PERSON_SLOTS;
+	while (import->persons[slot] != 0 && import->persons[slot] != mark)
+		slot = (slot + 1) % PERSON_SLOTS;
+	bool is_there = import->persons[slot] == mark;
+	import->persons[slot] = mark;
+	return is_there;
+}
+
+/* One line that changes, at a terminal only: elsewhere it would stand among the bad lines. */
+static void
+tell_progress(struct import *import)
+{
+	uint64_t now_ms = clock_steady_ms();
+
+	if (now_ms < import->progress_ms + PROGRESS_MS || import->as_json)
+		return;
+	import->progress_ms = now_ms;
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\rguichetd: %" PRIu64 " lines ... ", import->line);
+}
+
 static enum error
 batch_write(struct import *import)
 {
@@ -265,7 +303,9 @@ batch_write(struct import *import)
 	enum error error = store_commit_now(import->batch);
 	import->batch = NULL;
 	import->lines_in_batch = 0;
+	memset(import->persons, 0, sizeof import->persons);
 	arena_reset(import->arena);
+	tell_progress(import);
 	return error;
 }
 
@@ -333,8 +373,13 @@ line_take(struct import *import, char *line, size_t size)
 	}
 	while (size > 0 && (line[size - 1] == '\n' || line[size - 1] == '\r'))
 		size--;
-	if (size == 0 || (import->line == 1 && size > 4 && memcmp(line, "spi,", 4) == 0))
+	if (size == 0 || (import->line == 1 && slice_equal_text(slice_of(line, size), HEADER)))
 		return ERROR_NONE;
+	/* Columns in another order would have every field taken for another. */
+	if (import->line == 1 && size > 3 && memcmp(line, "spi", 3) == 0) {
+		import->has_foreign_header = true;
+		return ERROR_file_unreadable;
+	}
 	if (!line_cut(line, size, fields)) {
 		report_bad(import, "line", "8 comma-separated fields");
 		return ERROR_NONE;
@@ -344,11 +389,19 @@ line_take(struct import *import, char *line, size_t size)
 		report_bad(import, wrong, expected);
 		return ERROR_NONE;
 	}
+	enum error error = ERROR_NONE;
+	if (person_is_in_batch(import, taxpayer.spi)) {
+		/* Where they were a line before has to be read back. */
+		error = batch_write(import);
+		(void)person_is_in_batch(import, taxpayer.spi);
+	}
+	if (error != ERROR_NONE)
+		return error;
 	if (import->batch == NULL)
 		import->batch = store_batch_create(import->store);
 	if (import->batch == NULL)
 		return ERROR_out_of_memory;
-	enum error error = taxpayer_take(import, &taxpayer, &bad);
+	error = taxpayer_take(import, &taxpayer, &bad);
 	if (error != ERROR_NONE)
 		return error;
 	if (bad != NULL)
@@ -405,7 +458,8 @@ import_file(struct import *import, const char *path, struct fault *fault)
 		return fault_set(fault, ERROR_file_unreadable, path, SLICE_EMPTY, "a readable file");
 	enum error error = file_take(import, file);
 	fclose(file);
-	return error == ERROR_NONE ? ERROR_NONE : fault_set(fault, error, path, SLICE_EMPTY, "a durable import");
+	return error == ERROR_NONE ? ERROR_NONE :
+	    fault_set(fault, error, path, SLICE_EMPTY, import->has_foreign_header ? "first line: " HEADER : "a durable import");
 }
 
 static void
@@ -442,6 +496,7 @@ admin_import(int argc, char **argv)
 		goto done;
 	}
 	import->as_json = as_json;
+	import->progress_ms = start_ms;
 	import->arena = arena_create(BATCH_ARENA);
 	enum error error =
 	    import->arena == NULL ? ERROR_out_of_memory : admin_office_open(words[1], arena, &import->office, &fault);

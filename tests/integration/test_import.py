@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The register as it comes: lines that are wrong are told by number and cost nobody else, the same file again changes
+nothing, people move, and names are what they are to the last character."""
+import csv
+import io
+import re
+
+import generate
+import pytest
+from office import Person
+from taxpayer import REFUSED, Taxpayer
+
+FAILED = 1
+HEADER = ",".join(generate.COLUMNS)
+
+
+@pytest.fixture
+def office(offices):
+    return offices()
+
+
+def row(**changed):
+    draw = generate.random.Random(str(changed))
+    return {**generate.person_make(draw, set()), "reference_income": "30000", "department": "75", "household": "H1",
+            "family_change": "0", **changed}
+
+
+def line(values):
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow([values[name] for name in generate.COLUMNS])
+    return out.getvalue()
+
+
+def take(office, *lines, code=0, encoding="utf-8", end="\n", header=HEADER):
+    """Imports lines of text; -> (what it said of taken, of bad lines, {number: field} of those)"""
+    register = office.place / "register.csv"
+    head = [] if header is None else [header]
+    register.write_bytes(end.join([*head, *lines, ""]).encode(encoding))
+    done = office.import_taxpayers(register, code=code)
+    told = re.match(r"(\d+) taxpayers taken, (\d+) bad lines", done.stdout)
+    bad = {int(number): field for number, field in re.findall(r"^line (\d+): (\w+):", done.stderr, re.M)}
+    assert len(bad) == int(told[2])
+    # What stands in a bad field is personal and is not repeated.
+    for text in lines:
+        for field in text.split(","):
+            assert len(field) < 6 or field not in done.stderr
+    return int(told[1]), bad
+
+
+def someone(office, values, place):
+    person = Person(values["spi"], values["birth_name"], values["first_names"], values["filer_number"],
+                    values["reference_income"], values["household"], generate.document_text(
+                        {"form": "2042", "income_year": office.campaign()["income_year"], "boxes": {"0AC": 1}}).encode())
+    return Taxpayer(office, person, place)
+
+
+WRONG = [
+    ("spi", {"spi": "3023217600054"}), ("spi", {"spi": "0000000000000"}), ("spi", {"spi": "302321760005"}),
+    ("birth_name", {"birth_name": ""}), ("birth_name", {"birth_name": "A" * 129}), ("birth_name", {"birth_name": "A\tB"}),
+    ("first_names", {"first_names": ""}), ("filer_number", {"filer_number": ""}),
+    ("reference_income", {"reference_income": "12.50"}), ("reference_income", {"reference_income": "-1"}),
+    ("reference_income", {"reference_income": "007"}), ("department", {"department": "96"}),
+    ("department", {"department": "20"}), ("household", {"household": ""}),
+    ("family_change", {"family_change": "2025-02-29"}), ("family_change", {"family_change": "yes"}),
+]
+
+
+def test_every_bad_line_is_told_by_its_number(office, tmp_path):
+    good = [row(household=f"G{n}") for n in range(3)]
+    cut = ["a,b,c", line(good[0]) + ",more", line(good[0]).replace(",", ',"', 1), "x" * 5000]
+    wrong = [line(row(**changed)) for _, changed in WRONG]
+    lines = [line(good[0]), *wrong, line(good[1]), "", *cut, line(good[2])]
+    taken, bad = take(office, *lines, code=REFUSED)
+    assert taken == 3
+    expected = {2 + at: field for at, (field, _) in enumerate(WRONG, 1)}
+    expected |= {2 + len(WRONG) + 3 + at: "line" for at in range(len(cut))}
+    assert bad == expected
+    office.start()
+    for values in good:
+        someone(office, values, tmp_path / values["spi"]).enrol()
+
+
+def test_bytes_that_are_no_text(office):
+    register = office.place / "register.csv"
+    good = line(row(household="G")).encode()
+    name = row(household="G")["birth_name"].encode()
+    lines = [good.replace(name, b"Lef\xe8vre"), good.replace(name, b"Le\0fevre"), good + b"\0rest", good]
+    register.write_bytes(b"\n".join(lines))  # no newline at the end
+    done = office.import_taxpayers(register, code=REFUSED)
+    assert re.findall(r"^line (\d+): (\w+)", done.stderr, re.M) == [
+        ("1", "birth_name"), ("2", "line"), ("3", "line")]
+    assert done.stdout.startswith("1 taxpayers taken, 3 bad lines")
+
+
+@pytest.mark.parametrize("shape", [{"end": "\r\n"}, {"encoding": "utf-8-sig"}, {"header": None}],
+                         ids=["windows", "byte order mark", "no header"])
+def test_files_as_programs_write_them(office, shape):
+    assert take(office, line(row(household="A")), line(row(household="B")), **shape) == (2, {})
+
+
+def test_columns_in_another_order_are_not_taken_for_ours(office):
+    register = office.place / "register.csv"
+    register.write_text(HEADER.replace("birth_name,first_names", "first_names,birth_name") + "\n" + line(row()) + "\n")
+    done = office.import_taxpayers(register, code=FAILED)
+    assert HEADER in done.stderr and not done.stdout
+
+
+def test_quotes_and_names_to_the_character(office, tmp_path):
+    """A1: commas, quotes, blanks, composed and decomposed accents: what stands there is what has to be given."""
+    names = ["de La Tour, dit « Le Grand »", 'O"Neil', " Blanc ", "Noe\u0308l", "Noël", "D'Œuvre-Ñandú"]
+    rows = [row(birth_name=name, household=f"N{n}") for n, name in enumerate(names)]
+    assert take(office, *map(line, rows)) == (len(names), {})
+    office.start()
+    for values in rows:
+        taxpayer = someone(office, values, tmp_path / values["spi"])
+        other = "Noël" if values["birth_name"] == "Noe\u0308l" else values["birth_name"].strip() + "x"
+        assert taxpayer.enrol(code=REFUSED, **{"birth-name": other})["number"] == 60
+        taxpayer.enrol()
+
+
+def test_the_same_file_again_changes_nothing(office, tmp_path):
+    rows = [row(household=f"S{n // 2}", spi=generate.spi_make(generate.random.Random(n))) for n in range(20)]
+    assert take(office, *map(line, rows)) == (20, {})
+    office.start()
+    one, other = (someone(office, values, tmp_path / values["spi"]) for values in rows[:2])
+    one.enrol()
+    receipt = one.file()
+    assert [person["spi"] for person in receipt["persons"]].count(other.person.spi) == 1
+    assert office.stop() == 0
+    assert take(office, *map(line, rows)) == (20, {})
+    assert take(office, *map(line, reversed(rows))) == (20, {})
+    office.start()
+    again = someone(office, rows[2], tmp_path / "again")
+    again.enrol()
+    assert len(again.file()["persons"]) == 2
+    evidence = one.evidence()
+    one.file()
+    assert one.evidence() == evidence
+    assert office.stop() == 0
+
+
+def who(taxpayer, out="receipt.json"):
+    return {person["spi"] for person in taxpayer.file(out=out)["persons"]}
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["one file", "two files"])
+def test_a_person_who_moves_leaves_the_old_household(office, tmp_path, apart):
+    """A7: whoever is no longer of a household files no more for it, also when both lines stand in one file."""
+    stays, moves = row(household="old", first_names="Anne"), row(household="old", first_names="Paul")
+    moved = {**moves, "household": "new"}
+    if apart:
+        take(office, line(stays), line(moves))
+        take(office, line(moved))
+    else:
+        take(office, line(stays), line(moves), line(moved))
+    office.start()
+    one, other = someone(office, stays, tmp_path / "stays"), someone(office, moved, tmp_path / "moves")
+    one.enrol()
+    other.enrol()
+    assert who(one) == {stays["spi"]}
+    assert who(other) == {moves["spi"]}
+    assert other.asked("receipt", one.receipt()["number"], code=REFUSED)["error"] == "not_found"
+    assert office.stop() == 0
+
+
+def test_a_household_has_its_limit(office):
+    rows = [row(household="full", spi=generate.spi_make(generate.random.Random(n))) for n in range(18)]
+    assert take(office, *map(line, rows), code=REFUSED) == (16, {18: "household", 19: "household"})
+
+
+def test_what_was_corrected_holds_from_then_on(office, tmp_path):
+    before = row(household="C")
+    take(office, line(before))
+    take(office, line({**before, "reference_income": "31000"}))
+    office.start()
+    taxpayer = someone(office, before, tmp_path / "someone")
+    assert taxpayer.enrol(code=REFUSED)["number"] == 60
+    taxpayer.enrol(**{"reference-income": "31000"})
+
+
+def test_no_register(office):
+    assert "where" in office.import_taxpayers(office.place / "none.csv", code=FAILED).stderr
+    office.run("import", "companies", office.directory, office.place / "none.csv", code=2)
