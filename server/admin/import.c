@@ -458,8 +458,10 @@ import_file(struct import *import, const char *path, struct fault *fault)
 		return fault_set(fault, ERROR_file_unreadable, path, SLICE_EMPTY, "a readable file");
 	enum error error = file_take(import, file);
 	fclose(file);
-	return error == ERROR_NONE ? ERROR_NONE :
-	    fault_set(fault, error, path, SLICE_EMPTY, import->has_foreign_header ? "first line: " HEADER : "a durable import");
+	if (error == ERROR_NONE)
+		return ERROR_NONE;
+	return fault_set(fault, error, path, SLICE_EMPTY,
+	    import->has_foreign_header ? "first line: " HEADER : "a durable import");
 }
 
 static void
