@@ -1,41 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The list is read from the store in pages, each an asynchronous read, and signed when the last one is there. */
+ * One list goes page by page between the loop, which reads, and the worker, which takes in what was read. */
 #include "server/crl.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/buf.h"
+#include "protocol/check.h"
 #include "server/authority.h"
 #include "server/store/keys.h"
 #include "server/store/records.h"
 
-#define PAGE ((size_t)1024)
+/* Opening so many records takes the loop under half a millisecond. */
+#define PAGE ((size_t)256)
 #define PAGE_ARENA ((size_t)1024 * 1024)
-/* Bytes of PEM; a line is about 60 bytes. */
-#define PEM_MAX ((size_t)256 * 1024 * 1024)
 
 struct crl {
-	struct authority *authority;
 	struct store *store;
-	void (*made)(void *context, struct slice pem);
+	struct worker *worker;
+	void (*made)(void *context, struct content *pem);
 	void *context;
-	bool is_marked, is_reading, is_settled;
-	uint64_t made_at, now_ms;
+	bool is_marked, is_under_way, is_settled;
+	uint64_t begun_ms;
 
+	/* The list under way. The loop's while a page is read, the worker's while it is taken in. */
+	struct authority *authority;
 	struct arena *arena; /* of one page */
 	struct store_read read;
 	uint8_t from[1 + SERIAL_SIZE + 1];
 	size_t from_size;
 	struct authority_revoked *revoked;
 	size_t count, alloc;
+	bool is_good;
+	struct content *pem;
 };
 
-static void crl_read_page(struct crl *crl);
-
 struct crl *
-crl_create(
-    struct authority *authority, struct store *store, void (*made)(void *context, struct slice pem), void *context)
+crl_create(struct authority *authority, struct store *store, struct worker *worker,
+    void (*made)(void *context, struct content *pem), void *context)
 {
 	struct crl *crl = calloc(1, sizeof *crl);
 
@@ -48,6 +51,7 @@ crl_create(
 	}
 	crl->authority = authority;
 	crl->store = store;
+	crl->worker = worker;
 	crl->made = made;
 	crl->context = context;
 	return crl;
@@ -58,8 +62,8 @@ crl_destroy(struct crl *crl)
 {
 	if (crl == NULL)
 		return;
+	check(!crl->is_under_way);
 	arena_destroy(crl->arena);
-	free(crl->revoked);
 	free(crl);
 }
 
@@ -69,27 +73,7 @@ crl_mark(struct crl *crl)
 	crl->is_marked = true;
 }
 
-static void
-crl_finish(struct crl *crl)
-{
-	struct buf *pem = buf_create(PEM_MAX);
-	uint64_t now = crl->now_ms / 1000;
-
-	crl->is_reading = false;
-	if (pem != NULL &&
-	    authority_crl(crl->authority, crl->revoked, crl->count, now, now + CRL_LIFE_S, crl->now_ms, pem) ==
-		ERROR_NONE &&
-	    buf_ok(pem)) {
-		crl->made_at = now;
-		crl->made(crl->context, buf_peek(pem));
-	} else {
-		crl->is_marked = true; /* again at the next tick */
-	}
-	buf_destroy(pem);
-	free(crl->revoked);
-	crl->revoked = NULL;
-	crl->count = crl->alloc = 0;
-}
+/* ---- on the worker's thread ---- */
 
 static bool
 crl_take(struct crl *crl, const struct store_pair *pair)
@@ -99,6 +83,9 @@ crl_take(struct crl *crl, const struct store_pair *pair)
 	if (pair->key.size != 1 + SERIAL_SIZE ||
 	    record_decode(record_revocation(), pair->value, crl->arena, &record) != ERROR_NONE)
 		return false;
+	uint64_t now = crl->begun_ms / 1000;
+	if (record.has_not_after && record.not_after < now && now - record.not_after > CRL_KEEP_S)
+		return true;
 	if (crl->count == crl->alloc) {
 		size_t alloc = crl->alloc == 0 ? PAGE : 2 * crl->alloc;
 		struct authority_revoked *revoked = realloc(crl->revoked, alloc * sizeof *revoked);
@@ -115,30 +102,80 @@ crl_take(struct crl *crl, const struct store_pair *pair)
 }
 
 static void
-crl_page_done(void *context, enum error error)
+crl_sign(struct crl *crl)
 {
-	struct crl *crl = context;
-	const struct store_read *read = &crl->read;
-	bool is_good = error == ERROR_NONE && read->error == ERROR_NONE;
+	struct buf *pem = buf_create(PUBLICATION_CRL_MAX);
+	uint64_t now = crl->begun_ms / 1000;
 
-	for (size_t i = 0; is_good && i < read->pairs_count; i++)
-		is_good = crl_take(crl, &read->pairs[i]);
-	if (!is_good) {
-		crl->is_reading = false;
+	if (pem != NULL &&
+	    authority_crl(crl->authority, crl->revoked, crl->count, now, now + CRL_LIFE_S, crl->begun_ms, pem) ==
+		ERROR_NONE)
+		crl->pem = content_create(buf_peek(pem));
+	buf_destroy(pem);
+	free(crl->revoked);
+	crl->revoked = NULL;
+	crl->count = crl->alloc = 0;
+}
+
+/* Takes in the page; after the last one makes the list. */
+static void
+crl_run(void *argument)
+{
+	struct crl *crl = argument;
+
+	for (size_t i = 0; crl->is_good && i < crl->read.pairs_count; i++)
+		crl->is_good = crl_take(crl, &crl->read.pairs[i]);
+	if (crl->is_good && crl->read.pairs_count < PAGE)
+		crl_sign(crl);
+}
+
+/* ---- on the loop's ---- */
+
+static void crl_read_page(struct crl *crl);
+
+static void
+crl_end(struct crl *crl)
+{
+	struct content *pem = crl->pem;
+
+	crl->is_under_way = false;
+	crl->pem = NULL;
+	free(crl->revoked);
+	crl->revoked = NULL;
+	crl->count = crl->alloc = 0;
+	if (pem == NULL)
 		crl->is_marked = true;
-		crl->count = 0;
-		return;
-	}
-	if (read->pairs_count < PAGE) {
-		crl_finish(crl);
+	crl->made(crl->context, pem);
+	content_release(pem);
+}
+
+static void
+crl_page_taken(void *argument)
+{
+	struct crl *crl = argument;
+
+	if (!crl->is_good || crl->read.pairs_count < PAGE) {
+		crl_end(crl);
 		return;
 	}
 	/* The first key behind the last one. */
-	const struct slice last = read->pairs[read->pairs_count - 1].key;
+	const struct slice last = crl->read.pairs[PAGE - 1].key;
 	memcpy(crl->from, last.data, last.size);
 	crl->from[last.size] = 0;
 	crl->from_size = last.size + 1;
 	crl_read_page(crl);
+}
+
+/* Also when the store answers at once the next page comes by way of the worker: never deeper into the stack, and the
+ * loop serves others in between. */
+static void
+crl_page_read(void *context, enum error error)
+{
+	struct crl *crl = context;
+
+	if (error != ERROR_NONE || crl->read.error != ERROR_NONE ||
+	    !worker_submit(crl->worker, crl_run, crl_page_taken, crl))
+		crl_end(crl);
 }
 
 static void
@@ -154,16 +191,17 @@ crl_read_page(struct crl *crl)
 		.end = slice_of(&past, 1),
 		.limit = PAGE,
 	};
-	if (store_read(crl->store, &crl->read, 1, crl_page_done, crl) == STORE_READY)
-		crl_page_done(crl, ERROR_NONE);
+	if (store_read(crl->store, &crl->read, 1, crl_page_read, crl) == STORE_READY)
+		crl_page_read(crl, ERROR_NONE);
 }
 
 static void
 crl_begin(struct crl *crl, uint64_t now_ms)
 {
 	crl->is_marked = false;
-	crl->is_reading = true;
-	crl->now_ms = now_ms;
+	crl->is_under_way = true;
+	crl->is_good = true;
+	crl->begun_ms = now_ms;
 	crl->from[0] = KEY_revocation;
 	crl->from_size = 1;
 	crl_read_page(crl);
@@ -172,11 +210,9 @@ crl_begin(struct crl *crl, uint64_t now_ms)
 void
 crl_tick(struct crl *crl, uint64_t now_ms)
 {
-	uint64_t now = now_ms / 1000;
-	bool is_due =
-	    crl->is_marked ? crl->made_at == 0 || now >= crl->made_at + CRL_PAUSE_S : now >= crl->made_at + CRL_RENEW_S;
+	uint64_t pause_s = crl->is_marked ? CRL_PAUSE_S : CRL_RENEW_S;
 
-	if (!crl->is_reading && is_due)
+	if (!crl->is_under_way && (crl->begun_ms == 0 || now_ms / 1000 >= crl->begun_ms / 1000 + pause_s))
 		crl_begin(crl, now_ms);
 }
 
@@ -184,9 +220,18 @@ bool
 crl_settle(struct crl *crl, uint64_t now_ms)
 {
 	/* Once: a list that cannot be made is no reason not to stop. */
-	if (crl->is_marked && !crl->is_reading && !crl->is_settled) {
+	if (crl->is_marked && !crl->is_under_way && !crl->is_settled) {
 		crl->is_settled = true;
 		crl_begin(crl, now_ms);
 	}
-	return !crl->is_reading;
+	return !crl->is_under_way;
+}
+
+void
+crl_finish(struct crl *crl)
+{
+	while (crl->is_under_way) {
+		store_wait(crl->store);
+		worker_wait(crl->worker);
+	}
 }

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * When the certificate revocation list is made anew (A5): after a revocation, at most once a minute, and in any case
- * well before its nextUpdate. */
+ * well before its nextUpdate.
+ *
+ * At 300,000 entries a list takes a second of work. So the loop only reads pages of records, a fraction of a
+ * millisecond each; a worker's jobs, one a page, decode them and in the end build and sign the list. That is the one
+ * use of libcrypto off the loop's thread, and it is through an authority of the list's own (a second set of handles for the same keys),
+ * so that no object of OpenSSL is ever shared by two threads. */
 #ifndef GUICHET_CRL_H
 #define GUICHET_CRL_H
 
-#include "protocol/bytes.h"
+#include "server/publications.h"
 #include "server/store/store.h"
+#include "server/worker.h"
 
 struct authority;
 struct crl;
@@ -14,18 +20,24 @@ struct crl;
 #define CRL_PAUSE_S 60U
 #define CRL_LIFE_S (7U * 86400U)
 #define CRL_RENEW_S 86400U
+/* How long beyond its certificate's validity an entry stays: longer than lists are apart, so that it appears on one
+ * issued beyond it (RFC 5280 3.3). Later lists are without it: nothing else has to be swept. */
+#define CRL_KEEP_S CRL_LIFE_S
 
-/* `made` is called with each new list (PEM, borrowed for the call). */
-must_check struct crl *crl_create(
-    struct authority *authority, struct store *store, void (*made)(void *context, struct slice pem), void *context);
-/* No read may be under way. */
+/* `made` is called with each new list (PEM, borrowed for the call), or with NULL when none could be made, which is then
+ * tried again a pause later. Nobody else may use `authority` while a list is under way. */
+must_check struct crl *crl_create(struct authority *authority, struct store *store, struct worker *worker,
+    void (*made)(void *context, struct content *pem), void *context);
+/* No list may be under way (asserted). */
 void crl_destroy(struct crl *crl);
 /* A revocation is durable: the next list is due. */
 void crl_mark(struct crl *crl);
-/* Makes the list if it is due at `now_ms` (since 1970), which also becomes its number: lists made one after the other
+/* Begins the list if it is due at `now_ms` (since 1970), which also becomes its number: lists made one after the other
  * by different processes have different ones. */
 void crl_tick(struct crl *crl, uint64_t now_ms);
-/* Before the end: makes the list at once if a revocation waits for it. True when there is nothing to wait for. */
+/* Before the end: begins the list at once if a revocation waits for it. True when there is nothing to wait for. */
 must_check bool crl_settle(struct crl *crl, uint64_t now_ms);
+/* Blocks until no list is under way: for tools and the end. */
+void crl_finish(struct crl *crl);
 
 #endif

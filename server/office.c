@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "protocol/check.h"
+#include "server/publications.h"
 #include "server/settings.h"
 
 #define OFFICE_ARENA ((size_t)4 * 1024 * 1024)
@@ -19,7 +20,7 @@ read_public(const char *directory, const char *name, struct arena *arena, struct
 
 	settings_path(within, sizeof within, PUBLIC_DIRECTORY, name);
 	settings_path(path, sizeof path, directory, within);
-	return settings_read_file(path, LIMIT_JSON_FILE, arena, out, fault);
+	return settings_read_file(path, publications_size_max(name), arena, out, fault);
 }
 
 /* A fault in a file says in which: "campaign.json, byte 17". Its texts are copied, since they may live in memory that
@@ -49,6 +50,7 @@ office_load(const char *directory, const struct office *instruments, struct aren
 		return error;
 	*office = *instruments;
 	office->references = 1;
+	publications_hold(office->publications);
 	office->catalogue = NULL;
 	office->arena = arena_create(OFFICE_ARENA);
 	if (office->arena == NULL)
@@ -91,6 +93,7 @@ office_release(struct office *office)
 		return;
 	if (office->catalogue != NULL)
 		catalogue_destroy(office->catalogue);
+	publications_release(office->publications);
 	arena_destroy(office->arena);
 	free(office);
 }

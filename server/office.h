@@ -22,6 +22,7 @@ struct office {
 	struct arena *arena;
 	struct campaign campaign;
 	struct catalogue *catalogue;
+	struct publications *publications; /* held: shared with other snapshots and the process */
 	unsigned references;
 
 	/* what it borrows from the process, which outlives it */
@@ -30,12 +31,12 @@ struct office {
 	struct keyring *keyring;
 	struct key_verifier *verifier;
 	struct inflater *inflater;
-	const struct publications *publications;
 	const struct tree *tree;
 };
 
 /* Reads campaign and catalogue from DIR/public into a new snapshot with one reference; `instruments` gives the
- * borrowed part. Blocking: for start and reload only. On failure *fault (texts in `arena`) says which file and why,
+ * borrowed part, and the publications, which the snapshot holds too. Blocking: for start and reload only.
+ * On failure *fault (texts in `arena`) says which file and why,
  * and nothing is made. */
 must_check enum error office_load(const char *directory, const struct office *instruments, struct arena *arena,
     struct office **out, struct fault *fault);

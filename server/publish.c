@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Published files: small ones whole, the log's tiles as far as the offered checkpoint reaches. */
+ * The log's tiles as far as the offered checkpoint reaches, then the checkpoint; and single files whole. */
 #include "server/publish.h"
 
 #include <errno.h>
@@ -17,100 +17,30 @@
 #include "server/store/keys.h"
 #include "server/tree.h"
 
-/* ---- files in memory ---- */
-
-static const char *const names[] = { "campaign.json", "catalogue.json", "ca.pem", "crl.pem", "tls.pem", "log.vkey" };
-
-#define NAMES_COUNT (sizeof names / sizeof names[0])
-
-struct publications {
-	struct {
-		uint8_t *bytes;
-		size_t size;
-	} files[NAMES_COUNT];
-};
-
-void
-publications_destroy(struct publications *publications)
-{
-	if (publications == NULL)
-		return;
-	for (size_t i = 0; i < NAMES_COUNT; i++)
-		free(publications->files[i].bytes);
-	free(publications);
-}
-
-bool
-publications_set(struct publications *publications, const char *name, struct slice content)
-{
-	for (size_t i = 0; i < NAMES_COUNT; i++) {
-		if (strcmp(names[i], name) != 0)
-			continue;
-		uint8_t *bytes = malloc(content.size + 1);
-		if (bytes == NULL)
-			return false;
-		memcpy(bytes, content.data, content.size);
-		free(publications->files[i].bytes);
-		publications->files[i].bytes = bytes;
-		publications->files[i].size = content.size;
-	}
-	return true;
-}
-
-bool
-publications_find(const struct publications *publications, struct slice name, struct slice *content)
-{
-	for (size_t i = 0; i < NAMES_COUNT; i++)
-		if (slice_equal_text(name, names[i])) {
-			*content = slice_of(publications->files[i].bytes, publications->files[i].size);
-			return true;
-		}
-	return false;
-}
-
-enum error
-publications_load(const char *directory, struct arena *arena, struct publications **out, struct fault *fault)
-{
-	struct publications *publications = calloc(1, sizeof *publications);
-	enum error error =
-	    publications == NULL ? fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) : ERROR_NONE;
-
-	for (size_t i = 0; i < NAMES_COUNT && error == ERROR_NONE; i++) {
-		char path[PATH_SIZE], within[64];
-		struct slice content;
-		settings_path(within, sizeof within, PUBLIC_DIRECTORY, names[i]);
-		settings_path(path, sizeof path, directory, within);
-		error = settings_read_file(path, LIMIT_JSON_FILE, arena, &content, fault);
-		if (error == ERROR_NONE && !publications_set(publications, names[i], content))
-			error = fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
-	}
-	if (error != ERROR_NONE) {
-		publications_destroy(publications);
-		return error;
-	}
-	*out = publications;
-	return ERROR_NONE;
-}
-
-/* ---- files on disk ---- */
-
-/* Tiles handed to the worker at once; the rest goes with the next tick. */
-#define TILES_MAX ((size_t)256)
+/* Files of one step: opening so many tiles takes the loop a millisecond or two. The rest goes with the next tick. */
+#define FILES_MAX ((size_t)128)
+/* Tiles of 8 KB each, as read from the store and as they are sealed there. */
+#define JOB_ARENA ((size_t)8 * 1024 * 1024)
 #define FILE_NAME_MAX ((size_t)96)
 
 struct file {
 	char name[FILE_NAME_MAX];
-	uint8_t *bytes;
-	size_t size;
+	struct slice bytes;
+	unsigned width; /* of a tile that comes from the store, while it is read; else 0 */
 };
 
+/* The loop's until it is submitted, then the worker's until it is done. */
 struct job {
 	struct publisher *publisher;
-	const char *failed; /* name of the file that could not be written */
-	bool is_log;
-	uint64_t size_after; /* of the published log */
+	struct arena *arena;     /* of a step of the log: its files' bytes */
+	struct content *content; /* of a single file */
+	const char *failed;      /* name of the file that could not be written */
+	uint64_t size_after;     /* of the published log */
+	uint64_t offer;          /* number of the checkpoint in it, 0: none */
+	struct store_read reads[FILES_MAX]; /* of the files with a width, in their order */
+	size_t reads_count;
+	struct file files[FILES_MAX];
 	size_t count;
-	struct file files[];
 };
 
 struct publisher {
@@ -124,8 +54,11 @@ struct publisher {
 	uint64_t offered_size;
 	uint8_t *offered;   /* checkpoint text of offered_size; NULL: published */
 	size_t offered_bytes;
-	bool is_writing;
+	uint64_t offer;     /* its number, rising */
+	bool is_writing;    /* a step of the log is under way */
 };
+
+/* ---- on the worker's thread ---- */
 
 /* Makes the directories on the way to `name`. */
 static void
@@ -155,23 +88,7 @@ write_all(int fd, const uint8_t *bytes, size_t size)
 	return true;
 }
 
-/* Syncs the directory that the file stands in, so that its name is there after a power cut. */
-static bool
-sync_parent(int directory, const char *name)
-{
-	char path[FILE_NAME_MAX + 8];
-	const char *slash = strrchr(name, '/');
-
-	snprintf(path, sizeof path, "%.*s", slash == NULL ? 1 : (int)(slash - name), slash == NULL ? "." : name);
-	int fd = openat(directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool is_synced = fd >= 0 && fsync(fd) == 0;
-	if (fd >= 0)
-		close(fd);
-	return is_synced;
-}
-
-/* Whole or not at all, also after a power cut: a reader never sees half a file, nor a checkpoint without the tiles
- * written before it. */
+/* Whole or not at all, for a reader and after a power cut: synced before it gets its name. */
 static bool
 file_write(int directory, const struct file *file)
 {
@@ -182,85 +99,134 @@ file_write(int directory, const struct file *file)
 	int fd = openat(directory, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return false;
-	bool is_written = write_all(fd, file->bytes, file->size) && fdatasync(fd) == 0;
+	bool is_written = write_all(fd, file->bytes.data, file->bytes.size) && fsync(fd) == 0;
 	if (close(fd) != 0 || !is_written || renameat(directory, fresh, directory, file->name) != 0) {
 		(void)unlinkat(directory, fresh, 0);
 		return false;
 	}
-	return sync_parent(directory, file->name);
+	return true;
 }
 
-/* On the worker's thread. */
+/* The directory that the first `size` bytes of a path name: its new entries survive a power cut. */
+static bool
+directory_sync(int directory, const char *path, size_t size)
+{
+	char name[FILE_NAME_MAX];
+
+	memcpy(name, path, size);
+	name[size] = '\0';
+	int fd = openat(directory, size == 0 ? "." : name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool is_synced = fd >= 0 && fsync(fd) == 0;
+	return fd >= 0 && close(fd) == 0 && is_synced;
+}
+
+/* Every directory from DIR/public to the file but those that also lead to `before`, which are synced with it. */
+static bool
+parents_sync(int directory, const char *name, const char *before)
+{
+	bool is_synced = true;
+
+	for (const char *slash = strchr(name, '/'); slash != NULL && is_synced; slash = strchr(slash + 1, '/')) {
+		size_t size = (size_t)(slash - name);
+		if (strncmp(name, before, size + 1) != 0)
+			is_synced = directory_sync(directory, name, size);
+	}
+	return is_synced;
+}
+
+/* All files but the last are written and durable by their names before the last one, the checkpoint, gets its own. */
 static void
 job_run(void *argument)
 {
 	struct job *job = argument;
+	int directory = job->publisher->directory;
+	size_t tiles = job->count - (job->offer != 0);
 
-	for (size_t i = 0; i < job->count && job->failed == NULL; i++)
-		if (!file_write(job->publisher->directory, &job->files[i]))
+	for (size_t i = 0; i < tiles && job->failed == NULL; i++)
+		if (!file_write(directory, &job->files[i]))
 			job->failed = job->files[i].name;
+	for (size_t i = 0; i < tiles && job->failed == NULL; i++)
+		if (!parents_sync(directory, job->files[i].name, i == 0 ? "" : job->files[i - 1].name))
+			job->failed = job->files[i].name;
+	if (job->failed == NULL && !directory_sync(directory, "", 0))
+		job->failed = job->files[0].name;
+	if (job->offer != 0 && job->failed == NULL && !file_write(directory, &job->files[tiles]))
+		job->failed = job->files[tiles].name;
 }
+
+/* ---- jobs ---- */
 
 static void
 job_free(struct job *job)
 {
-	for (size_t i = 0; i < job->count; i++)
-		free(job->files[i].bytes);
+	arena_destroy(job->arena);
+	content_release(job->content);
 	free(job);
 }
 
 static void
-job_done(void *argument)
+offer_forget(struct publisher *publisher)
 {
-	struct job *job = argument;
+	free(publisher->offered);
+	publisher->offered = NULL;
+}
+
+/* A step of the log has ended, well or (with the name of a file) not. */
+static void
+step_end(struct job *job)
+{
 	struct publisher *publisher = job->publisher;
 
-	if (job->is_log)
-		publisher->is_writing = false;
-	if (job->failed != NULL)
+	publisher->is_writing = false;
+	if (job->failed != NULL) {
 		publisher->failed(publisher->context, job->failed);
-	else if (job->is_log)
+	} else {
 		publisher->size = job->size_after;
+		if (job->offer == publisher->offer)
+			offer_forget(publisher);
+	}
+	job_free(job);
+}
+
+static void
+step_done(void *argument)
+{
+	step_end(argument);
+}
+
+static void
+single_done(void *argument)
+{
+	struct job *job = argument;
+
+	if (job->failed != NULL)
+		job->publisher->failed(job->publisher->context, job->failed);
 	job_free(job);
 }
 
 static struct job *
-job_create(struct publisher *publisher, size_t files_max)
+job_create(struct publisher *publisher)
 {
-	struct job *job = calloc(1, sizeof *job + files_max * sizeof job->files[0]);
+	struct job *job = calloc(1, sizeof *job);
 	if (job != NULL)
 		job->publisher = publisher;
 	return job;
 }
 
 /* Adds a file; `name` is copied and cut short only by our own mistake. */
-static bool
-job_add(struct job *job, struct slice name, struct slice content)
+static struct file *
+job_add(struct job *job, struct slice name, struct slice bytes)
 {
-	struct file *file = &job->files[job->count];
+	struct file *file = &job->files[job->count++];
 
-	check(name.size < sizeof file->name);
+	check(job->count <= FILES_MAX && name.size < sizeof file->name);
 	memcpy(file->name, name.data, name.size);
-	file->bytes = malloc(content.size + 1);
-	if (file->bytes == NULL)
-		return false;
-	memcpy(file->bytes, content.data, content.size);
-	file->size = content.size;
-	job->count++;
-	return true;
-}
-
-static bool
-job_submit(struct job *job)
-{
-	if (worker_submit(job->publisher->worker, job_run, job_done, job))
-		return true;
-	job_free(job);
-	return false;
+	file->bytes = bytes;
+	return file;
 }
 
 /* How much of the log is published: the size in the checkpoint that stands there, 0 when there is none. Only a cache's
- * mark: a wrong one costs a tile written twice, or one that the audit will miss. */
+ * mark: none, or a smaller one, costs tiles written twice. */
 static uint64_t
 published_size(int directory)
 {
@@ -317,17 +283,23 @@ publisher_destroy(struct publisher *publisher)
 }
 
 void
-publisher_write(struct publisher *publisher, const char *name, struct slice content)
+publisher_write(struct publisher *publisher, const char *name, struct content *content)
 {
-	struct job *job = job_create(publisher, 1);
+	struct job *job = job_create(publisher);
 
-	if (job == NULL || !job_add(job, slice_of_text(name), content)) {
-		free(job);
+	if (job == NULL) {
 		publisher->failed(publisher->context, name);
-	} else if (!job_submit(job)) {
+		return;
+	}
+	job->content = content_hold(content);
+	(void)job_add(job, slice_of_text(name), content_bytes(content));
+	if (!worker_submit(publisher->worker, job_run, single_done, job)) {
 		publisher->failed(publisher->context, name);
+		job_free(job);
 	}
 }
+
+/* ---- steps of the log ---- */
 
 void
 publisher_offer_checkpoint(struct publisher *publisher, struct slice text)
@@ -337,92 +309,130 @@ publisher_offer_checkpoint(struct publisher *publisher, struct slice text)
 	if (copy == NULL)
 		return; /* the next batch offers another */
 	memcpy(copy, text.data, text.size);
-	free(publisher->offered);
+	offer_forget(publisher);
 	publisher->offered = copy;
 	publisher->offered_bytes = text.size;
 	publisher->offered_size = tree_size(publisher->tree);
+	publisher->offer++;
 }
 
-/* Adds the file of one tile of a level: a full one from the store, the one in progress from memory. */
+/* Adds one tile of a level: its hashes if it is the one in progress, which the tree holds; else a read of them. */
 static bool
-job_add_tile(struct job *job, unsigned level, uint64_t index, unsigned width, struct arena *arena)
+job_add_tile(struct job *job, unsigned level, uint64_t index, unsigned width)
 {
-	struct publisher *publisher = job->publisher;
+	const struct publisher *publisher = job->publisher;
 	uint8_t level_byte = (uint8_t)level;
 	uint64_t partial_index;
 	unsigned partial_width;
-	struct slice hashes = SLICE_EMPTY;
-	bool found = false;
 	struct buf *name = buf_create(FILE_NAME_MAX - 1);
 
-	const struct hash *partial = tree_partial_tile(publisher->tree, level, &partial_index, &partial_width);
-	if (partial != NULL && index == partial_index && width <= partial_width) {
-		hashes = slice_of(partial, width * sizeof *partial);
-	} else {
-		struct slice key = KEY_MAKE(arena, KEY_tile, slice_of(&level_byte, 1), key_part_u64(arena, index));
-		if (store_get_now(publisher->store, key, arena, &found, &hashes) != ERROR_NONE || !found ||
-		    hashes.size < width * sizeof(struct hash))
-			hashes = SLICE_EMPTY;
-		hashes.size = hashes.size == 0 ? 0 : width * sizeof(struct hash);
-	}
-	bool is_added = false;
-	if (name != NULL && hashes.size != 0) {
-		tile_path_put(name, level, index, width);
-		is_added = buf_ok(name) && job_add(job, buf_peek(name), hashes);
-	}
+	if (name == NULL)
+		return false;
+	tile_path_put(name, level, index, width);
+	check(buf_ok(name));
+	struct file *file = job_add(job, buf_peek(name), SLICE_EMPTY);
 	buf_destroy(name);
-	return is_added;
+	const struct hash *partial = tree_partial_tile(publisher->tree, level, &partial_index, &partial_width);
+	if (partial != NULL && index == partial_index && width <= partial_width)
+		return arena_copy(job->arena, slice_of(partial, width * sizeof *partial), &file->bytes);
+	file->width = width;
+	struct store_read *read = &job->reads[job->reads_count++];
+	read->kind = STORE_GET;
+	read->arena = job->arena;
+	read->key = KEY_MAKE(job->arena, KEY_tile, slice_of(&level_byte, 1), key_part_u64(job->arena, index));
+	return read->key.size != 0;
 }
 
-/* The tiles of one level that a log of `size` has and one of `from` had not. *is_whole: they all fitted. */
+/* The tiles of one level that a log of `size` has and one of `from` had not. */
 static bool
-job_add_level(struct job *job, unsigned level, uint64_t from, uint64_t size, struct arena *arena, bool *is_whole)
+job_add_level(struct job *job, unsigned level, uint64_t from, uint64_t size)
 {
 	uint64_t nodes_from = from >> (8 * level), nodes = size >> (8 * level);
 
 	for (uint64_t index = nodes_from / TILE_WIDTH; index * TILE_WIDTH < nodes; index++) {
 		uint64_t left = nodes - index * TILE_WIDTH;
-		if (job->count + 1 >= TILES_MAX) {
-			*is_whole = false;
-			return true;
-		}
-		if (!job_add_tile(job, level, index, left < TILE_WIDTH ? (unsigned)left : TILE_WIDTH, arena))
+		if (!job_add_tile(job, level, index, left < TILE_WIDTH ? (unsigned)left : TILE_WIDTH))
 			return false;
 	}
 	return true;
 }
 
-void
-publisher_tick(struct publisher *publisher)
+/* All that goes into the step: full tiles are only asked for. */
+static bool
+job_fill(struct job *job)
 {
-	bool is_whole = true, is_good = true;
-	uint64_t target = publisher->offered_size, step = TILE_WIDTH * (TILES_MAX - 2 * TREE_LEVELS);
+	struct publisher *publisher = job->publisher;
+	struct slice text;
+	/* Every level may add a tile that was in progress before and one that is now; the checkpoint is a file too. */
+	uint64_t target = publisher->offered_size, step = TILE_WIDTH * (FILES_MAX - 2 * TREE_LEVELS);
 
-	if (publisher->is_writing || publisher->offered == NULL)
-		return;
 	/* Far behind (a first start on an old store): go on by full tiles, the checkpoint comes with the last step. */
 	if (target - publisher->size > step)
 		target = (publisher->size + step) / TILE_WIDTH * TILE_WIDTH;
-	struct arena *arena = arena_create((size_t)8 * 1024 * 1024);
-	struct job *job = job_create(publisher, TILES_MAX);
-	for (unsigned level = 0; level < TREE_LEVELS && arena != NULL && job != NULL && is_good; level++)
-		is_good = job_add_level(job, level, publisher->size, target, arena, &is_whole);
-	if (arena == NULL || job == NULL || !is_good || !is_whole) {
-		publisher->failed(publisher->context, "tile");
-		if (job != NULL)
-			job_free(job);
-		arena_destroy(arena);
+	job->size_after = target;
+	job->arena = arena_create(JOB_ARENA);
+	bool is_good = job->arena != NULL;
+	for (unsigned level = 0; level < TREE_LEVELS && is_good; level++)
+		is_good = job_add_level(job, level, publisher->size, target);
+	if (!is_good || target != publisher->offered_size)
+		return is_good;
+	job->offer = publisher->offer;
+	if (!arena_copy(job->arena, slice_of(publisher->offered, publisher->offered_bytes), &text))
+		return false;
+	(void)job_add(job, SLICE_LITERAL("checkpoint"), text);
+	return true;
+}
+
+static void
+job_read_done(void *context, enum error error)
+{
+	struct job *job = context;
+	const struct store_read *read = job->reads;
+
+	for (size_t i = 0; i < job->count && job->failed == NULL; i++) {
+		struct file *file = &job->files[i];
+		if (file->width == 0)
+			continue;
+		if (error != ERROR_NONE || read->error != ERROR_NONE || !read->found ||
+		    read->value.size < file->width * sizeof(struct hash))
+			job->failed = file->name;
+		file->bytes = slice_of(read->value.data, file->width * sizeof(struct hash));
+		read++;
+	}
+	/* Once submitted the job is the worker's: not even looked at. */
+	if (job->failed == NULL && worker_submit(job->publisher->worker, job_run, step_done, job))
+		return;
+	if (job->failed == NULL)
+		job->failed = job->files[0].name;
+	step_end(job);
+}
+
+void
+publisher_tick(struct publisher *publisher)
+{
+	if (publisher->is_writing || publisher->offered == NULL)
+		return;
+	struct job *job = job_create(publisher);
+	if (job == NULL) {
+		publisher->failed(publisher->context, "checkpoint");
 		return;
 	}
-	arena_destroy(arena);
-	if (target == publisher->offered_size &&
-	    job_add(job, SLICE_LITERAL("checkpoint"), slice_of(publisher->offered, publisher->offered_bytes))) {
-		free(publisher->offered);
-		publisher->offered = NULL;
+	publisher->is_writing = true;
+	if (!job_fill(job)) {
+		job->failed = "tile";
+		step_end(job);
+	} else if (job->reads_count == 0 ||
+	    store_read(publisher->store, job->reads, job->reads_count, job_read_done, job) == STORE_READY) {
+		job_read_done(job, ERROR_NONE);
 	}
-	job->is_log = true;
-	job->size_after = target;
-	publisher->is_writing = job_submit(job);
+}
+
+/* What is being read, and what that leads to. */
+static void
+publisher_wait(struct publisher *publisher)
+{
+	store_wait(publisher->store);
+	worker_wait(publisher->worker);
 }
 
 void
@@ -430,10 +440,10 @@ publisher_finish(struct publisher *publisher)
 {
 	uint64_t size;
 
-	worker_wait(publisher->worker);
+	publisher_wait(publisher);
 	do {
 		size = publisher->size;
 		publisher_tick(publisher);
-		worker_wait(publisher->worker);
+		publisher_wait(publisher);
 	} while (publisher->offered != NULL && publisher->size > size);
 }

@@ -54,6 +54,7 @@ struct server {
 	struct loop_timer tick;
 
 	struct authority *authority;
+	struct authority *scribe_authority; /* the same keys, for the scribe's thread (crl.h) */
 	struct keyring *keyring;
 	struct key_verifier *verifier;
 	struct inflater *inflater;
@@ -138,12 +139,16 @@ server_crl_changed(void *context)
 }
 
 static void
-server_crl_made(void *context, struct slice pem)
+server_crl_made(void *context, struct content *pem)
 {
 	struct server *server = context;
 
-	if (!publications_set(server->publications, AUTHORITY_CRL_FILE, pem))
-		log_event(server->log, LOG_LEVEL_ERROR, "crl_not_published", log_error("error", ERROR_out_of_memory));
+	if (pem == NULL) {
+		log_event(server->log, LOG_LEVEL_ERROR, "crl_not_made",
+		    log_text("answer", "the list of before stays published; tried again in a minute"));
+		return;
+	}
+	publications_set(server->publications, AUTHORITY_CRL_FILE, pem);
 	publisher_write(server->publisher, AUTHORITY_CRL_FILE, pem);
 }
 
@@ -239,12 +244,13 @@ server_reload(void *context)
 	struct publications *publications = NULL;
 	struct fault fault = { .error = ERROR_out_of_memory };
 
-	if (arena != NULL && publications_load(server->options->directory, arena, &publications, &fault) == ERROR_NONE)
+	if (arena != NULL && publications_load(server->options->directory, server->publications, arena, &publications,
+	    &fault) == ERROR_NONE)
 		server->instruments.publications = publications;
 	if (publications != NULL &&
 	    office_load(server->options->directory, &server->instruments, arena, &office, &fault) == ERROR_NONE) {
-		/* Requests under way still look into the old files' memory only within one run: it can go. */
-		publications_destroy(server->publications);
+		/* Requests under way hold the old office, and it the old publications. */
+		publications_release(server->publications);
 		server->publications = publications;
 		office_release(server->office);
 		server->office = office;
@@ -255,7 +261,7 @@ server_reload(void *context)
 		snprintf(place, sizeof place, "%.*s", (int)(fault.place.size < sizeof place ? fault.place.size : 0),
 		    (const char *)fault.place.data);
 		server->instruments.publications = server->publications;
-		publications_destroy(publications);
+		publications_release(publications);
 		log_event(server->log, LOG_LEVEL_ERROR, "reload_refused", log_error("error", fault.error),
 		    log_setting("place", place),
 		    log_text("answer", "the campaign and catalogue of before stay in force"));
@@ -346,6 +352,8 @@ start_storage(struct server *server, struct fault *fault)
 	take_limits(server);
 	error = authority_open(keys, public, &server->authority, fault);
 	if (error == ERROR_NONE)
+		error = authority_open(keys, public, &server->scribe_authority, fault);
+	if (error == ERROR_NONE)
 		error = keyring_open(keys, server->arena, &server->keyring, fault);
 	if (error != ERROR_NONE)
 		return error;
@@ -366,7 +374,8 @@ start_storage(struct server *server, struct fault *fault)
 static enum error
 start_office(struct server *server, struct fault *fault)
 {
-	enum error error = publications_load(server->options->directory, server->arena, &server->publications, fault);
+	enum error error =
+	    publications_load(server->options->directory, NULL, server->arena, &server->publications, fault);
 
 	if (error != ERROR_NONE)
 		return error;
@@ -374,7 +383,7 @@ start_office(struct server *server, struct fault *fault)
 	server->inflater = inflater_create();
 	server->publisher = publisher_create(server->options->directory, server->scribe, server->store, server->tree,
 	    server_publish_failed, server);
-	server->crl = crl_create(server->authority, server->store, server_crl_made, server);
+	server->crl = crl_create(server->scribe_authority, server->store, server->scribe, server_crl_made, server);
 	if (server->verifier == NULL || server->inflater == NULL || server->publisher == NULL || server->crl == NULL)
 		return no_memory(fault);
 	server->instruments = (struct office){
@@ -497,6 +506,8 @@ server_destroy(struct server *server)
 		worker_wait(server->committer);
 	if (server->reader != NULL)
 		worker_wait(server->reader);
+	if (server->crl != NULL)
+		crl_finish(server->crl);
 	if (server->publisher != NULL)
 		publisher_finish(server->publisher);
 	if (server->scribe != NULL)
@@ -506,12 +517,13 @@ server_destroy(struct server *server)
 	office_release(server->office);
 	crl_destroy(server->crl);
 	publisher_destroy(server->publisher);
-	publications_destroy(server->publications);
+	publications_release(server->publications);
 	inflater_destroy(server->inflater);
 	key_verifier_destroy(server->verifier);
 	tree_close(server->tree);
 	store_close(server->store);
 	keyring_close(server->keyring);
+	authority_close(server->scribe_authority);
 	authority_close(server->authority);
 	if (server->committer != NULL)
 		loop_remove(server->loop, &server->committer_source);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,46 +45,95 @@ settings_path(char *out, size_t size, const char *directory, const char *name)
 }
 
 static enum error
-unreadable(const char *path, struct arena *arena, struct fault *fault)
+unreadable(const char *path, int reason, struct arena *arena, struct fault *fault)
 {
-	struct slice copy = SLICE_EMPTY, reason = SLICE_EMPTY;
+	struct slice name = SLICE_EMPTY, text = SLICE_EMPTY;
 
-	if (!arena_copy(arena, slice_of_text(path), &copy) ||
-	    !arena_copy(arena, slice_of_text(strerror(errno)), &reason))
+	if (!arena_copy(arena, slice_of_text(path), &name) ||
+	    !arena_copy(arena, slice_of_text(strerror(reason)), &text))
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
-	*fault = (struct fault){ ERROR_file_unreadable, copy, reason, SLICE_LITERAL("a readable file") };
+	*fault = (struct fault){ ERROR_file_unreadable, name, text, SLICE_LITERAL("a readable file") };
 	return ERROR_file_unreadable;
+}
+
+/* Opens a file and tells its size; 0, or the reason why not. */
+static int
+file_open(const char *path, size_t size_max, int *fd, size_t *size)
+{
+	struct stat status;
+	int reason = 0;
+
+	do
+		*fd = open(path, O_RDONLY | O_CLOEXEC);
+	while (*fd < 0 && errno == EINTR);
+	if (*fd < 0)
+		return errno;
+	if (fstat(*fd, &status) != 0)
+		reason = errno;
+	else if (status.st_size < 0 || (uint64_t)status.st_size > size_max)
+		reason = EFBIG;
+	if (reason != 0)
+		close(*fd);
+	*size = reason != 0 ? 0 : (size_t)status.st_size;
+	return reason;
+}
+
+/* Reads exactly `size` bytes; 0, or the reason why not: EIO when the file became shorter meanwhile. */
+static int
+file_take(int fd, uint8_t *bytes, size_t size)
+{
+	for (size_t at = 0; at < size;) {
+		ssize_t got = read(fd, bytes + at, size - at);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got < 0 ? errno : EIO;
+		at += (size_t)got;
+	}
+	return 0;
 }
 
 enum error
 settings_read_file(const char *path, size_t size_max, struct arena *arena, struct slice *out, struct fault *fault)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat status;
-	size_t size, at = 0;
+	int fd;
+	size_t size;
+	int reason = file_open(path, size_max, &fd, &size);
 
-	if (fd < 0 || fstat(fd, &status) != 0 || status.st_size < 0 || (uint64_t)status.st_size > size_max) {
-		if (fd >= 0) {
-			errno = errno != 0 ? errno : EFBIG;
-			close(fd);
-		}
-		return unreadable(path, arena, fault);
-	}
-	size = (size_t)status.st_size;
+	if (reason != 0)
+		return unreadable(path, reason, arena, fault);
 	uint8_t *bytes = arena_alloc(arena, size + 1);
-	while (bytes != NULL && at < size) {
-		ssize_t got = read(fd, bytes + at, size - at);
-		if (got <= 0)
-			break;
-		at += (size_t)got;
-	}
+	if (bytes != NULL)
+		reason = file_take(fd, bytes, size);
 	close(fd);
 	if (bytes == NULL)
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
-	if (at < size)
-		return unreadable(path, arena, fault);
+	if (reason != 0)
+		return unreadable(path, reason, arena, fault);
 	*out = slice_of(bytes, size);
 	return ERROR_NONE;
+}
+
+enum error
+settings_read_bytes(const char *path, size_t size_max, struct arena *arena, uint8_t **bytes, size_t *size,
+    struct fault *fault)
+{
+	int fd;
+	int reason = file_open(path, size_max, &fd, size);
+
+	if (reason != 0)
+		return unreadable(path, reason, arena, fault);
+	*bytes = malloc(*size + 1);
+	if (*bytes != NULL)
+		reason = file_take(fd, *bytes, *size);
+	close(fd);
+	if (*bytes == NULL)
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	if (reason == 0)
+		return ERROR_NONE;
+	free(*bytes);
+	*bytes = NULL;
+	return unreadable(path, reason, arena, fault);
 }
 
 static bool

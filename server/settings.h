@@ -33,6 +33,9 @@ void settings_path(char *out, size_t size, const char *directory, const char *na
 /* The whole of a file of at most size_max bytes, in the arena. ERROR_file_unreadable with the path. Blocking. */
 must_check enum error settings_read_file(
     const char *path, size_t size_max, struct arena *arena, struct slice *out, struct fault *fault);
+/* The same in memory of its own, for free(); only the fault's texts live in the arena. */
+must_check enum error settings_read_bytes(const char *path, size_t size_max, struct arena *arena, uint8_t **bytes,
+    size_t *size, struct fault *fault);
 
 /* Reads DIR/guichet.json. The fault's texts live in the arena. */
 must_check enum error settings_load(

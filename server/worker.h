@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A thread for what may block: disk writes, syncs, cold reads. Jobs run one at a time, in the order submitted; each has
- * a second half, which runs on the loop's thread. The thread never touches libcrypto and takes no signal.
+ * a second half, which runs on the loop's thread. No job touches libcrypto,
+ * but for the one in crl.c, through handles of its own. The thread takes no signal.
  *
  * All functions are called from the loop's thread (the one that created the worker). What a job's argument points to
  * belongs to the thread from submit until its `done` is called. */

@@ -17,7 +17,7 @@
 #include "server/clock.h"
 #include "server/commit.h"
 #include "server/crl.h"
-#include "server/publish.h"
+#include "server/publications.h"
 #include "server/store/keyring.h"
 #include "server/store/leveldb.h"
 #include "server/tree.h"
@@ -228,7 +228,7 @@ open_storage(struct admin_office *office, struct arena *arena, struct fault *fau
 static enum error
 open_facts(struct admin_office *office, struct arena *arena, struct fault *fault)
 {
-	enum error error = publications_load(office->directory, arena, &office->publications, fault);
+	enum error error = publications_load(office->directory, NULL, arena, &office->publications, fault);
 
 	if (error != ERROR_NONE)
 		return error;
@@ -292,7 +292,7 @@ admin_office_close(struct admin_office *office)
 		worker_wait(office->worker);
 	commit_destroy(office->commit);
 	office_release(office->office);
-	publications_destroy(office->publications);
+	publications_release(office->publications);
 	inflater_destroy(office->inflater);
 	key_verifier_destroy(office->verifier);
 	tree_close(office->tree);
@@ -411,18 +411,21 @@ struct crl_writing {
 };
 
 static void
-crl_made(void *context, struct slice pem)
+crl_made(void *context, struct content *pem)
 {
 	struct crl_writing *writing = context;
 	char path[PATH_SIZE], fresh[PATH_SIZE];
 	FILE *file;
 
+	if (pem == NULL)
+		return;
+	const struct slice bytes = content_bytes(pem);
 	settings_path(path, sizeof path, writing->directory, PUBLIC_DIRECTORY "/" AUTHORITY_CRL_FILE);
 	settings_path(fresh, sizeof fresh, writing->directory, PUBLIC_DIRECTORY "/" AUTHORITY_CRL_FILE ".new");
 	file = fopen(fresh, "we");
 	if (file == NULL)
 		return;
-	bool is_good = fwrite(pem.data, 1, pem.size, file) == pem.size;
+	bool is_good = fwrite(bytes.data, 1, bytes.size, file) == bytes.size;
 	writing->is_written = fclose(file) == 0 && is_good && rename(fresh, path) == 0;
 }
 
@@ -430,13 +433,13 @@ enum error
 admin_office_publish_crl(struct admin_office *office, struct fault *fault)
 {
 	struct crl_writing writing = { office->directory, false };
-	struct crl *crl = crl_create(office->authority, office->store, crl_made, &writing);
+	struct crl *crl = crl_create(office->authority, office->store, office->worker, crl_made, &writing);
 
 	if (crl == NULL)
 		return no_memory(fault);
 	crl_mark(crl);
 	crl_tick(crl, clock_wall_ms());
-	worker_wait(office->worker);
+	crl_finish(crl);
 	crl_destroy(crl);
 	return writing.is_written ? ERROR_NONE :
 				    fault_set(fault, ERROR_file_unreadable, PUBLIC_DIRECTORY "/" AUTHORITY_CRL_FILE,

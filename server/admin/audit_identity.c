@@ -167,8 +167,9 @@ check_pointers(struct audit *audit, const struct rec_certificate *record)
 	expect(audit, record, found == record->has_revoked_at, "a revocation on both sides or on neither");
 	if (found && record->has_revoked_at)
 		expect(audit, record, revocation.revoked_at == record->revoked_at &&
-		    revocation.reason == record->reason,
-		    "one time and reason of its revocation");
+		    revocation.reason == record->reason &&
+		    (!revocation.has_not_after || revocation.not_after == record->not_after),
+		    "one time, reason and expiry of its revocation");
 }
 
 void

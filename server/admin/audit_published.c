@@ -8,11 +8,13 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "server/authority.h"
+#include "server/publications.h"
 
 #define TILE_PATH_MAX ((size_t)128)
 
@@ -148,14 +150,19 @@ entry_agrees(struct audit *audit, X509_REVOKED *entry)
 static void
 check_list(struct audit *audit)
 {
-	struct slice pem;
+	char path[PATH_SIZE];
+	uint8_t *pem;
+	size_t size;
+	struct fault ignored;
 
 	arena_reset(audit->arena);
-	if (!audit_published_file(audit, AUTHORITY_CRL_FILE, LIMIT_JSON_FILE, &pem))
+	settings_path(path, sizeof path, audit->directory, PUBLIC_DIRECTORY "/" AUTHORITY_CRL_FILE);
+	if (settings_read_bytes(path, PUBLICATION_CRL_MAX, audit->arena, &pem, &size, &ignored) != ERROR_NONE)
 		return;
-	BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
+	BIO *bio = BIO_new_mem_buf(pem, (int)size);
 	X509_CRL *list = bio == NULL ? NULL : PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
 	BIO_free(bio);
+	free(pem);
 	if (list == NULL || (audit->issuer != NULL && X509_CRL_verify(list, audit->issuer) != 1)) {
 		audit_disagree(audit, "published file", slice_of_text(AUTHORITY_CRL_FILE),
 		    "a list signed by the office");

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "server/gate.h"
-#include "server/publish.h"
+#include "server/publications.h"
 #include "server/services/certificate.h"
 #include "server/services/services.h"
 

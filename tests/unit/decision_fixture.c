@@ -15,7 +15,7 @@
 #include "server/authority.h"
 #include "server/gate.h"
 #include "server/proof.h"
-#include "server/publish.h"
+#include "server/publications.h"
 #include "server/services/services.h"
 #include "server/settings.h"
 #include "server/store/keyring.h"
@@ -95,7 +95,7 @@ open_office(struct decision_fixture *fixture)
 {
 	struct fault fault;
 
-	assert_int_equal(publications_load(fixture->directory, fixture->arena, &fixture->publications, &fault),
+	assert_int_equal(publications_load(fixture->directory, NULL, fixture->arena, &fixture->publications, &fault),
 	    ERROR_NONE);
 	const struct office instruments = {
 		.origin = SLICE_LITERAL(FIXTURE_ORIGIN),
@@ -235,7 +235,7 @@ decision_fixture_destroy(struct decision_fixture *fixture)
 {
 	commit_destroy(fixture->commit);
 	office_release(fixture->office);
-	publications_destroy(fixture->publications);
+	publications_release(fixture->publications);
 	inflater_destroy(fixture->inflater);
 	key_verifier_destroy(fixture->verifier);
 	tree_close(fixture->tree);

@@ -287,6 +287,7 @@ CHANGE(certificate_archive, certificate, record->archive = flipped(record->archi
 CHANGE(certificate_unrevoked, certificate, record->has_revoked_at = !record->has_revoked_at)
 CHANGE(certificate_names_another, certificate, record->spi = SLICE_LITERAL("3023217600053"))
 CHANGE(revocation_time, revocation, record->revoked_at++)
+CHANGE(revocation_expiry, revocation, record->not_after++)
 CHANGE(serial_other, serial, record->serial = flipped(record->serial, 5))
 CHANGE(filing_leaf, filing, record->leaf++)
 CHANGE(filing_batch, filing, record->log_batch += 1000)
@@ -347,7 +348,10 @@ static const struct damage damages[] = {
 	    CHANGED(certificate, 0, certificate, certificate_unrevoked) },
 	{ "expected a revocation on both sides or on neither", REMOVED(revocation, 0) },
 	{ "expected the revocation that it names", REMOVED(revocation, 0) },
-	{ "expected one time and reason of its revocation", CHANGED(revocation, 0, revocation, revocation_time) },
+	{ "expected one time, reason and expiry of its revocation",
+	    CHANGED(revocation, 0, revocation, revocation_time) },
+	{ "expected one time, reason and expiry of its revocation",
+	    CHANGED(revocation, 0, revocation, revocation_expiry) },
 	{ "expected its key to lead to it", REMOVED(key_owner, 1) },
 	{ "expected a certificate with this key", CHANGED(key_owner, 1, serial, serial_other) },
 	{ "expected its holder to lead to it", REMOVED(holder, 0) },

@@ -85,6 +85,8 @@ holders_revoke_their_own_and_operators_any(void **state)
 	assert_true(decision_fixture_get(fixture, KEY_MAKE(fixture->arena, KEY_revocation, slice_of(jeanne->serial,
 	    SERIAL_SIZE)),
 	    record_revocation(), &line));
+	assert_true(line.has_not_after);
+	assert_int_equal(line.not_after, record.not_after);
 	/* It takes effect at once, on the same connection. */
 	assert_refused(revoke(fixture, jeanne, jeanne->serial, 1), ERROR_certificate_revoked, "serial", "*", "*");
 	/* The first revocation counts. */
