@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The published files in memory, for the publication operation: trust, campaign, revocation list. Office snapshots
- * share one set of them and the publisher shares their contents, so both are counted and never change under a holder. All
- * functions but content_create are for the loop's thread only. */
+ * share one set of them and the publisher shares their contents, so both are counted and never change under a holder.
+ * All functions but content_create are for the loop's thread only. */
 #ifndef GUICHET_PUBLICATIONS_H
 #define GUICHET_PUBLICATIONS_H
 
