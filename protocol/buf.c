@@ -12,6 +12,8 @@
 #include "protocol/check.h"
 
 #define ALLOC_MIN ((size_t)256)
+/* Not worth giving back. */
+#define ALLOC_KEEP ((size_t)64 * 1024)
 
 struct buf {
 	uint8_t *data;
@@ -19,6 +21,7 @@ struct buf {
 	size_t size_max;
 	size_t reserved; /* what the last buf_reserve promised */
 	bool failed;
+	bool is_public;
 };
 
 struct buf *
@@ -31,11 +34,23 @@ buf_create(size_t size_max)
 	return buf;
 }
 
+static void
+buf_wipe(struct buf *buf)
+{
+	if (buf->data != NULL && !buf->is_public)
+		OPENSSL_cleanse(buf->data, buf->end);
+}
+
+void
+buf_set_public(struct buf *buf)
+{
+	buf->is_public = true;
+}
+
 void
 buf_clear(struct buf *buf)
 {
-	if (buf->data != NULL)
-		OPENSSL_cleanse(buf->data, buf->end);
+	buf_wipe(buf);
 	buf->front = buf->end = buf->reserved = 0;
 	buf->failed = false;
 }
@@ -90,29 +105,65 @@ buf_peek(const struct buf *buf)
 	return slice_of(buf->data + buf->front, buf_size(buf));
 }
 
-/* A larger allocation, holding the present bytes at its start; the old one is wiped, not left to the heap. */
+/* Another allocation, holding the present bytes at its start; the old one is wiped, not left to the heap. */
 static bool
-buf_grow(struct buf *buf, size_t needed)
+buf_move(struct buf *buf, size_t alloc)
 {
-	size_t size = buf_size(buf), alloc = buf->alloc < ALLOC_MIN ? ALLOC_MIN : buf->alloc;
-
-	while (alloc < needed)
-		alloc *= 2;
-	if (alloc > buf->size_max)
-		alloc = buf->size_max;
+	size_t size = buf_size(buf);
 	uint8_t *data = malloc(alloc);
+
 	if (data == NULL)
 		return false;
 	if (size != 0)
 		memcpy(data, buf->data + buf->front, size);
-	if (buf->data != NULL)
-		OPENSSL_cleanse(buf->data, buf->end);
+	buf_wipe(buf);
 	free(buf->data);
 	buf->data = data;
 	buf->alloc = alloc;
 	buf->front = 0;
 	buf->end = size;
 	return true;
+}
+
+/* `alloc`, doubled until `needed` fit, but no more than there ever can be. */
+static size_t
+alloc_for(const struct buf *buf, size_t alloc, size_t needed)
+{
+	while (alloc < needed)
+		alloc *= 2;
+	return alloc < buf->size_max ? alloc : buf->size_max;
+}
+
+static bool
+buf_grow(struct buf *buf, size_t needed)
+{
+	return buf_move(buf, alloc_for(buf, buf->alloc < ALLOC_MIN ? ALLOC_MIN : buf->alloc, needed));
+}
+
+size_t
+buf_allocated(const struct buf *buf)
+{
+	return buf->alloc;
+}
+
+/* At a quarter, so that what is moved was paid for by what was consumed. */
+void
+buf_shrink(struct buf *buf)
+{
+	size_t size = buf_size(buf);
+
+	if (buf->alloc <= ALLOC_KEEP || size > buf->alloc / 4)
+		return;
+	buf->reserved = 0;
+	if (size != 0) {
+		/* Short of memory it stays as it is. */
+		(void)buf_move(buf, alloc_for(buf, ALLOC_MIN, size));
+		return;
+	}
+	buf_wipe(buf);
+	free(buf->data);
+	buf->data = NULL;
+	buf->front = buf->end = buf->alloc = 0;
 }
 
 uint8_t *
@@ -231,7 +282,7 @@ buf_consume(struct buf *buf, size_t size)
 	check(size <= buf_size(buf));
 	buf->front += size;
 	if (buf->front == buf->end && buf->end != 0) {
-		OPENSSL_cleanse(buf->data, buf->end);
+		buf_wipe(buf);
 		buf->front = buf->end = 0;
 	}
 }

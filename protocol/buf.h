@@ -22,12 +22,18 @@ void buf_destroy(struct buf *buf);
 void buf_reset(struct buf *buf);
 /* Wipes, empties, forgets a failure; keeps the memory. */
 void buf_clear(struct buf *buf);
+/* Gives memory back when much less is held than is allocated; what is held stays, slices of it end. */
+void buf_shrink(struct buf *buf);
+/* What it holds is no secret (ciphertext, for instance): it is not wiped from now on. */
+void buf_set_public(struct buf *buf);
 
 /* False once a put did not fit. */
 must_check bool buf_ok(const struct buf *buf);
 /* Marks the buffer failed: for an encoder that finds its value cannot be encoded. */
 void buf_fail(struct buf *buf);
 size_t buf_size(const struct buf *buf);
+/* Bytes of memory it takes, used or not. */
+size_t buf_allocated(const struct buf *buf);
 /* How many more bytes fit. */
 size_t buf_space(const struct buf *buf);
 /* All bytes held, from the front. */

@@ -11,8 +11,9 @@
 #define LIMIT_FRAME_BODY (1024 * 1024)
 /* * Requests of one connection that are not answered yet. */
 #define LIMIT_STREAMS 128
-/* Bytes of answers that wait for a slow reader, beyond which nothing more is read from it. */
-#define LIMIT_ANSWERS_QUEUED (4 * 1024 * 1024)
+/* Bytes of answers that wait to be sent, beyond which no further request is begun for their reader: what the socket
+ * takes at once, and little enough that a turn of one connection does not keep the others waiting. */
+#define LIMIT_ANSWERS_QUEUED (256 * 1024)
 
 /* ---- CBOR and JSON ---- */
 

@@ -35,6 +35,7 @@ struct conn {
 	uint64_t received_ms;    /* wall clock of the wake-up that last read */
 	uint64_t since_ms;       /* steady clock: last sign of life, or entry into the state */
 	uint64_t frame_since_ms; /* of the half frame in `in`; 0: none */
+	uint64_t heard_ms;       /* steady clock: last bytes */
 	uint64_t write_since_ms; /* of the present window of a reader who does not take all; 0: none */
 	size_t window_sent;      /* in that window */
 	size_t counted;          /* in shared->buffered */
@@ -133,14 +134,42 @@ event_of(enum stream_status status)
 
 /* ---- receiving ---- */
 
-/* May the session be given another frame? When memory is short over all connections, who has answers to collect
- * collects them first. */
+static void
+conn_count_buffered(struct conn *conn)
+{
+	size_t held = buf_allocated(conn->in);
+	if (conn->session != NULL)
+		held += buf_allocated(session_answers(conn->session));
+	conn->shared->buffered += held - conn->counted;
+	conn->counted = held;
+}
+
+/* Memory is short over all connections. */
+static bool
+is_short(const struct conn_shared *shared)
+{
+	return shared->buffered > shared->limits.buffered_max;
+}
+
+/* May the session be given another frame? When memory is short, who has answers to collect collects them first. */
 static bool
 conn_wants_more(struct conn *conn)
 {
-	if (conn->shared->buffered > conn->shared->limits.buffered_max && buf_size(session_answers(conn->session)) != 0)
+	if (is_short(conn->shared) && buf_size(session_answers(conn->session)) != 0)
 		return false;
 	return session_wants_more(conn->session);
+}
+
+/* A whole frame. Beyond all patience even those who owe nothing get no answer that takes memory. */
+static void
+conn_hand_over(struct conn *conn, const struct frame *frame)
+{
+	const struct conn_shared *shared = conn->shared;
+
+	if (shared->buffered / 2 > shared->limits.buffered_max)
+		session_refuse_frame(conn->session, frame, ERROR_busy);
+	else
+		session_receive(conn->session, frame, conn->received_ms);
 }
 
 static bool
@@ -164,7 +193,7 @@ conn_keep_half(struct conn *conn, const struct frame *frame)
 	}
 	if (conn->frame_since_ms == 0)
 		conn->frame_since_ms = loop_steady_ms(shared->loop);
-	if (shared->buffered > shared->limits.buffered_max && buf_size(conn->in) >= FRAME_HEADER_SIZE)
+	if (is_short(shared) && buf_size(conn->in) >= FRAME_HEADER_SIZE)
 		conn_refuse(conn, frame, ERROR_busy);
 }
 
@@ -198,8 +227,9 @@ conn_deliver(struct conn *conn, unsigned *frames_max)
 		}
 		--*frames_max;
 		conn->since_ms = loop_steady_ms(conn->shared->loop);
-		session_receive(conn->session, &frame, conn->received_ms);
+		conn_hand_over(conn, &frame);
 		buf_consume(conn->in, size);
+		conn_count_buffered(conn);
 	}
 }
 
@@ -213,6 +243,7 @@ conn_read(struct conn *conn, size_t *bytes_max)
 	case STREAM_PROGRESS:
 		*bytes_max -= result.size;
 		conn->received_ms = loop_wall_ms(conn->shared->loop);
+		conn->heard_ms = loop_steady_ms(conn->shared->loop);
 		conn->read_waits = result.pending ? 0 : LOOP_READ;
 		return true;
 	case STREAM_WANT_READ:
@@ -276,6 +307,7 @@ conn_send(struct conn *conn)
 	}
 	if (result.size != 0)
 		conn->since_ms = loop_steady_ms(conn->shared->loop);
+	buf_shrink(answers);
 	if (buf_size(answers) == 0) {
 		conn->write_since_ms = 0;
 		return;
@@ -421,6 +453,20 @@ handshake_patience_ms(const struct conn_shared *shared)
 	return shared->handshakes > limits->handshakes_max / 2 ? limits->handshake_pressed_ms : limits->handshake_ms;
 }
 
+/* When half a frame is given up. Who was sending when the server began to stop may finish, but is not waited for. */
+static uint64_t
+frame_patience_ends(const struct conn *conn)
+{
+	const struct conn_shared *shared = conn->shared;
+	uint64_t at_ms = conn->frame_since_ms + shared->limits.frame_ms;
+
+	if (!shared->is_stopping)
+		return at_ms;
+	uint64_t since_ms = conn->heard_ms > shared->stopping_since_ms ? conn->heard_ms : shared->stopping_since_ms;
+	uint64_t stop_ms = since_ms + shared->limits.stop_frame_ms;
+	return stop_ms < at_ms ? stop_ms : at_ms;
+}
+
 /* The deadline that comes first; none while the peer waits for us. */
 static struct due
 conn_due(const struct conn *conn)
@@ -435,7 +481,7 @@ conn_due(const struct conn *conn)
 	if (conn->state == CONN_OPEN && conn_is_quiet(conn))
 		due_sooner(&due, DEADLINE_IDLE, conn->since_ms + limits->idle_ms);
 	if (conn->frame_since_ms != 0)
-		due_sooner(&due, DEADLINE_FRAME, conn->frame_since_ms + limits->frame_ms);
+		due_sooner(&due, DEADLINE_FRAME, frame_patience_ends(conn));
 	if (conn->write_since_ms != 0)
 		due_sooner(&due, DEADLINE_WRITE, conn->write_since_ms + limits->write_ms);
 	return due;
@@ -464,16 +510,6 @@ conn_destroy(struct conn *conn)
 	shared->buffered -= conn->counted;
 	shared->count--;
 	free(conn);
-}
-
-static void
-conn_count_buffered(struct conn *conn)
-{
-	size_t held = buf_size(conn->in);
-	if (conn->session != NULL)
-		held += buf_size(session_answers(conn->session));
-	conn->shared->buffered += held - conn->counted;
-	conn->counted = held;
 }
 
 /* An idle connection keeps no buffers. */
@@ -512,6 +548,8 @@ conn_settle(struct conn *conn)
 	} else {
 		if (conn->session != NULL && conn_is_quiet(conn))
 			conn_give_back(conn);
+		else if (is_short(shared))
+			buf_shrink(conn->in);
 		conn_count_buffered(conn);
 		conn_wait(conn);
 	}

@@ -30,9 +30,9 @@ struct conn_limits {
 	size_t connections_max;
 	/* Handshakes at once: each costs 0.4 ms of the loop's thread, and those who are already here go first. */
 	size_t handshakes_max;
-	/* Bytes of half-received frames and of unsent answers, over all connections. Beyond it half a frame is
-	 * refused as busy and who has answers to collect is not read from. Memory may reach twice as much, since
-	 * buffers double. */
+	/* Bytes of memory for what is received and not delivered and for unsent answers, over all connections. Beyond it
+	 * half a frame is refused as busy, and who has answers to collect is neither read from nor answered anything
+	 * more; beyond twice as much every request is refused as busy. */
 	size_t buffered_max;
 	uint64_t handshake_ms; /* from accept to the handshake's end */
 	/* The same while more than half of handshakes_max are under way: whoever says nothing takes the place of
@@ -43,6 +43,7 @@ struct conn_limits {
 	uint64_t write_ms;     /* for a reader to take CONN_WRITE_MIN bytes, or all there is */
 	uint64_t linger_ms;    /* for a peer to close after we did */
 	uint64_t drain_ms;     /* from conn_pool_drain to the end of patience */
+	uint64_t stop_frame_ms; /* during it, for a half frame without further bytes */
 };
 
 /* What a reader has to take within write_ms: 8 Kbit/s with the default. */
@@ -56,12 +57,13 @@ struct conn_shared {
 	struct dispatch *dispatch;
 	struct conn_limits limits;
 	bool is_stopping; /* requests not begun are not read any more */
+	uint64_t stopping_since_ms; /* steady clock */
 	/* Called when a connection's state changed or it is gone; must not destroy any. */
 	void (*changed)(struct conn_shared *shared);
 
 	struct conn *first;
 	size_t count, handshakes;
-	size_t buffered; /* bytes held for peers, as limited by buffered_max */
+	size_t buffered; /* as limited by buffered_max */
 	uint64_t next_number;
 };
 

@@ -33,6 +33,7 @@ const struct conn_limits conn_limits_default = {
 	.write_ms = 30 * 1000,
 	.linger_ms = 2 * 1000,
 	.drain_ms = 20 * 1000,
+	.stop_frame_ms = 2 * 1000,
 };
 
 static void
@@ -139,6 +140,7 @@ conn_pool_drain(struct conn_pool *pool, void (*done)(void *context), void *conte
 
 	check(!shared->is_stopping);
 	shared->is_stopping = true;
+	shared->stopping_since_ms = loop_steady_ms(shared->loop);
 	pool->drained = done;
 	pool->drained_context = context;
 	loop_timer_set(shared->loop, &pool->drain_timer, loop_steady_ms(shared->loop) + shared->limits.drain_ms);

@@ -8,6 +8,7 @@
 
 #include "protocol/check.h"
 #include "protocol/limits.h"
+#include "protocol/message.h"
 #include "server/dispatch.h"
 
 struct session {
@@ -17,7 +18,25 @@ struct session {
 	struct buf *answers;
 	uint32_t streams[LIMIT_STREAMS];
 	size_t streams_count;
+	size_t promised; /* bytes that the answers to come may have beside what is small */
 };
+
+/* What the answer to come may have that is not small: pages of files and of documents. Everything else a connection's
+ * streams can have together is little. */
+static size_t
+answer_promise(uint16_t op)
+{
+	const struct operation *operation = operation_find(op);
+	size_t promise = 0;
+
+	if (operation == NULL)
+		return 0;
+	const struct record *answer = operation->answer();
+	for (size_t i = 0; i < answer->fields_count; i++)
+		if (answer->fields[i].type == FIELD_BYTES && answer->fields[i].max >= LIMIT_PART_SIZE)
+			promise += (size_t)answer->fields[i].max;
+	return promise;
+}
 
 static void
 session_answer(struct dispatch_asker *asker, const struct frame *answer)
@@ -27,6 +46,7 @@ session_answer(struct dispatch_asker *asker, const struct frame *answer)
 	for (size_t i = 0; i < session->streams_count; i++)
 		if (session->streams[i] == answer->stream) {
 			session->streams[i] = session->streams[--session->streams_count];
+			session->promised -= answer_promise(answer->op);
 			break;
 		}
 	frame_put(session->answers, answer);
@@ -108,6 +128,7 @@ session_receive(struct session *session, const struct frame *frame, uint64_t now
 		return;
 	}
 	session->streams[session->streams_count++] = frame->stream;
+	session->promised += answer_promise(frame->op);
 	dispatch_submit(session->dispatch, &session->asker, frame, now_ms);
 }
 
@@ -126,5 +147,6 @@ session_unanswered(const struct session *session)
 bool
 session_wants_more(const struct session *session)
 {
-	return session->streams_count < LIMIT_STREAMS && buf_size(session->answers) < LIMIT_ANSWERS_QUEUED;
+	return session->streams_count < LIMIT_STREAMS &&
+	    buf_size(session->answers) + session->promised < LIMIT_ANSWERS_QUEUED;
 }

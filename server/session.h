@@ -36,7 +36,8 @@ void session_refuse_frame(struct session *session, const struct frame *frame, en
 struct buf *session_answers(struct session *session);
 /* Requests not answered yet. */
 size_t session_unanswered(const struct session *session);
-/* False: do not read on for now (too many requests unanswered, or too many bytes of answers unread). */
+/* False: do not read on for now (too many requests unanswered, or too many bytes of answers that are unread or still
+ * to come). */
 bool session_wants_more(const struct session *session);
 
 #endif

@@ -55,6 +55,8 @@ enum {
 #define LOAD_SIZE ((size_t)256 * 1024)
 #define HOLD_MAX 4
 #define QUEUED_MAX ((size_t)1024 * 1024)
+/* What buffers that hold little may take. */
+#define HELD_SMALL ((size_t)64 * 1024)
 
 struct dispatch {
 	struct session *newest;

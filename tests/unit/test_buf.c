@@ -59,6 +59,39 @@ numbers_are_big_endian(void **state)
 	buf_destroy(buf);
 }
 
+static void
+memory_is_given_back_when_little_is_held(void **state)
+{
+	(void)state;
+	struct buf *buf = buf_create(3 * 1024 * 1024);
+	uint8_t *at = buf_reserve(buf, 2000000);
+	assert_non_null(at);
+	for (size_t i = 0; i < 2000000; i++)
+		at[i] = (uint8_t)(i % 251);
+	buf_commit(buf, 2000000);
+	assert_in_range(buf_allocated(buf), 2000000, 2 * 2000000);
+	buf_consume(buf, 1000000);
+	buf_shrink(buf);
+	assert_in_range(buf_allocated(buf), 2000000, 2 * 2000000);
+	buf_consume(buf, 900000);
+	buf_shrink(buf);
+	assert_in_range(buf_allocated(buf), 100000, 2 * 100000);
+	assert_int_equal(buf_size(buf), 100000);
+	for (size_t i = 0; i < 100000; i++)
+		assert_int_equal(buf_peek(buf).data[i], (1900000 + i) % 251);
+	buf_consume(buf, 100000);
+	buf_shrink(buf);
+	assert_int_equal(buf_allocated(buf), 0);
+	buf_put_text(buf, "again");
+	assert_true(slice_equal_text(buf_peek(buf), "again"));
+	/* What is small is kept: it will be needed again. */
+	size_t small = buf_allocated(buf);
+	buf_consume(buf, 5);
+	buf_shrink(buf);
+	assert_int_equal(buf_allocated(buf), small);
+	buf_destroy(buf);
+}
+
 int
 main(void)
 {
@@ -66,6 +99,7 @@ main(void)
 		cmocka_unit_test(bytes_come_out_in_order),
 		cmocka_unit_test(maximum_is_kept_and_failure_sticks),
 		cmocka_unit_test(numbers_are_big_endian),
+		cmocka_unit_test(memory_is_given_back_when_little_is_held),
 	};
 	return cmocka_run_group_tests_name("buf", tests, NULL, NULL);
 }

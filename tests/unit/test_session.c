@@ -186,6 +186,16 @@ a_log_in_counts_from_its_answer_on(void **state)
 	ask(table, OPERATION_filings, 2, &filings);
 	store_wait(fixture->store);
 	assert_int_equal(take(table, 2), ERROR_NONE);
+	/* A page of a document may be as long as all that may wait to be sent: none is begun beside it. */
+	const struct msg_document_request page = { .reference = SLICE_LITERAL("unknown"),
+	    .digest = slice_of((const uint8_t[32]){ 2 }, 32) };
+	assert_true(session_wants_more(table->session));
+	ask(table, OPERATION_document, 4, &page);
+	assert_int_equal(session_unanswered(table->session), 1);
+	assert_false(session_wants_more(table->session));
+	store_wait(fixture->store);
+	assert_int_not_equal(take(table, 4), ERROR_NONE);
+	assert_true(session_wants_more(table->session));
 	/* One that has gone is not answered, and nothing is left of it. */
 	ask(table, OPERATION_filings, 3, &filings);
 	buf_destroy(input);
