@@ -14,8 +14,11 @@
 
 /* Memory of one sealed batch besides its decisions: hashes, proofs' subtrees, the encoded records one after another. */
 #define BATCH_ARENA ((size_t)64 * 1024 * 1024)
-/* Bytes to be archived in one batch, beyond which it takes no more: the store holds a batch in memory. */
-#define BATCH_BYTES_MAX ((size_t)64 * 1024 * 1024)
+/* Bytes to be archived in one batch, beyond which it takes no more: sealing them is work during which nobody else is
+ * served, a millisecond or two. */
+#define BATCH_BYTES_MAX ((size_t)4 * 1024 * 1024)
+/* Bytes that waking the queue may bring into the open batch at once, for the same reason. */
+#define WAKE_BYTES_MAX ((size_t)1024 * 1024)
 /* Writes of one decision, at most: what keeps a batch within KEYSET_MAX. */
 #define ENTRY_PUTS_MAX ((size_t)256)
 /* A batch's leaves stand in one record, hash and place of each, beside the tree's frontier. */
@@ -39,6 +42,8 @@ struct commit {
 	struct commit_config config;
 	struct batch batches[2];
 	struct batch *open, *away; /* away: NULL when none is on its way */
+	/* Those for whom there was no room, in their order. */
+	struct commit_entry *queue, **queue_tail;
 	struct commit_watch *watches;
 	bool has_failed;
 };
@@ -77,6 +82,7 @@ commit_create(const struct commit_config *config)
 		batch_clear(batch);
 	}
 	commit->open = &commit->batches[0];
+	commit->queue_tail = &commit->queue;
 	return commit;
 }
 
@@ -140,6 +146,11 @@ commit_wait(struct commit *commit, struct commit_entry *waiter)
 	struct batch *batch = commit->open->entries != NULL || commit->away == NULL ? commit->open : commit->away;
 
 	waiter->next = NULL;
+	if (commit_is_full(commit)) {
+		*commit->queue_tail = waiter;
+		commit->queue_tail = &waiter->next;
+		return;
+	}
 	*batch->waiters_tail = waiter;
 	batch->waiters_tail = &waiter->next;
 }
@@ -337,20 +348,11 @@ commit_settled(void *context, enum error error)
 	entries_done(waiters);
 }
 
-void
-commit_seal(struct commit *commit)
+/* The open batch becomes one store commit. */
+static void
+batch_seal(struct commit *commit)
 {
 	struct batch *batch = commit->open;
-
-	if (commit->has_failed || commit->away != NULL)
-		return;
-	if (batch->entries == NULL) {
-		/* Waiters of an empty batch wait for nothing. */
-		struct commit_entry *waiters = batch->waiters;
-		batch_clear(batch);
-		entries_done(waiters);
-		return;
-	}
 	struct store_batch *store_batch = store_batch_create(commit->config.store);
 	if (store_batch == NULL) {
 		commit_fail(commit, ERROR_out_of_memory);
@@ -367,10 +369,54 @@ commit_seal(struct commit *commit)
 	store_commit(store_batch, commit_settled, commit);
 }
 
+/* Waiters of an empty batch wait for nothing. */
+static void
+batch_release(struct batch *batch)
+{
+	struct commit_entry *waiters = batch->waiters;
+
+	batch_clear(batch);
+	entries_done(waiters);
+}
+
+/* Those in the queue decide again, as many as the open batch has room for: all of them would only be sent back, and
+ * again with every batch. */
+static void
+commit_wake_queue(struct commit *commit)
+{
+	size_t bytes = commit->open->bytes;
+
+	while (commit->queue != NULL && !commit_is_full(commit) && commit->open->bytes - bytes < WAKE_BYTES_MAX) {
+		struct commit_entry *entry = commit->queue;
+		commit->queue = entry->next;
+		if (commit->queue == NULL)
+			commit->queue_tail = &commit->queue;
+		entry->done(entry);
+	}
+}
+
+void
+commit_seal(struct commit *commit)
+{
+	bool is_again = true;
+
+	/* Again when nothing is on its way that would bring the loop back here for those who are left. */
+	while (is_again && !commit->has_failed) {
+		if (commit->away == NULL && commit->open->entries == NULL)
+			batch_release(commit->open);
+		else if (commit->away == NULL)
+			batch_seal(commit);
+		is_again = commit->queue != NULL;
+		commit_wake_queue(commit);
+		is_again = is_again && commit->away == NULL;
+	}
+}
+
 bool
 commit_is_idle(const struct commit *commit)
 {
-	return commit->away == NULL && commit->open->entries == NULL && commit->open->waiters == NULL;
+	return commit->away == NULL && commit->open->entries == NULL && commit->open->waiters == NULL &&
+	    commit->queue == NULL;
 }
 
 bool

@@ -46,11 +46,12 @@ void commit_destroy(struct commit *commit);
 
 /* Would a decision that read this have to wait, since the open batch or the one on its way writes what it read? */
 bool commit_conflicts(const struct commit *commit, const struct view *view);
-/* The open batch takes no more: wait. */
+/* The open batch takes no more: wait, and be called when another has room. */
 bool commit_is_full(const struct commit *commit);
 /* Takes a decision whose read set does not conflict. */
 void commit_add(struct commit *commit, struct commit_entry *entry);
-/* Calls `waiter->done` once the batches of now are durable: for a decision that conflicts, to be run again. */
+/* Calls `waiter->done` once the batches of now are durable, for a decision that conflicts, or once there is room, for
+ * one that came when the open batch was full: to be run again. */
 void commit_wait(struct commit *commit, struct commit_entry *waiter);
 /* A decision whose reads come in over several wake-ups: a batch that wrote what was read first may become durable
  * meanwhile, and then meets neither batch any more. The owner embeds this and watches while reads are pending. */
@@ -61,7 +62,8 @@ struct commit_watch {
 };
 void commit_watch_start(struct commit *commit, struct commit_watch *watch, const struct view *view);
 void commit_watch_stop(struct commit *commit, struct commit_watch *watch);
-/* The loop's hook: seals the open batch and sends it off, unless one is on its way or there is nothing. */
+/* The loop's hook: seals the open batch and sends it off, unless one is on its way or there is nothing, and calls some
+ * of those who wait for room. */
 void commit_seal(struct commit *commit);
 /* Nothing open, nothing on its way, nobody waiting. */
 bool commit_is_idle(const struct commit *commit);

@@ -14,7 +14,7 @@
 #include "protocol/check.h"
 
 /* A batch's memory is kept for the next one unless it grew beyond this. */
-#define BATCH_KEEP_MAX ((size_t)(4 * 1024 * 1024))
+#define BATCH_KEEP_MAX ((size_t)(8 * 1024 * 1024))
 
 static const struct retention permanent = { RETENTION_PERMANENT, 0 };
 
@@ -183,7 +183,7 @@ void
 leveldb_batch_put_away(struct leveldb_store *leveldb, struct leveldb_batch *batch)
 {
 	key_files_free(&batch->keys);
-	if (buf_size(batch->bytes) > BATCH_KEEP_MAX)
+	if (buf_allocated(batch->bytes) > BATCH_KEEP_MAX)
 		buf_reset(batch->bytes);
 	else
 		buf_clear(batch->bytes);
@@ -210,8 +210,10 @@ leveldb_batch_take(struct leveldb_store *leveldb)
 		return NULL;
 	batch->records = db_batch_create();
 	batch->bytes = buf_create(STORE_BATCH_MAX);
-	if (batch->records != NULL && batch->bytes != NULL)
+	if (batch->records != NULL && batch->bytes != NULL) {
+		buf_set_public(batch->bytes); /* sealed */
 		return batch;
+	}
 	batch_free(batch);
 	return NULL;
 }

@@ -387,7 +387,7 @@ a_full_batch_takes_no_more(void **state)
 	memory_store_pump(fixture->store, SIZE_MAX);
 	/* Bytes to be archived count as well. */
 	struct request *large = request_new(fixture);
-	size_t size = (size_t)22 * 1024 * 1024;
+	size_t size = (size_t)1500 * 1024;
 	uint8_t *bytes = arena_alloc(fixture->arena, size);
 	assert_non_null(bytes);
 	for (int i = 0; i < 3; i++) {
@@ -400,6 +400,58 @@ a_full_batch_takes_no_more(void **state)
 	commit_seal(fixture->commit);
 	memory_store_pump(fixture->store, SIZE_MAX);
 	assert_int_equal(large->done_count, 1);
+	decision_fixture_destroy(fixture);
+}
+
+/* One that was sent away from a full batch and comes back when it is called. */
+struct comer {
+	struct commit_entry entry; /* waiting */
+	struct commit *commit;
+	struct request *request;
+	unsigned called;
+};
+
+static void
+comer_called(struct commit_entry *entry)
+{
+	struct comer *comer = (struct comer *)entry;
+
+	comer->called++;
+	assert_false(commit_is_full(comer->commit));
+	commit_add(comer->commit, &comer->request->entry);
+}
+
+/* Whoever finds the batch full is called once, in turn, when there is room, and not with every batch in vain. */
+static void
+who_finds_no_room_is_called_once(void **state)
+{
+	struct decision_fixture *fixture = fixture_late();
+	enum { COUNT = 200 };
+	struct comer *comers = arena_alloc_array(fixture->arena, COUNT, sizeof *comers);
+
+	(void)state;
+	assert_non_null(comers);
+	fill(fixture, 64);
+	for (unsigned i = 0; i < COUNT; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "c%u", i);
+		comers[i] = (struct comer){ .entry = { .done = comer_called }, .commit = fixture->commit,
+			.request = request_put(fixture, name, i) };
+		commit_wait(fixture->commit, &comers[i].entry);
+	}
+	for (int round = 0; !commit_is_idle(fixture->commit); round++) {
+		assert_true(round < 10);
+		commit_seal(fixture->commit);
+		/* The next batch fills while this one is on its way. */
+		assert_int_equal(comers[0].called, 1);
+		memory_store_pump(fixture->store, SIZE_MAX);
+	}
+	assert_int_equal(fixture->settled_count, 1 + (COUNT + 63) / 64);
+	for (unsigned i = 0; i < COUNT; i++) {
+		assert_int_equal(comers[i].called, 1);
+		assert_int_equal(comers[i].request->done_count, 1);
+		assert_true(i == 0 || comers[i].request->done_at > comers[i - 1].request->done_at);
+	}
 	decision_fixture_destroy(fixture);
 }
 
@@ -460,6 +512,7 @@ main(void)
 		cmocka_unit_test(waiters_are_called_once_and_in_time),
 		cmocka_unit_test(watchers_learn_of_batches_that_came_and_went),
 		cmocka_unit_test(a_full_batch_takes_no_more),
+		cmocka_unit_test(who_finds_no_room_is_called_once),
 		cmocka_unit_test(a_batch_full_of_leaves_is_stored),
 	};
 	return cmocka_run_group_tests_name("commit", tests, NULL, NULL);
