@@ -14,6 +14,7 @@
 #include "protocol/net/stream.h"
 #include "server/log.h"
 #include "server/loop.h"
+#include "server/patience.h"
 #include "server/session.h"
 
 /* What one connection may have of one round, before the others get their turn. */
@@ -421,69 +422,24 @@ conn_rest(struct conn *conn)
 
 /* ---- deadlines ---- */
 
-enum deadline { DEADLINE_NONE, DEADLINE_HANDSHAKE, DEADLINE_FRAME, DEADLINE_WRITE, DEADLINE_IDLE, DEADLINE_LINGER };
-
-static const struct {
-	const char *reason;
-	bool is_final; /* no use in answering or in taking leave */
-} deadlines[] = {
-	[DEADLINE_HANDSHAKE] = { "handshake took too long", true },
-	[DEADLINE_FRAME] = { "frame took too long", false },
-	[DEADLINE_WRITE] = { "peer reads too slowly", true },
-	[DEADLINE_IDLE] = { "idle", false },
-	[DEADLINE_LINGER] = { "peer does not close", true },
-};
-
-struct due {
-	enum deadline deadline;
-	uint64_t at_ms;
-};
-
-static void
-due_sooner(struct due *due, enum deadline deadline, uint64_t at_ms)
-{
-	if (due->deadline == DEADLINE_NONE || at_ms < due->at_ms)
-		*due = (struct due){ deadline, at_ms };
-}
-
-static uint64_t
-handshake_patience_ms(const struct conn_shared *shared)
-{
-	const struct conn_limits *limits = &shared->limits;
-	return shared->handshakes > limits->handshakes_max / 2 ? limits->handshake_pressed_ms : limits->handshake_ms;
-}
-
-/* When half a frame is given up. Who was sending when the server began to stop may finish, but is not waited for. */
-static uint64_t
-frame_patience_ends(const struct conn *conn)
-{
-	const struct conn_shared *shared = conn->shared;
-	uint64_t at_ms = conn->frame_since_ms + shared->limits.frame_ms;
-
-	if (!shared->is_stopping)
-		return at_ms;
-	uint64_t since_ms = conn->heard_ms > shared->stopping_since_ms ? conn->heard_ms : shared->stopping_since_ms;
-	uint64_t stop_ms = since_ms + shared->limits.stop_frame_ms;
-	return stop_ms < at_ms ? stop_ms : at_ms;
-}
-
 /* The deadline that comes first; none while the peer waits for us. */
 static struct due
 conn_due(const struct conn *conn)
 {
 	const struct conn_limits *limits = &conn->shared->limits;
-	struct due due = { DEADLINE_NONE, 0 };
+	struct due due = { .deadline = DEADLINE_NONE };
 
 	if (conn->state == CONN_HANDSHAKE)
-		due_sooner(&due, DEADLINE_HANDSHAKE, conn->since_ms + handshake_patience_ms(conn->shared));
+		patience_sooner(&due, DEADLINE_HANDSHAKE, conn->since_ms + patience_handshake_ms(conn->shared));
 	if (conn->state == CONN_LINGERING)
-		due_sooner(&due, DEADLINE_LINGER, conn->since_ms + limits->linger_ms);
+		patience_sooner(&due, DEADLINE_LINGER, conn->since_ms + limits->linger_ms);
 	if (conn->state == CONN_OPEN && conn_is_quiet(conn))
-		due_sooner(&due, DEADLINE_IDLE, conn->since_ms + limits->idle_ms);
+		patience_sooner(&due, DEADLINE_IDLE, conn->since_ms + limits->idle_ms);
 	if (conn->frame_since_ms != 0)
-		due_sooner(&due, DEADLINE_FRAME, frame_patience_ends(conn));
+		patience_sooner(&due, DEADLINE_FRAME,
+		    patience_frame_ends_ms(conn->shared, conn->frame_since_ms, conn->heard_ms));
 	if (conn->write_since_ms != 0)
-		due_sooner(&due, DEADLINE_WRITE, conn->write_since_ms + limits->write_ms);
+		patience_sooner(&due, DEADLINE_WRITE, conn->write_since_ms + limits->write_ms);
 	return due;
 }
 
@@ -533,7 +489,8 @@ conn_wait(struct conn *conn)
 	/* With nothing due a timer that is set may stay: it fires in vain, more rarely than it would be stopped and
 	 * set. */
 	if (due.deadline == DEADLINE_HANDSHAKE) /* patience may run out sooner than it seems now: look again */
-		due_sooner(&due, DEADLINE_HANDSHAKE, loop_steady_ms(loop) + conn->shared->limits.handshake_pressed_ms);
+		patience_sooner(&due, DEADLINE_HANDSHAKE,
+		    loop_steady_ms(loop) + conn->shared->limits.handshake_pressed_ms);
 	if (due.deadline != DEADLINE_NONE)
 		loop_timer_set(loop, &conn->timer, due.at_ms);
 }
@@ -599,10 +556,11 @@ conn_fire(struct loop_timer *timer)
 
 	/* What was due when the timer was set may have been met, or put off, since. */
 	if (due.deadline != DEADLINE_NONE && due.at_ms <= loop_steady_ms(conn->shared->loop)) {
-		if (deadlines[due.deadline].is_final)
-			conn_close(conn, LOG_LEVEL_INFO, deadlines[due.deadline].reason);
+		const char *reason = patience_reason(due.deadline);
+		if (patience_is_final(due.deadline))
+			conn_close(conn, LOG_LEVEL_INFO, reason);
 		else
-			conn_start_draining(conn, LOG_LEVEL_INFO, deadlines[due.deadline].reason);
+			conn_start_draining(conn, LOG_LEVEL_INFO, reason);
 	}
 	conn_work(conn);
 }

@@ -30,9 +30,9 @@ struct conn_limits {
 	size_t connections_max;
 	/* Handshakes at once: each costs 0.4 ms of the loop's thread, and those who are already here go first. */
 	size_t handshakes_max;
-	/* Bytes of memory for what is received and not delivered and for unsent answers, over all connections. Beyond it
-	 * half a frame is refused as busy, and who has answers to collect is neither read from nor answered anything
-	 * more; beyond twice as much every request is refused as busy. */
+	/* Bytes of memory for what is received and not delivered and for unsent answers, over all connections. Beyond
+	 * it half a frame is refused as busy, and who has answers to collect is neither read from nor answered
+	 * anything more; beyond twice as much every request is refused as busy. */
 	size_t buffered_max;
 	uint64_t handshake_ms; /* from accept to the handshake's end */
 	/* The same while more than half of handshakes_max are under way: whoever says nothing takes the place of
