@@ -12,7 +12,7 @@
 #include "server/store/keys.h"
 #include "server/store/records.h"
 
-/* Opening so many records takes the loop under half a millisecond. */
+/* Records read at a step of the loop. */
 #define PAGE ((size_t)256)
 #define PAGE_ARENA ((size_t)1024 * 1024)
 

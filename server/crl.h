@@ -3,8 +3,8 @@
  * When the certificate revocation list is made anew (A5): after a revocation, at most once a minute, and in any case
  * well before its nextUpdate.
  *
- * At 300,000 entries a list takes a second of work. So the loop only reads pages of records, a fraction of a
- * millisecond each; a worker's jobs, one a page, decode them and in the end build and sign the list. That is the one
+ * At 300,000 entries a list takes a second of work. So the loop only reads pages of records;
+ * a worker's jobs, one a page, decode them and in the end build and sign the list. That is the one
  * use of libcrypto off the loop's thread, and it is through an authority of the list's own (a second set of handles
  * for the same keys), so that no object of OpenSSL is ever shared by two threads. */
 #ifndef GUICHET_CRL_H

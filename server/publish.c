@@ -17,7 +17,7 @@
 #include "server/store/keys.h"
 #include "server/tree.h"
 
-/* Files of one step: opening so many tiles takes the loop a millisecond or two. The rest goes with the next tick. */
+/* Files of one step; the rest goes with the next tick. */
 #define FILES_MAX ((size_t)128)
 /* Tiles of 8 KB each, as read from the store and as they are sealed there. */
 #define JOB_ARENA ((size_t)8 * 1024 * 1024)

@@ -9,8 +9,10 @@
 
 #include "protocol/merkle.h"
 #include "protocol/receipt.h"
+#include "server/settings.h"
 #include "server/store/keys.h"
 #include "server/store/records.h"
+#include "server/tree.h"
 
 /* Memory for one leaf: a filing's archive entry, twice over. */
 #define LEAF_ARENA ((size_t)8 * 1024 * 1024)
@@ -109,4 +111,49 @@ recovery_check(struct store *store, struct arena *arena, struct fault *fault)
 	}
 	arena_destroy(leaf_arena);
 	return error;
+}
+
+/* ---- what was published ---- */
+
+static struct slice
+size_text(struct arena *arena, const char *before, uint64_t size, const char *after)
+{
+	char text[128];
+	struct slice copy;
+
+	snprintf(text, sizeof text, "%s%" PRIu64 "%s", before, size, after);
+	return arena_copy(arena, slice_of_text(text), &copy) ? copy : SLICE_EMPTY;
+}
+
+enum error
+recovery_check_published(const char *directory, const char *origin, const struct tree *tree,
+    const struct note_verifier *verifier, struct arena *arena, struct fault *fault)
+{
+	char path[PATH_SIZE];
+	struct slice text;
+	struct checkpoint checkpoint;
+	struct fault ignored;
+	struct hash root;
+
+	if (strcmp(origin, verifier->name) != 0) {
+		*fault = (struct fault){ ERROR_json_malformed, SLICE_LITERAL(SETTINGS_FILE ", origin"),
+			slice_of_text(origin), slice_of_text(verifier->name) };
+		return fault->error;
+	}
+	settings_path(path, sizeof path, directory, PUBLIC_DIRECTORY "/checkpoint");
+	/* None, or none of ours: it is published anew. */
+	if (settings_read_file(path, LIMIT_PROOF_SIZE, arena, &text, &ignored) != ERROR_NONE ||
+	    checkpoint_verify(text, verifier, &checkpoint, &ignored) != ERROR_NONE || checkpoint.size < tree_size(tree))
+		return ERROR_NONE;
+	merkle_frontier_root(tree_frontier(tree), &root);
+	if (checkpoint.size == tree_size(tree) && memcmp(&checkpoint.root, &root, sizeof root) == 0)
+		return ERROR_NONE;
+	*fault = (struct fault){
+		.error = ERROR_store_damaged,
+		.place = SLICE_LITERAL(PUBLIC_DIRECTORY "/checkpoint"),
+		.value = size_text(arena, "a signed log of ", checkpoint.size, " leaves"),
+		.expected = size_text(arena, "the log in the store, of ", tree_size(tree),
+		    " leaves: an older copy must not be served as the present"),
+	};
+	return fault->error;
 }

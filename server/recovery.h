@@ -7,11 +7,20 @@
 
 #include "protocol/arena.h"
 #include "protocol/error.h"
+#include "protocol/note.h"
 #include "server/store/store.h"
+
+struct tree;
 
 /* Every leaf of the newest batch: its archive entry is there, its data hash to the leaf, and a receipt's number
  * leads to a filing with that leaf. ERROR_store_damaged with *fault naming the leaf (texts in `arena`). Blocking: at
  * start only. */
 must_check enum error recovery_check(struct store *store, struct arena *arena, struct fault *fault);
+
+/* What the office has published must not be ahead of what it holds: a store put back from an older copy would sign a
+ * second history. Compares DIR/public/checkpoint, where there is one that `verifier` signed, with the tree's size, and
+ * with its root when both sizes are equal; and the origin of the settings with the log key's, which never changes. */
+must_check enum error recovery_check_published(const char *directory, const char *origin, const struct tree *tree,
+    const struct note_verifier *verifier, struct arena *arena, struct fault *fault);
 
 #endif

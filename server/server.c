@@ -368,7 +368,12 @@ start_storage(struct server *server, struct fault *fault)
 	error = leveldb_store_open(&config, server->committer, server->reader, &server->store, fault);
 	if (error == ERROR_NONE)
 		error = tree_open(server->store, &server->tree, fault);
-	return error == ERROR_NONE ? recovery_check(server->store, server->arena, fault) : error;
+	if (error == ERROR_NONE)
+		error = recovery_check(server->store, server->arena, fault);
+	if (error == ERROR_NONE)
+		error = recovery_check_published(directory, server->settings.origin, server->tree,
+		    authority_log_verifier(server->authority), server->arena, fault);
+	return error;
 }
 
 static enum error

@@ -18,6 +18,7 @@
 #include "server/commit.h"
 #include "server/crl.h"
 #include "server/publications.h"
+#include "server/recovery.h"
 #include "server/store/keyring.h"
 #include "server/store/leveldb.h"
 #include "server/tree.h"
@@ -385,6 +386,10 @@ admin_office_run(struct admin_office *office, decide handler, const struct recor
 	run.entry.now = context.now;
 	run.entry.done = run_done;
 
+	enum error error = recovery_check_published(office->directory, office->settings.origin, office->tree,
+	    authority_log_verifier(office->authority), arena, fault);
+	if (error != ERROR_NONE)
+		return error;
 	if (view == NULL || RAND_bytes(context.random, sizeof context.random) != 1)
 		return no_memory(fault);
 	(void)!run_decide(office, handler, &decision, answer_record, request);

@@ -116,7 +116,9 @@ certificate_revoke(struct decision *decision, struct rec_certificate *certificat
 	certificate->has_reason = true;
 	certificate->reason = reason;
 	if (line != NULL)
-		*line = (struct rec_revocation){ .revoked_at = certificate->revoked_at, .reason = reason, .has_not_after = true,
+		*line = (struct rec_revocation){ .revoked_at = certificate->revoked_at,
+			.reason = reason,
+			.has_not_after = true,
 			.not_after = certificate->not_after };
 	struct rec_archive_entry entry = { .leaf = revocation_leaf(decision, certificate) };
 	if (entry.leaf.size == 0) {

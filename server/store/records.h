@@ -19,8 +19,8 @@
 #define OPERATION(number, name, request, answer, roles, effect, article, about)
 #include "protocol/record_rows.h"
 
-/* The value to be stored, in the arena; an empty slice when the arena is full. A record outside the limits of its
- * table is our own mistake (checked). */
+/* The value to be stored, in the arena; an empty slice when memory is short, or for a record outside the limits
+ * of its table, which is our own mistake: nothing is stored then, and the commit fails. */
 must_check struct slice record_encode(const struct record *record, const void *value, struct arena *arena);
 /* A stored value into its struct (slices borrowed from `stored`). ERROR_store_damaged when it is not one. */
 must_check enum error record_decode(const struct record *record, struct slice stored, struct arena *arena, void *out);
