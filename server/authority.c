@@ -36,44 +36,57 @@ no_password(char *to, int size, int writing, void *argument)
 	return -1;
 }
 
+/* What PEM holds: one of the readers of openssl/pem.h, behind one shape. NULL when it holds no such thing. */
+typedef void *(*pem_reader)(BIO *bio);
+
+static void *
+pem_key(BIO *bio)
+{
+	return PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
+}
+
+/* The first certificate of a PEM file. */
+static void *
+pem_certificate(BIO *bio)
+{
+	return PEM_read_bio_X509(bio, NULL, no_password, NULL);
+}
+
 static enum error
-read_key(const char *dir, const char *name, EVP_PKEY **out, struct fault *fault)
+read_pem(const char *dir, const char *name, bool is_private, pem_reader reader, void **out, struct fault *fault)
 {
 	struct buf *content = buf_create(2 * AUTHORITY_FILE_MAX);
 	if (content == NULL)
 		return fault_set(fault, ERROR_out_of_memory, "authority", slice_of_text(name), NULL);
-	enum error error = authority_file_read(dir, name, true, content, fault);
+	enum error error = authority_file_read(dir, name, is_private, content, fault);
 	if (error == ERROR_NONE) {
 		struct slice pem = buf_peek(content);
 		BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
-		*out = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
+		*out = bio == NULL ? NULL : reader(bio);
 		BIO_free(bio);
 		if (*out == NULL)
 			error = fault_set(fault, ERROR_file_unreadable, "authority", slice_of_text(name),
-			    "a private key in PEM without a password");
+			    is_private ? "a private key in PEM without a password" : "a certificate in PEM");
 	}
 	buf_destroy(content);
 	return error;
 }
 
-/* The first certificate of a PEM file. */
+static enum error
+read_key(const char *dir, const char *name, EVP_PKEY **out, struct fault *fault)
+{
+	void *key = NULL;
+	enum error error = read_pem(dir, name, true, pem_key, &key, fault);
+	*out = key;
+	return error;
+}
+
 static enum error
 read_certificate(const char *dir, const char *name, X509 **out, struct fault *fault)
 {
-	struct buf *content = buf_create(2 * AUTHORITY_FILE_MAX);
-	if (content == NULL)
-		return fault_set(fault, ERROR_out_of_memory, "authority", slice_of_text(name), NULL);
-	enum error error = authority_file_read(dir, name, false, content, fault);
-	if (error == ERROR_NONE) {
-		struct slice pem = buf_peek(content);
-		BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
-		*out = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, no_password, NULL);
-		BIO_free(bio);
-		if (*out == NULL)
-			error = fault_set(fault, ERROR_file_unreadable, "authority", slice_of_text(name),
-			    "a certificate in PEM");
-	}
-	buf_destroy(content);
+	void *certificate = NULL;
+	enum error error = read_pem(dir, name, false, pem_certificate, &certificate, fault);
+	*out = certificate;
 	return error;
 }
 

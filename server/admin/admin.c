@@ -322,12 +322,6 @@ admin_office_facts(struct admin_office *office)
 	return office->office;
 }
 
-struct tree *
-admin_office_tree(struct admin_office *office)
-{
-	return office->tree;
-}
-
 struct run_entry {
 	struct commit_entry entry;
 	bool is_done;

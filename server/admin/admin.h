@@ -63,7 +63,6 @@ void admin_office_close(struct admin_office *office);
 struct store *admin_office_store(struct admin_office *office);
 struct keyring *admin_office_keyring(struct admin_office *office);
 const struct office *admin_office_facts(struct admin_office *office);
-struct tree *admin_office_tree(struct admin_office *office);
 
 /* Runs a handler as the server would, for a holder of that role and no connection; commits its effects; waits. The
  * answer struct is in `arena`. A refusal comes back as its error with *fault. */
