@@ -173,7 +173,7 @@ guichet_filing_add_return(struct guichet_filing *filing, struct guichet_bytes co
 		return error;
 	if (content.size > LIMIT_RETURN_SIZE || filing->returns_total + content.size > LIMIT_RETURNS_TOTAL)
 		return problem_set(problem, ERROR_usage, "return", SLICE_LITERAL("too large"),
-		    "at most 512 KiB in one return document and 2 MiB in all of them");
+		    "at most 128 KiB in one return document and 256 KiB in all of them");
 	error = read_form(filing, slice_of_public(content), &document.type, problem);
 	if (error != GUICHET_ERROR_none)
 		return error;

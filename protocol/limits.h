@@ -32,10 +32,12 @@
 #define LIMIT_DOCUMENTS 128
 /* * Attachments among them. */
 #define LIMIT_ATTACHMENTS 100
-/* * One return document (JSON), inflated. A return with every known box is 40 KB. */
-#define LIMIT_RETURN_SIZE (512 * 1024)
-/* All return documents of one filing together, inflated: bounds the memory that one request can ask for. */
-#define LIMIT_RETURNS_TOTAL (2 * 1024 * 1024)
+/* * One return document (JSON), inflated. A return with every known box is 40 KB, LIMIT_DONATIONS with names at their
+ * limits another 64; what is larger is white space, which costs its sender nothing and the server its time. */
+#define LIMIT_RETURN_SIZE (128 * 1024)
+/* All return documents of one filing together, inflated: bounds the memory and the time that one request can ask for.
+ * All boxes of all forms are 40 KB together. */
+#define LIMIT_RETURNS_TOTAL (256 * 1024)
 /* * One attachment. */
 #define LIMIT_ATTACHMENT_SIZE (20 * 1024 * 1024)
 /* * Bytes that one signer may have in uploads not completed: one filing with every attachment at its limit. */

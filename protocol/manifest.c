@@ -16,7 +16,7 @@
 #define SHOWN_MAX ((size_t)64)
 
 _Static_assert(LIMIT_ORIGIN == 128 && LIMIT_LABEL == 64 && LIMIT_DOCUMENTS == 128 && LIMIT_ATTACHMENTS == 100 &&
-    LIMIT_RETURN_SIZE == 524288 && LIMIT_ATTACHMENT_SIZE == 20971520 && LIMIT_MANIFEST_SIZE == 32768,
+    LIMIT_RETURN_SIZE == 131072 && LIMIT_ATTACHMENT_SIZE == 20971520 && LIMIT_MANIFEST_SIZE == 32768,
     "the refusals below name these limits");
 
 static const char *const media_types[] = {
@@ -412,7 +412,7 @@ take_document(struct reader *r, struct manifest *out)
 		return error;
 	if (!decimal_decode(words[2], size_max(document), &document->size) || document->size == 0)
 		return refuse(r, ERROR_manifest_malformed, words[2], manifest_is_return(document) ?
-		    "the size in bytes: 1 to 524288, without leading zeros" :
+		    "the size in bytes: 1 to 131072, without leading zeros" :
 		    "the size in bytes: 1 to 20971520, without leading zeros");
 	if (!hex_decode(words[3], document->digest, DIGEST_SIZE))
 		return refuse(r, ERROR_manifest_malformed, words[3], "64 lower-case hexadecimal digits");

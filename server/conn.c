@@ -16,10 +16,10 @@
 #include "server/loop.h"
 #include "server/patience.h"
 #include "server/session.h"
+#include "server/share.h"
 
-/* What one connection may have of one round, before the others get their turn. */
-#define ROUND_BYTES ((size_t)64 * 1024)
-#define ROUND_FRAMES 32
+/* Reads of one turn from a peer whose bytes are thrown away. */
+#define SCRAPS_MAX 16
 
 enum conn_state { CONN_HANDSHAKE, CONN_OPEN, CONN_DRAINING, CONN_LINGERING, CONN_CLOSED };
 
@@ -34,10 +34,8 @@ struct conn {
 	struct buf *in;          /* received, not delivered: whole frames only while is_held */
 	uint64_t number;         /* names it in the log */
 	uint64_t received_ms;    /* wall clock of the wake-up that last read */
-	uint64_t since_ms;       /* steady clock: last sign of life, or entry into the state */
-	uint64_t frame_since_ms; /* of the half frame in `in`; 0: none */
-	uint64_t heard_ms;       /* steady clock: last bytes */
-	uint64_t write_since_ms; /* of the present window of a reader who does not take all; 0: none */
+	struct waits waits;
+	struct share share;
 	size_t window_sent;      /* in that window */
 	size_t counted;          /* in shared->buffered */
 	uint8_t address[16];
@@ -51,17 +49,17 @@ static void conn_handshake(struct conn *conn);
 static void conn_converse(struct conn *conn);
 static void conn_drain(struct conn *conn);
 static void conn_linger(struct conn *conn);
-static void conn_rest(struct conn *conn);
 
 static const struct {
 	const char *name;
 	void (*work)(struct conn *conn);
+	enum deadline deadline; /* of the state itself */
 } states[] = {
-	[CONN_HANDSHAKE] = { "handshake", conn_handshake },
-	[CONN_OPEN] = { "open", conn_converse },
-	[CONN_DRAINING] = { "draining", conn_drain },
-	[CONN_LINGERING] = { "lingering", conn_linger },
-	[CONN_CLOSED] = { "closed", conn_rest },
+	[CONN_HANDSHAKE] = { "handshake", conn_handshake, DEADLINE_HANDSHAKE },
+	[CONN_OPEN] = { "open", conn_converse, DEADLINE_IDLE },
+	[CONN_DRAINING] = { "draining", conn_drain, DEADLINE_NONE },
+	[CONN_LINGERING] = { "lingering", conn_linger, DEADLINE_LINGER },
+	[CONN_CLOSED] = { "closed", NULL, DEADLINE_NONE },
 };
 
 /* ---- changes of state ---- */
@@ -74,9 +72,9 @@ conn_set_state(struct conn *conn, enum conn_state state)
 	if (conn->state == CONN_HANDSHAKE)
 		shared->handshakes--;
 	conn->state = state;
-	conn->since_ms = loop_steady_ms(shared->loop);
+	conn->waits.since_ms = loop_steady_ms(shared->loop);
 	conn->read_waits = conn->write_waits = 0;
-	conn->frame_since_ms = conn->write_since_ms = 0;
+	conn->waits.frame_since_ms = conn->waits.write_since_ms = 0;
 }
 
 /* The reason is a constant text. */
@@ -99,12 +97,12 @@ static void
 conn_start_draining(struct conn *conn, enum log_level level, const char *reason)
 {
 	unsigned write_waits = conn->write_waits;
-	uint64_t write_since_ms = conn->write_since_ms;
+	uint64_t write_since_ms = conn->waits.write_since_ms;
 
 	conn_log(conn, level, reason);
 	conn_set_state(conn, CONN_DRAINING);
 	conn->write_waits = write_waits;
-	conn->write_since_ms = write_since_ms;
+	conn->waits.write_since_ms = write_since_ms;
 	if (!conn->is_held)
 		buf_reset(conn->in);
 }
@@ -131,6 +129,13 @@ static unsigned
 event_of(enum stream_status status)
 {
 	return status == STREAM_WANT_WRITE ? LOOP_WRITE : LOOP_READ;
+}
+
+/* The steady clock as it is, not as the round began. */
+static uint64_t
+conn_now_ms(const struct conn *conn)
+{
+	return loop_steady_now_ms(conn->shared->loop);
 }
 
 /* ---- receiving ---- */
@@ -192,15 +197,15 @@ conn_keep_half(struct conn *conn, const struct frame *frame)
 		buf_reset(conn->in);
 		return;
 	}
-	if (conn->frame_since_ms == 0)
-		conn->frame_since_ms = loop_steady_ms(shared->loop);
+	if (conn->waits.frame_since_ms == 0)
+		conn->waits.frame_since_ms = loop_steady_ms(shared->loop);
 	if (is_short(shared) && buf_size(conn->in) >= FRAME_HEADER_SIZE)
 		conn_refuse(conn, frame, ERROR_busy);
 }
 
-/* Gives the session the whole frames in hand, as many as it wants and `frames_max` allow. */
+/* Gives the session the whole frames in hand, as many as it wants and the turn allows. */
 static void
-conn_deliver(struct conn *conn, unsigned *frames_max)
+conn_deliver(struct conn *conn, struct share_turn *turn)
 {
 	conn->is_held = false;
 	while (buf_size(conn->in) != 0) {
@@ -221,13 +226,13 @@ conn_deliver(struct conn *conn, unsigned *frames_max)
 			conn_keep_half(conn, &frame);
 			return;
 		}
-		conn->frame_since_ms = 0;
-		if (*frames_max == 0 || !conn_wants_more(conn)) {
+		conn->waits.frame_since_ms = 0;
+		if (share_turn_is_over(turn, conn_now_ms(conn)) || !conn_wants_more(conn)) {
 			conn->is_held = true;
 			return;
 		}
-		--*frames_max;
-		conn->since_ms = loop_steady_ms(conn->shared->loop);
+		turn->frames--;
+		conn->waits.since_ms = loop_steady_ms(conn->shared->loop);
 		conn_hand_over(conn, &frame);
 		buf_consume(conn->in, size);
 		conn_count_buffered(conn);
@@ -236,15 +241,15 @@ conn_deliver(struct conn *conn, unsigned *frames_max)
 
 /* One read; false when there is nothing more to read for now. */
 static bool
-conn_read(struct conn *conn, size_t *bytes_max)
+conn_read(struct conn *conn, struct share_turn *turn)
 {
-	struct stream_result result = stream_read(conn->stream, conn->in, *bytes_max);
+	struct stream_result result = stream_read(conn->stream, conn->in, turn->bytes);
 
 	switch (result.status) {
 	case STREAM_PROGRESS:
-		*bytes_max -= result.size;
+		turn->bytes -= result.size;
 		conn->received_ms = loop_wall_ms(conn->shared->loop);
-		conn->heard_ms = loop_steady_ms(conn->shared->loop);
+		conn->waits.heard_ms = loop_steady_ms(conn->shared->loop);
 		conn->read_waits = result.pending ? 0 : LOOP_READ;
 		return true;
 	case STREAM_WANT_READ:
@@ -264,12 +269,11 @@ conn_read(struct conn *conn, size_t *bytes_max)
 static void
 conn_receive(struct conn *conn)
 {
-	size_t bytes_max = ROUND_BYTES;
-	unsigned frames_max = ROUND_FRAMES;
+	struct share_turn turn = share_turn_begin(conn_now_ms(conn));
 
-	conn_deliver(conn, &frames_max);
-	while (bytes_max != 0 && conn_may_read(conn) && conn->read_waits == 0 && conn_read(conn, &bytes_max))
-		conn_deliver(conn, &frames_max);
+	conn_deliver(conn, &turn);
+	while (turn.bytes != 0 && conn_may_read(conn) && conn->read_waits == 0 && conn_read(conn, &turn))
+		conn_deliver(conn, &turn);
 }
 
 /* ---- sending ---- */
@@ -279,8 +283,8 @@ static void
 conn_watch_reader(struct conn *conn, size_t size)
 {
 	conn->window_sent += size;
-	if (conn->write_since_ms == 0 || conn->window_sent >= CONN_WRITE_MIN) {
-		conn->write_since_ms = loop_steady_ms(conn->shared->loop);
+	if (conn->waits.write_since_ms == 0 || conn->window_sent >= CONN_WRITE_MIN) {
+		conn->waits.write_since_ms = loop_steady_ms(conn->shared->loop);
 		conn->window_sent = 0;
 	}
 }
@@ -307,29 +311,42 @@ conn_send(struct conn *conn)
 		return;
 	}
 	if (result.size != 0)
-		conn->since_ms = loop_steady_ms(conn->shared->loop);
+		conn->waits.since_ms = loop_steady_ms(conn->shared->loop);
 	buf_shrink(answers);
 	if (buf_size(answers) == 0) {
-		conn->write_since_ms = 0;
+		conn->waits.write_since_ms = 0;
 		return;
 	}
 	conn->write_waits = result.status == STREAM_WANT_READ ? LOOP_READ : LOOP_WRITE;
 	conn_watch_reader(conn, result.size);
 }
 
-/* ---- work by state ---- */
+/* ---- turns ---- */
 
+static bool
+conn_had_much(const struct conn *conn)
+{
+	return share_had_much(&conn->share, loop_steady_ms(conn->shared->loop));
+}
+
+/* Another turn of the connection `context`, at the end of this round or when it can be had. */
 static void
-conn_answered(void *context)
+conn_queue(void *context)
 {
 	struct conn *conn = context;
-	loop_later(conn->shared->loop, &conn->task);
+
+	if (conn_had_much(conn))
+		loop_behind(conn->shared->loop, &conn->task);
+	else
+		loop_later(conn->shared->loop, &conn->task);
 }
+
+/* ---- work by state ---- */
 
 static void
 conn_handshake(struct conn *conn)
 {
-	struct session_peer peer = { .answered = conn_answered, .context = conn };
+	struct session_peer peer = { .answered = conn_queue, .context = conn };
 
 	if (conn->read_waits != 0)
 		return;
@@ -374,9 +391,9 @@ conn_converse(struct conn *conn)
 static void
 conn_drain(struct conn *conn)
 {
-	unsigned frames_max = ROUND_FRAMES;
+	struct share_turn turn = share_turn_begin(conn_now_ms(conn));
 
-	conn_deliver(conn, &frames_max);
+	conn_deliver(conn, &turn);
 	conn_send(conn);
 	if (conn->state != CONN_DRAINING || !conn_is_quiet(conn) || conn->write_waits != 0)
 		return;
@@ -403,7 +420,7 @@ conn_linger(struct conn *conn)
 {
 	uint8_t scrap[4096];
 
-	for (size_t read = 0; read < ROUND_BYTES; read += sizeof scrap) {
+	for (int i = 0; i < SCRAPS_MAX; i++) {
 		ssize_t size = recv(conn->source.fd, scrap, sizeof scrap, 0);
 		if (size > 0)
 			continue;
@@ -414,33 +431,17 @@ conn_linger(struct conn *conn)
 	conn->read_waits = LOOP_READ;
 }
 
-static void
-conn_rest(struct conn *conn)
-{
-	(void)conn;
-}
-
 /* ---- deadlines ---- */
 
 /* The deadline that comes first; none while the peer waits for us. */
 static struct due
 conn_due(const struct conn *conn)
 {
-	const struct conn_limits *limits = &conn->shared->limits;
-	struct due due = { .deadline = DEADLINE_NONE };
+	enum deadline deadline = states[conn->state].deadline;
 
-	if (conn->state == CONN_HANDSHAKE)
-		patience_sooner(&due, DEADLINE_HANDSHAKE, conn->since_ms + patience_handshake_ms(conn->shared));
-	if (conn->state == CONN_LINGERING)
-		patience_sooner(&due, DEADLINE_LINGER, conn->since_ms + limits->linger_ms);
-	if (conn->state == CONN_OPEN && conn_is_quiet(conn))
-		patience_sooner(&due, DEADLINE_IDLE, conn->since_ms + limits->idle_ms);
-	if (conn->frame_since_ms != 0)
-		patience_sooner(&due, DEADLINE_FRAME,
-		    patience_frame_ends_ms(conn->shared, conn->frame_since_ms, conn->heard_ms));
-	if (conn->write_since_ms != 0)
-		patience_sooner(&due, DEADLINE_WRITE, conn->write_since_ms + limits->write_ms);
-	return due;
+	if (deadline == DEADLINE_IDLE && !conn_is_quiet(conn))
+		deadline = DEADLINE_NONE;
+	return patience_due(conn->shared, &conn->waits, deadline);
 }
 
 /* ---- after the work ---- */
@@ -485,14 +486,11 @@ conn_wait(struct conn *conn)
 
 	loop_want(loop, &conn->source, (may_read ? conn->read_waits : 0) | conn->write_waits);
 	if ((may_read && conn->read_waits == 0) || (conn->is_held && conn_wants_more(conn)))
-		loop_later(loop, &conn->task);
+		conn_queue(conn);
 	/* With nothing due a timer that is set may stay: it fires in vain, more rarely than it would be stopped and
 	 * set. */
-	if (due.deadline == DEADLINE_HANDSHAKE) /* patience may run out sooner than it seems now: look again */
-		patience_sooner(&due, DEADLINE_HANDSHAKE,
-		    loop_steady_ms(loop) + conn->shared->limits.handshake_pressed_ms);
 	if (due.deadline != DEADLINE_NONE)
-		loop_timer_set(loop, &conn->timer, due.at_ms);
+		loop_timer_set(loop, &conn->timer, patience_look_at_ms(conn->shared, &due, loop_steady_ms(loop)));
 }
 
 static void
@@ -516,11 +514,15 @@ conn_settle(struct conn *conn)
 static void
 conn_work(struct conn *conn)
 {
+	uint64_t began_ms = conn_now_ms(conn);
 	enum conn_state state;
+
 	do {
 		state = conn->state;
-		states[state].work(conn);
+		if (state != CONN_CLOSED)
+			states[state].work(conn);
 	} while (conn->state != state);
+	share_count(&conn->share, began_ms, conn_now_ms(conn));
 	conn_settle(conn);
 }
 
@@ -539,7 +541,10 @@ conn_ready(struct loop_source *source, unsigned events)
 		conn->read_waits = 0;
 	if (events & (conn->write_waits | LOOP_ERROR))
 		conn->write_waits = 0;
-	conn_work(conn);
+	if (conn_had_much(conn) && conn->state != CONN_CLOSED)
+		conn_queue(conn);
+	else
+		conn_work(conn);
 }
 
 static void
@@ -576,7 +581,7 @@ conn_create(struct conn_shared *shared, int fd, const uint8_t address[16])
 	conn->shared = shared;
 	conn->number = shared->next_number++;
 	memcpy(conn->address, address, sizeof conn->address);
-	conn->since_ms = loop_steady_ms(shared->loop);
+	conn->waits.since_ms = loop_steady_ms(shared->loop);
 	conn->source = (struct loop_source){ .fd = fd, .ready = conn_ready };
 	conn->timer.fire = conn_fire;
 	conn->task.run = conn_run;

@@ -10,6 +10,8 @@
  * gone; only the peer's last bytes are thrown away, since closing on unread bytes would make the kernel throw our
  * last answers away. Every state but "open, waiting for our own answer" has a deadline.
  *
+ * Fairness: a turn lasts a few milliseconds, and who has had much of late is served behind the others (share.h).
+ *
  * Back-pressure: nothing is read while the session wants no more, but a frame that has begun is read to its end
  * whatever happens, so that its time of reception is the time it arrived; it is held until the session wants it.
  *

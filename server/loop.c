@@ -17,17 +17,22 @@
  * them. */
 #define EVENTS_MAX 256
 
+struct task_queue {
+	struct loop_task *first, **end;
+};
+
 struct loop {
 	struct loop_clock clock;
 	uint64_t wall_ms, steady_ms;
 	int epoll;
 	bool stopping;
 	bool ran_tasks; /* in the last round */
+	uint64_t round;
 	struct epoll_event events[EVENTS_MAX];
 	int events_next, events_count; /* those not called yet in this round */
 	struct loop_timer *timers;     /* root of the heap */
 	struct loop_hook *hooks, **hooks_end;
-	struct loop_task *tasks, **tasks_end;
+	struct task_queue later, behind;
 	struct loop_signals signals;
 	struct loop_source signal_source; /* fd -1: none taken */
 	sigset_t mask_before;
@@ -55,7 +60,8 @@ loop_create(const struct loop_clock *clock)
 	}
 	loop->clock = clock == NULL ? machine_clock : *clock;
 	loop->hooks_end = &loop->hooks;
-	loop->tasks_end = &loop->tasks;
+	loop->later.end = &loop->later.first;
+	loop->behind.end = &loop->behind.first;
 	loop->signal_source.fd = -1;
 	loop_read_clock(loop);
 	return loop;
@@ -66,7 +72,7 @@ loop_destroy(struct loop *loop)
 {
 	if (loop == NULL)
 		return;
-	check(loop->timers == NULL && loop->tasks == NULL);
+	check(loop->timers == NULL && loop->later.first == NULL && loop->behind.first == NULL);
 	if (loop->signal_source.fd >= 0) {
 		close(loop->signal_source.fd);
 		pthread_sigmask(SIG_SETMASK, &loop->mask_before, NULL);
@@ -85,6 +91,12 @@ uint64_t
 loop_steady_ms(const struct loop *loop)
 {
 	return loop->steady_ms;
+}
+
+uint64_t
+loop_steady_now_ms(const struct loop *loop)
+{
+	return loop->clock.steady_ms();
 }
 
 /* ---- descriptors ---- */
@@ -277,15 +289,27 @@ loop_hook(struct loop *loop, struct loop_hook *hook)
 	loop->hooks_end = &hook->next;
 }
 
-void
-loop_later(struct loop *loop, struct loop_task *task)
+static void
+queue_append(struct task_queue *queue, struct loop_task *task)
 {
 	if (task->link != NULL)
 		return;
 	task->next = NULL;
-	task->link = loop->tasks_end;
-	*loop->tasks_end = task;
-	loop->tasks_end = &task->next;
+	task->link = queue->end;
+	*queue->end = task;
+	queue->end = &task->next;
+}
+
+void
+loop_later(struct loop *loop, struct loop_task *task)
+{
+	queue_append(&loop->later, task);
+}
+
+void
+loop_behind(struct loop *loop, struct loop_task *task)
+{
+	queue_append(&loop->behind, task);
 }
 
 void
@@ -296,18 +320,20 @@ loop_forget(struct loop *loop, struct loop_task *task)
 	*task->link = task->next;
 	if (task->next != NULL)
 		task->next->link = task->link;
-	else if (loop->tasks_end == &task->next)
-		loop->tasks_end = task->link;
+	else if (loop->later.end == &task->next)
+		loop->later.end = task->link;
+	else if (loop->behind.end == &task->next)
+		loop->behind.end = task->link;
 	task->link = NULL;
 }
 
 static void
-loop_run_tasks(struct loop *loop)
+loop_run_later(struct loop *loop)
 {
 	/* The queue moves to a local head, so that what tasks queue waits for the next round. */
-	struct loop_task *head = loop->tasks;
-	loop->tasks = NULL;
-	loop->tasks_end = &loop->tasks;
+	struct loop_task *head = loop->later.first;
+	loop->later.first = NULL;
+	loop->later.end = &loop->later.first;
 	loop->ran_tasks = head != NULL;
 	if (head != NULL)
 		head->link = &head;
@@ -318,6 +344,20 @@ loop_run_tasks(struct loop *loop)
 	}
 }
 
+static void
+loop_run_behind(struct loop *loop)
+{
+	uint64_t ends_ms = loop_steady_now_ms(loop) + LOOP_BEHIND_MS;
+
+	do {
+		struct loop_task *task = loop->behind.first;
+		loop_forget(loop, task);
+		task->round = loop->round;
+		task->run(task);
+	} while (loop->behind.first != NULL && loop->behind.first->round != loop->round &&
+	    loop_steady_now_ms(loop) < ends_ms);
+}
+
 /* ---- rounds ---- */
 
 static int
@@ -325,7 +365,7 @@ loop_wait_ms(struct loop *loop, int wait_max_ms)
 {
 	struct loop_timer *first = timers_first(loop);
 
-	if (loop->ran_tasks || loop->tasks != NULL)
+	if (loop->ran_tasks || loop->later.first != NULL || loop->behind.first != NULL)
 		return 0;
 	if (first == NULL)
 		return wait_max_ms;
@@ -341,12 +381,15 @@ loop_round(struct loop *loop, int wait_max_ms)
 	check(count >= 0 || errno == EINTR);
 	loop->events_next = 0;
 	loop->events_count = count < 0 ? 0 : count;
+	loop->round++;
 	loop_read_clock(loop);
 	loop_call_sources(loop);
 	loop_fire_timers(loop);
+	if (loop->behind.first != NULL)
+		loop_run_behind(loop);
 	for (struct loop_hook *hook = loop->hooks; hook != NULL; hook = hook->next)
 		hook->run(hook);
-	loop_run_tasks(loop);
+	loop_run_later(loop);
 }
 
 void

@@ -3,9 +3,10 @@
  * The event loop: descriptors, timers, signals and work put off to the end of a round. Knows nothing of TLS or of
  * messages. One thread; nothing that it calls may block.
  *
- * A round: wait, read the clock once, call the sources that are ready, the timers that are due, then the hooks
- * (batches are sealed there, once a round), then the tasks (answers are written there, many at a time). After a
- * round that ran tasks the next one does not wait, since they may have made work for a hook.
+ * A round: wait, read the clock once, call the sources that are ready, the timers that are due, then for a few
+ * milliseconds the tasks that stand behind (work for those who have had much of late), then the hooks (batches are
+ * sealed there, once a round), then the tasks (answers are written there, many at a time). After a round that ran
+ * tasks the next one does not wait, since they may have made work for a hook.
  *
  * Sources, timers, hooks and tasks are embedded in their owner, who outlives their registration; the loop never
  * allocates after loop_create, so nothing here can fail for want of memory but the kernel's own loop_add. Any of them
@@ -40,6 +41,8 @@ void loop_round(struct loop *loop, int wait_max_ms);
 /* The clock as it was when this round woke up. */
 uint64_t loop_wall_ms(const struct loop *loop);
 uint64_t loop_steady_ms(const struct loop *loop);
+/* The steady clock as it is: for the time that work takes. */
+uint64_t loop_steady_now_ms(const struct loop *loop);
 
 /* ---- descriptors ---- */
 
@@ -97,10 +100,15 @@ void loop_hook(struct loop *loop, struct loop_hook *hook);
 struct loop_task {
 	void (*run)(struct loop_task *task);
 	struct loop_task *next, **link; /* the loop's; link is NULL when not queued */
+	uint64_t round;                 /* likewise: in which it last ran from behind */
 };
 
 /* Queues a task; does nothing when it is queued already. */
 void loop_later(struct loop *loop, struct loop_task *task);
+/* The same behind everything else that is ready: of these tasks a round runs as many as LOOP_BEHIND_MS allow, at least
+ * one, in the order queued, none twice. */
+void loop_behind(struct loop *loop, struct loop_task *task);
+#define LOOP_BEHIND_MS 8
 /* May be called on a task that is not queued. */
 void loop_forget(struct loop *loop, struct loop_task *task);
 

@@ -26,22 +26,29 @@ patience_is_final(enum deadline deadline)
 	return deadlines[deadline].is_final;
 }
 
-void
-patience_sooner(struct due *due, enum deadline deadline, uint64_t at_ms)
+static void
+due_sooner(struct due *due, enum deadline deadline, uint64_t at_ms)
 {
 	if (due->deadline == DEADLINE_NONE || at_ms < due->at_ms)
 		*due = (struct due){ deadline, at_ms };
 }
 
-uint64_t
-patience_handshake_ms(const struct conn_shared *shared)
+/* For the state itself; a handshake has less while many are under way. */
+static uint64_t
+state_ms(const struct conn_shared *shared, enum deadline of_state)
 {
 	const struct conn_limits *limits = &shared->limits;
+
+	if (of_state == DEADLINE_LINGER)
+		return limits->linger_ms;
+	if (of_state == DEADLINE_IDLE)
+		return limits->idle_ms;
 	return shared->handshakes > limits->handshakes_max / 2 ? limits->handshake_pressed_ms : limits->handshake_ms;
 }
 
-uint64_t
-patience_frame_ends_ms(const struct conn_shared *shared, uint64_t since_ms, uint64_t heard_ms)
+/* When half a frame is given up. Who was sending when the server began to stop may finish, but is not waited for. */
+static uint64_t
+frame_ends_ms(const struct conn_shared *shared, uint64_t since_ms, uint64_t heard_ms)
 {
 	uint64_t at_ms = since_ms + shared->limits.frame_ms;
 
@@ -51,4 +58,25 @@ patience_frame_ends_ms(const struct conn_shared *shared, uint64_t since_ms, uint
 		heard_ms = shared->stopping_since_ms;
 	uint64_t stop_ms = heard_ms + shared->limits.stop_frame_ms;
 	return stop_ms < at_ms ? stop_ms : at_ms;
+}
+
+struct due
+patience_due(const struct conn_shared *shared, const struct waits *waits, enum deadline of_state)
+{
+	struct due due = { .deadline = DEADLINE_NONE };
+
+	if (of_state != DEADLINE_NONE)
+		due_sooner(&due, of_state, waits->since_ms + state_ms(shared, of_state));
+	if (waits->frame_since_ms != 0)
+		due_sooner(&due, DEADLINE_FRAME, frame_ends_ms(shared, waits->frame_since_ms, waits->heard_ms));
+	if (waits->write_since_ms != 0)
+		due_sooner(&due, DEADLINE_WRITE, waits->write_since_ms + shared->limits.write_ms);
+	return due;
+}
+
+uint64_t
+patience_look_at_ms(const struct conn_shared *shared, const struct due *due, uint64_t now_ms)
+{
+	uint64_t pressed_ms = now_ms + shared->limits.handshake_pressed_ms;
+	return due->deadline == DEADLINE_HANDSHAKE && pressed_ms < due->at_ms ? pressed_ms : due->at_ms;
 }

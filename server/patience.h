@@ -17,12 +17,17 @@ struct due {
 const char *patience_reason(enum deadline deadline);
 /* There is no use in answering or in taking leave. */
 bool patience_is_final(enum deadline deadline);
-/* Keeps the one that comes first. */
-void patience_sooner(struct due *due, enum deadline deadline, uint64_t at_ms);
-/* For a handshake: shorter while many are under way. */
-uint64_t patience_handshake_ms(const struct conn_shared *shared);
-/* When half a frame is given up that began at since_ms and last grew at heard_ms. Who was sending when the server
- * began to stop may finish, but is not waited for. */
-uint64_t patience_frame_ends_ms(const struct conn_shared *shared, uint64_t since_ms, uint64_t heard_ms);
+/* Since when a connection waits, and for what; times of the steady clock, 0: not at all. */
+struct waits {
+	uint64_t since_ms;       /* last sign of life, or entry into the state */
+	uint64_t frame_since_ms; /* first byte of a half frame */
+	uint64_t heard_ms;       /* last bytes */
+	uint64_t write_since_ms; /* the present window of a reader who does not take all */
+};
+
+/* The deadline that comes first, `of_state` (or DEADLINE_NONE) among them. */
+struct due patience_due(const struct conn_shared *shared, const struct waits *waits, enum deadline of_state);
+/* When to look whether it has come: patience with a handshake may run out sooner than it seems now. */
+uint64_t patience_look_at_ms(const struct conn_shared *shared, const struct due *due, uint64_t now_ms);
 
 #endif

@@ -47,19 +47,25 @@ job_take(struct worker *worker, struct job *job)
 	return found;
 }
 
+/* Makes the loop collect. */
 static void
-job_report(struct worker *worker)
+worker_tell(const struct worker *worker)
 {
 	const uint64_t one = 1;
 
+	/* The counter of an eventfd never fills up at one a job, so this neither blocks nor fails. */
+	ssize_t written = write(worker->fd, &one, sizeof one);
+	check(written == (ssize_t)sizeof one);
+}
+
+static void
+job_report(struct worker *worker)
+{
 	pthread_mutex_lock(&worker->mutex);
 	worker->ran++;
 	pthread_cond_signal(&worker->to_collect);
 	pthread_mutex_unlock(&worker->mutex);
-	/* The counter of an eventfd never fills up at one a job, so this can neither block nor fail but for a signal,
-	 * and this thread takes none. */
-	ssize_t written = write(worker->fd, &one, sizeof one);
-	check(written == (ssize_t)sizeof one);
+	worker_tell(worker);
 }
 
 static void *
@@ -162,11 +168,13 @@ worker_collect(struct worker *worker)
 	pthread_mutex_lock(&worker->mutex);
 	uint64_t ran = worker->ran;
 	pthread_mutex_unlock(&worker->mutex);
-	while (worker->collected != ran) {
+	for (size_t i = 0; i < WORKER_COLLECT_MAX && worker->collected != ran; i++) {
 		struct job job = worker->jobs[worker->collected % WORKER_JOBS_MAX];
 		worker->collected++;
 		job.done(job.argument);
 	}
+	if (worker->collected != ran)
+		worker_tell(worker);
 	worker->collecting = false;
 }
 

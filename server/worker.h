@@ -14,6 +14,9 @@
 /* Jobs submitted and not collected yet. A commit is one job, a group of cold reads too; beyond this the loop is
  * being outrun and has to say `busy`. */
 #define WORKER_JOBS_MAX ((size_t)256)
+/* Second halves called in one go, before the loop looks at others again: opening what a cold read brought, half a
+ * megabyte at most as a rule, costs half a millisecond. */
+#define WORKER_COLLECT_MAX ((size_t)8)
 
 struct worker;
 
@@ -30,7 +33,8 @@ must_check bool worker_submit(struct worker *worker, worker_half run, worker_hal
 
 /* An eventfd, readable when a job can be collected; the worker keeps owning it. */
 int worker_fd(const struct worker *worker);
-/* Calls `done` of the jobs that have run. They may submit again. Not to be called from a `done`. */
+/* Calls `done` of the jobs that have run, WORKER_COLLECT_MAX at most; the descriptor stays readable while there are
+ * more. They may submit again. Not to be called from a `done`. */
 void worker_collect(struct worker *worker);
 /* Blocks until all jobs, also those submitted meanwhile by a `done`, have run and are collected: for tools and for an
  * orderly stop. Not to be called from a `done`. */

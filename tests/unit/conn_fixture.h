@@ -24,6 +24,7 @@
 #include "server/log.h"
 #include "server/loop.h"
 #include "server/session.h"
+#include "server/share.h"
 
 static uint64_t now_ms;
 
@@ -50,6 +51,7 @@ enum {
 	OP_ECHO = 1, /* answered at once with its own body */
 	OP_HOLD = 2, /* answered by release() */
 	OP_LOAD = 3, /* answered at once with LOAD_SIZE bytes */
+	OP_COSTLY = 4, /* answered at once, after a millisecond of work */
 };
 
 #define LOAD_SIZE ((size_t)256 * 1024)
@@ -61,7 +63,7 @@ enum {
 struct dispatch {
 	struct session *newest;
 	unsigned sessions; /* alive */
-	unsigned received;
+	unsigned received, costly;
 	uint64_t received_ms; /* of the last */
 	enum error refused;
 };
@@ -112,6 +114,10 @@ session_receive(struct session *session, const struct frame *frame, uint64_t rec
 	assert_true(session_wants_more(session));
 	session->dispatch->received++;
 	session->dispatch->received_ms = received_ms;
+	if (frame->op == OP_COSTLY) {
+		session->dispatch->costly++;
+		now_ms++;
+	}
 	if (frame->op == OP_HOLD)
 		session->held[session->held_count++] = frame->stream;
 	else

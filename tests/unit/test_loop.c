@@ -298,6 +298,53 @@ tasks_can_be_forgotten_from_tasks(void **state)
 	loop_destroy(loop);
 }
 
+struct costly {
+	struct loop_task task;
+	struct story *story;
+	char letter;
+	bool again;
+};
+
+static void
+costly_run(struct loop_task *task)
+{
+	struct costly *costly = loop_owner(task, struct costly, task);
+	tell(costly->story, costly->letter);
+	now_ms += LOOP_BEHIND_MS / 2;
+	if (costly->again)
+		loop_behind(costly->story->loop, task);
+}
+
+static void
+what_stands_behind_has_so_much_of_a_round(void **state)
+{
+	(void)state;
+	struct story story = { .loop = loop_at(1) };
+	struct actor actor = actor_of(&story);
+	struct costly tasks[4];
+
+	loop_hook(story.loop, &actor.hook);
+	loop_later(story.loop, &actor.task);
+	for (size_t i = 0; i < 4; i++) {
+		tasks[i] = (struct costly){ { .run = costly_run }, &story, (char)('a' + i), false };
+		loop_behind(story.loop, &tasks[i].task);
+	}
+	loop_forget(story.loop, &tasks[3].task);
+	loop_round(story.loop, -1);
+	assert_string_equal(story.text, "abhk");
+	/* The third did not get its turn: the loop does not wait. */
+	loop_round(story.loop, -1);
+	assert_string_equal(story.text, "abhkch");
+	/* Whoever goes on gets one turn a round, also when there is time left. */
+	tasks[0].again = true;
+	loop_behind(story.loop, &tasks[0].task);
+	loop_round(story.loop, -1);
+	assert_string_equal(story.text, "abhkchah");
+	loop_forget(story.loop, &tasks[0].task);
+	close(actor.source.fd);
+	loop_destroy(story.loop);
+}
+
 /* ---- signals ---- */
 
 struct received {
@@ -347,6 +394,7 @@ main(void)
 		cmocka_unit_test(a_round_goes_sources_timers_hooks_tasks),
 		cmocka_unit_test(a_source_removed_in_the_round_is_not_called),
 		cmocka_unit_test(tasks_can_be_forgotten_from_tasks),
+		cmocka_unit_test(what_stands_behind_has_so_much_of_a_round),
 		cmocka_unit_test(signals_are_events),
 	};
 	return cmocka_run_group_tests_name("loop", tests, NULL, NULL);

@@ -227,7 +227,7 @@ test_longest_fits(void **state)
 		if (i < LIMIT_ATTACHMENTS)
 			buf_put_format(buf, "document attachment/%053u application/pdf 20971520 %064x\n", i, i);
 		else
-			buf_put_format(buf, "document %064u application/json 524288 %064x\n", i, i);
+			buf_put_format(buf, "document %064u application/json 131072 %064x\n", i, i);
 	assert_true(buf_ok(buf));
 	assert_int_equal(manifest_parse(buf_peek(buf), arena, &m, &fault), ERROR_NONE);
 	assert_int_equal(m.documents_count, LIMIT_DOCUMENTS);

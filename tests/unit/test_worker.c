@@ -5,6 +5,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 
 #include "server/worker.h"
@@ -17,6 +18,7 @@ struct trace {
 	size_t ran_at[2 * WORKER_JOBS_MAX], done_at[2 * WORKER_JOBS_MAX];
 	bool run_on_loop, done_off_loop, signals_blocked;
 	size_t again; /* jobs that `done` shall submit */
+	sem_t *each_ran; /* posted by each job, when there is one */
 };
 
 struct step {
@@ -40,6 +42,8 @@ step_run(void *argument)
 	pthread_sigmask(SIG_SETMASK, NULL, &blocked);
 	trace->signals_blocked = sigismember(&blocked, SIGTERM) == 1;
 	trace->ran_at[trace->ran++] = step->number;
+	if (trace->each_ran != NULL)
+		sem_post(trace->each_ran);
 }
 
 static void
@@ -124,6 +128,32 @@ loop_is_woken_and_done_may_submit(void **state)
 	worker_destroy(trace.worker);
 }
 
+static void
+few_are_collected_in_one_go(void **state)
+{
+	(void)state;
+	static struct trace trace;
+	struct step step = { &trace, 1 };
+	sem_t each_ran;
+
+	sem_init(&each_ran, 0, 0);
+	trace = (struct trace){ .worker = worker_create("test"), .loop = pthread_self(), .each_ran = &each_ran };
+	for (size_t i = 0; i < 3 * WORKER_COLLECT_MAX; i++)
+		assert_true(worker_submit(trace.worker, step_run, step_done, &step));
+	for (size_t i = 0; i < 3 * WORKER_COLLECT_MAX; i++)
+		assert_int_equal(sem_wait(&each_ran), 0);
+	worker_collect(trace.worker);
+	assert_int_equal(trace.done, WORKER_COLLECT_MAX);
+	/* The others are not forgotten, although no job ends any more. */
+	while (trace.done < 3 * WORKER_COLLECT_MAX) {
+		struct pollfd poll_fd = { .fd = worker_fd(trace.worker), .events = POLLIN };
+		assert_int_equal(poll(&poll_fd, 1, 10000), 1);
+		worker_collect(trace.worker);
+	}
+	worker_destroy(trace.worker);
+	sem_destroy(&each_ran);
+}
+
 int
 main(void)
 {
@@ -131,6 +161,7 @@ main(void)
 		cmocka_unit_test(jobs_run_in_order_and_end_on_the_loop),
 		cmocka_unit_test(queue_has_an_end),
 		cmocka_unit_test(loop_is_woken_and_done_may_submit),
+		cmocka_unit_test(few_are_collected_in_one_go),
 	};
 	return cmocka_run_group_tests_name("worker", tests, NULL, NULL);
 }

@@ -44,7 +44,7 @@ MANIFESTS = [
     text_of(*HEAD, RETURN),
     text_of(*HEAD, RETURN, RIB),
     text_of("guichet-filing 1", "origin a", "campaign tva-2026/10", "subject siren 732829320 tva",
-            "replaces K7QX-2M4T-9ZRB-4H8P", "mode offline", f"document 3310-CA3 application/json 524288 {C}"),
+            "replaces K7QX-2M4T-9ZRB-4H8P", "mode offline", f"document 3310-CA3 application/json 131072 {C}"),
 ]
 
 REFUSED_MANIFESTS = [
