@@ -41,6 +41,7 @@ client_src = $(wildcard client/*.c)
 cli_src = $(wildcard client/cli/*.c)
 library_src = $(client_src) $(filter-out protocol/default_catalogue.c,$(protocol_src))
 server_src = $(filter-out server/main.c,$(wildcard server/*.c server/services/*.c server/store/*.c server/admin/*.c))
+bench_src = $(wildcard bench/*.c)
 unit_src = $(wildcard tests/unit/test_*.c)
 unit_shared_src = $(filter-out $(unit_src),$(wildcard tests/unit/*.c))
 fuzz_src = $(wildcard tests/fuzz/fuzz_*.c)
@@ -50,6 +51,7 @@ protocol_lib = $(BUILD)/lib/libguichet-protocol.a
 client_lib = $(BUILD)/lib/libguichet-client.a
 server_lib = $(BUILD)/lib/libguichet-server.a
 unit_lib = $(BUILD)/lib/libguichet-unit.a
+bench_lib = $(BUILD)/lib/libguichet-bench.a
 unit_tests = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(unit_src))
 fuzz_replays = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(fuzz_src))
 
@@ -82,21 +84,27 @@ $(BUILD)/gen/default_catalogue.inc: protocol/data/catalogue.json
 $(protocol_lib): $(call object,$(protocol_src))
 $(client_lib): $(call object,$(client_src))
 $(server_lib): $(call object,$(server_src))
+$(bench_lib): $(call object,$(filter-out bench/main.c,$(bench_src)))
 $(unit_lib): $(call object,$(unit_shared_src))
 $(BUILD)/lib/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-$(BUILD)/bin/guichetd: $(call object,server/main.c) $(server_lib) $(protocol_lib)
+define link
 	@mkdir -p $(@D)
 	@echo '  ld $@'
-	$(Q)$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs) $(server_libs)
+	$(Q)$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1)
+endef
+
+$(BUILD)/bin/guichetd: $(call object,server/main.c) $(server_lib) $(protocol_lib)
+	$(call link,$(protocol_libs) $(server_libs))
 
 $(BUILD)/bin/guichet: $(call object,$(cli_src)) $(client_lib) $(protocol_lib)
-	@mkdir -p $(@D)
-	@echo '  ld $@'
-	$(Q)$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs)
+	$(call link,$(protocol_libs))
+
+$(BUILD)/bin/guichet-bench: $(call object,bench/main.c) $(bench_lib) $(client_lib) $(server_lib) $(protocol_lib)
+	$(call link,$(protocol_libs) $(server_libs) -lm)
 
 $(BUILD)/lib/$(soname): $(call object,$(library_src)) client/libguichet.map
 	@mkdir -p $(@D)
@@ -118,34 +126,24 @@ $(examples): $(BUILD)/examples/%: client/examples/%.c client/include/guichet/gui
 	$(Q)$(CC) -std=c11 -pedantic $(warnings) $(hardening) -Iclient/include $(CFLAGS) $(own_ldflags) $(LDFLAGS) \
 	  -o $@ $< $(BUILD)/lib/libguichet.a $(protocol_libs)
 
-$(unit_tests): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(unit_lib) $(client_lib) $(server_lib) $(protocol_lib)
-	@mkdir -p $(@D)
-	@echo '  ld $@'
-	$(Q)$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs) $(server_libs) -lcmocka -lcbor
+$(unit_tests): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(unit_lib) $(bench_lib) $(client_lib) $(server_lib) $(protocol_lib)
+	$(call link,$(protocol_libs) $(server_libs) -lcmocka -lcbor -lm)
 
 $(fuzz_replays): $(BUILD)/tests/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(server_lib) $(protocol_lib)
-	@mkdir -p $(@D)
-	@echo '  ld $@'
-	$(Q)$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs) $(server_libs)
+	$(call link,$(protocol_libs) $(server_libs))
 
 $(fuzz_binaries): $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(server_lib) $(protocol_lib)
 	@mkdir -p $(@D)/corpus/$(*:fuzz_%=%)
 	$(CC) -fsanitize=fuzzer $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs) $(server_libs)
 
 $(tables): $(call object,tests/docs/tables.c tests/docs/sample.c) $(protocol_lib)
-	@mkdir -p $(@D)
-	@echo '  ld $@'
-	$(Q)$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs)
+	$(call link,$(protocol_libs))
 
 $(load): $(call object,$(wildcard tests/fault/load.c tests/fault/verify.c)) $(client_lib) $(protocol_lib)
-	@mkdir -p $(@D)
-	@echo '  ld $@'
-	$(Q)$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs)
+	$(call link,$(protocol_libs))
 
 $(fail_calls): $(call object,tests/fault/fail_calls.c)
-	@mkdir -p $(@D)
-	@echo '  ld $@'
-	$(Q)$(CC) -shared $(own_ldflags) $(LDFLAGS) -o $@ $^ -ldl
+	$(call link,-shared -ldl)
 
 # ---- what a person types ----
 
