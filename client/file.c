@@ -27,6 +27,7 @@ struct sending {
 	bool uploads;			    /* does not fit one frame: known after the first try */
 	uint64_t received[LIMIT_DOCUMENTS]; /* bytes of each attachment that the server has */
 	size_t current;			    /* the document whose part is under way */
+	uint8_t token[UPLOAD_TOKEN_SIZE];   /* of the upload, once it is open */
 };
 
 /* ---- documents into messages ---- */
@@ -136,6 +137,7 @@ prepare_part(struct guichet_request *request, const struct sending *sending)
 	message->digest = slice_of(document->digest, DIGEST_SIZE);
 	message->offset = offset;
 	message->content = slice_of(content, size);
+	message->token = slice_of(sending->token, UPLOAD_TOKEN_SIZE);
 	return filesystem_read_at(filing->paths[sending->current], offset, content, size, request->problem);
 }
 
@@ -242,6 +244,10 @@ upload_opened(struct guichet_request *request, struct sending *sending)
 		sending->received[nth] = state->received;
 	}
 	choose_next(request, sending);
+	if (sending->step == STEP_PART && !answer->has_token)
+		return strange(request, "upload_answer.token", "a token, as long as something is left to send");
+	if (answer->has_token)
+		memcpy(sending->token, answer->token.data, UPLOAD_TOKEN_SIZE);
 	return GUICHET_ERROR_none;
 }
 

@@ -77,6 +77,8 @@
 #define DIGEST_SIZE 32
 /* Correlation id of an answer. */
 #define CORRELATION_SIZE 8
+/* What a part shows of the upload it belongs to: nobody guesses 128 bits. */
+#define UPLOAD_TOKEN_SIZE 16
 /* A receipt's body: header and LIMIT_DOCUMENTS entries. */
 #define LIMIT_RECEIPT_SIZE (64 * 1024)
 /* A tlog-proof: checkpoint and at most 63 hashes. */

@@ -12,6 +12,8 @@
 /* Said with upload_quota: waiting alone changes nothing soon. */
 #define QUOTA_RETRY_MS ((uint64_t)3600 * 1000)
 
+_Static_assert(UPLOAD_TOKEN_SIZE == sizeof(struct keyed), "a token is a keyed hash");
+
 static struct slice
 upload_key(struct decision *decision, struct slice id)
 {
@@ -36,6 +38,20 @@ expiry_key(struct decision *decision, const struct rec_upload *upload, struct sl
 {
 	return KEY_MAKE(decision->arena, KEY_upload_expiry,
 	    key_part_u64(decision->arena, upload->opened_at + UPLOAD_LIFE_S), id);
+}
+
+/* What every part has to show. A keyed hash of what makes this upload this one: any process gives and knows it, nothing
+ * is kept, and the same filing's upload, once it is swept and opened anew, has another. */
+static struct keyed
+upload_token(const struct decision *decision, const struct rec_upload *upload, struct slice id)
+{
+	uint8_t word[DIGEST_SIZE + sizeof(struct keyed) + sizeof(uint64_t)];
+	uint8_t *signer = word + DIGEST_SIZE, *opened_at = signer + sizeof(struct keyed);
+
+	memcpy(word, id.data, DIGEST_SIZE);
+	memcpy(signer, upload->signer.data, sizeof(struct keyed));
+	bytes_poke_u64(opened_at, upload->opened_at);
+	return decision_keyed(decision, "upload", slice_of(word, sizeof word));
 }
 
 /* ---- upload ---- */
@@ -109,6 +125,17 @@ attachments_size(const struct manifest *manifest)
 	return size;
 }
 
+/* Tells the token to who has signed. False when memory is short. */
+static bool
+answer_token(struct decision *decision, const struct rec_upload *upload)
+{
+	struct msg_upload_answer *answer = decision->effects->answer;
+	struct keyed token = upload_token(decision, upload, answer->id);
+
+	answer->has_token = arena_copy(decision->arena, key_part_keyed(&token), &answer->token);
+	return answer->has_token;
+}
+
 static enum outcome
 answer_only(struct decision *decision, const struct signed_filing *filing, enum upload_phase phase)
 {
@@ -140,7 +167,10 @@ stage_answer_open(struct decision *decision, struct signed_filing *filing)
 	case VIEW_FOUND:
 		break;
 	}
-	return answer_only(decision, filing, UPLOAD_OPEN);
+	enum outcome outcome = answer_states(decision, filing, UPLOAD_OPEN);
+	if (outcome != PROCEED)
+		return outcome;
+	return answer_token(decision, &upload) ? DECIDED : refuse(decision, ERROR_out_of_memory);
 }
 
 /* Effects: so many bytes more on the account of who opened an upload. Refuses above the quota. */
@@ -187,6 +217,8 @@ stage_open(struct decision *decision, struct signed_filing *filing)
 	upload->signer = key_part_keyed(&filing->signer);
 	upload->opened_at = decision->context->now;
 	upload->announced = attachments_size(&filing->manifest);
+	if (!answer_token(decision, upload))
+		return refuse(decision, ERROR_out_of_memory);
 	effects_put(decision, upload_key(decision, id), record_upload(), upload);
 	effects_put(decision, expiry_key(decision, upload, id), record_upload(), upload);
 	for (size_t i = 0; i < filing->manifest.documents_count; i++) {
@@ -235,30 +267,60 @@ HANDLER(upload)
 
 /* ---- part ---- */
 
-/* Begins a document anew. What is given up counts against the quota on top of what was announced: it stays on the
- * disk, and nobody may fill that by beginning anew for ever. */
+/* The upload that a part belongs to. Whoever has not its token hears what is said of an upload that is not open, to the
+ * letter: the ids of filings are no secret, and whether somebody is uploading is nobody's business. */
 static enum outcome
-part_restart(struct decision *decision, const struct msg_part_request *part, struct rec_upload_document *stored)
+part_find_upload(struct decision *decision, const struct msg_part_request *part, struct rec_upload *upload)
 {
-	struct rec_upload *upload = arena_alloc(decision->arena, sizeof *upload);
-	uint8_t *state = arena_alloc(decision->arena, DIGEST_STATE_SIZE);
-	struct slice key = upload_key(decision, part->id);
+	struct keyed token;
 
-	if (upload == NULL || state == NULL)
-		return refuse(decision, ERROR_out_of_memory);
-	switch (view_get(decision->view, key, record_upload(), upload)) {
+	switch (view_get(decision->view, upload_key(decision, part->id), record_upload(), upload)) {
 	case VIEW_AGAIN:
 		return AGAIN;
 	case VIEW_ABSENT:
-		return refuse(decision, ERROR_store_damaged);
+		break;
 	case VIEW_FOUND:
+		token = upload_token(decision, upload, part->id);
+		if (slice_equal_secret(part->token, key_part_keyed(&token)))
+			return PROCEED;
 		break;
 	}
+	return refuse_value(decision, ERROR_upload_unknown, "part_request.id", decision_hex(decision, part->id),
+	    SLICE_LITERAL("the id of an upload that is open, with the token that opening it gave"));
+}
+
+static enum outcome
+part_find_document(struct decision *decision, const struct msg_part_request *part, struct slice key,
+    struct rec_upload_document *stored)
+{
+	switch (view_get(decision->view, key, record_upload_document(), stored)) {
+	case VIEW_AGAIN:
+		return AGAIN;
+	case VIEW_ABSENT:
+		break;
+	case VIEW_FOUND:
+		return PROCEED;
+	}
+	return refuse_value(decision, ERROR_document_not_listed, "part_request.digest",
+	    decision_hex(decision, part->digest),
+	    SLICE_LITERAL("an attachment of the manifest that opened this upload"));
+}
+
+/* Begins a document anew. What is given up counts against the quota on top of what was announced: it stays on the
+ * disk, and nobody may fill that by beginning anew for ever. */
+static enum outcome
+part_restart(struct decision *decision, const struct msg_part_request *part, struct rec_upload *upload,
+    struct rec_upload_document *stored)
+{
+	uint8_t *state = arena_alloc(decision->arena, DIGEST_STATE_SIZE);
+
+	if (state == NULL)
+		return refuse(decision, ERROR_out_of_memory);
 	enum outcome outcome = quota_add(decision, upload->signer, stored->received);
 	if (outcome != PROCEED)
 		return outcome;
 	upload->announced += stored->received;
-	effects_put(decision, key, record_upload(), upload);
+	effects_put(decision, upload_key(decision, part->id), record_upload(), upload);
 	digest_state_start(state);
 	stored->state = slice_of(state, DIGEST_STATE_SIZE);
 	stored->received = 0;
@@ -268,13 +330,14 @@ part_restart(struct decision *decision, const struct msg_part_request *part, str
 
 /* A part goes on where the last one ended, or begins the document anew. */
 static enum outcome
-part_check(struct decision *decision, const struct msg_part_request *part, struct rec_upload_document *stored)
+part_check(struct decision *decision, const struct msg_part_request *part, struct rec_upload *upload,
+    struct rec_upload_document *stored)
 {
 	uint64_t rest;
 	bool is_last;
 
 	if (part->offset == 0 && stored->received != 0) {
-		enum outcome outcome = part_restart(decision, part, stored);
+		enum outcome outcome = part_restart(decision, part, upload, stored);
 		if (outcome != PROCEED)
 			return outcome;
 	}
@@ -344,43 +407,21 @@ part_store(struct decision *decision, const struct msg_part_request *part, struc
 	return DECIDED;
 }
 
-/* No such document: of an upload that is open, or of none. */
-static enum outcome
-refuse_unknown(struct decision *decision, const struct msg_part_request *part)
-{
-	struct rec_upload upload;
-
-	switch (view_get(decision->view, upload_key(decision, part->id), record_upload(), &upload)) {
-	case VIEW_AGAIN:
-		return AGAIN;
-	case VIEW_ABSENT:
-		break;
-	case VIEW_FOUND:
-		return refuse_value(decision, ERROR_document_not_listed, "part_request.digest", decision_hex(decision,
-		    part->digest),
-		    SLICE_LITERAL("an attachment of the manifest that opened this upload"));
-	}
-	return refuse_value(decision, ERROR_upload_unknown, "part_request.id", decision_hex(decision, part->id),
-	    SLICE_LITERAL("the id of an upload that is open"));
-}
-
 HANDLER(part)
 {
 	const struct msg_part_request *part = request;
 	struct slice key = document_key(decision, part->id, part->digest);
+	struct rec_upload *upload = arena_alloc(decision->arena, sizeof *upload);
 	struct rec_upload_document *stored = arena_alloc(decision->arena, sizeof *stored);
 
-	if (stored == NULL)
+	if (upload == NULL || stored == NULL)
 		return refuse(decision, ERROR_out_of_memory);
-	switch (view_get(decision->view, key, record_upload_document(), stored)) {
-	case VIEW_AGAIN:
-		return AGAIN;
-	case VIEW_ABSENT:
-		return refuse_unknown(decision, part);
-	case VIEW_FOUND:
-		break;
-	}
-	enum outcome outcome = part_check(decision, part, stored);
+	/* Nothing of the document is read for a stranger, who would otherwise wait for the parts under way and know. */
+	enum outcome outcome = part_find_upload(decision, part, upload);
+	if (outcome == PROCEED)
+		outcome = part_find_document(decision, part, key, stored);
+	if (outcome == PROCEED)
+		outcome = part_check(decision, part, upload, stored);
 	if (outcome == PROCEED)
 		outcome = part_hash(decision, part, stored);
 	return outcome == PROCEED ? part_store(decision, part, key, stored) : outcome;

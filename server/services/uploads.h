@@ -2,6 +2,10 @@
  *
  * Documents that did not fit into the filing's frame: sent before it in parts, taken when it is filed.
  *
+ * Who may send. `upload` is signed; a part is not, and what addresses it, the filing's id and a document's digest, is
+ * known to whoever has seen the manifest. So the answer to `upload` gives a token, and every part shows it; a person of
+ * the household who signs the same manifest is given the same one, and may go on with the upload as well as file it.
+ *
  * Where the bytes live. Each part is sealed as a blob of RETENTION_FILING when it arrives, since a filing that is
  * accepted takes its parts where they are: up to 2 GiB are not read and sealed a second time in one decision. So of an
  * upload that is never completed, and of a document begun anew at offset 0, this much stays: the sealed bytes in their

@@ -238,7 +238,7 @@ class Connection:
             content, received = by_digest[state[1]], state[2]
             while received < len(content):
                 received = self.request(PART, {1: answer[1], 3: state[1], 5: received,
-                                               7: content[received:received + part_size]})[1]
+                                               7: content[received:received + part_size], 9: answer[3]})[1]
         return answer
 
     def checkpoint(self):

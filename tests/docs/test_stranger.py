@@ -183,14 +183,20 @@ def test_upload_and_file(visitor):
         with pytest.raises(stranger.Refused) as refused:
             connection.file(filing, [stranger.document_sent(visit.person.content)])
         assert refused.value.status == 89
-        # The connection is lost after the first part; the upload goes on where it was.
+        # The connection is lost after the first part, then the server; the upload goes on where it was.
         answer = connection.request(stranger.UPLOAD, filing)
         assert [state[2] for state in answer[2]] == [0, 0]
-        connection.request(stranger.PART, {1: answer[1], 3: stranger.sha256(scan), 5: 0, 7: scan[:100000]})
+        part = {1: answer[1], 3: stranger.sha256(scan), 5: 0, 7: scan[:100000], 9: answer[3]}
+        connection.request(stranger.PART, part)
+    visit.office.restart()
     with visit.connect() as connection:
-        assert [state[2] for state in connection.request(stranger.UPLOAD, filing)[2]] == [100000, 0]
+        connection.request(stranger.PART, {**part, 5: 100000, 7: scan[100000:200000]})
+        again = connection.request(stranger.UPLOAD, filing)
+        assert [state[2] for state in again[2]] == [200000, 0] and again[3] == answer[3]
         connection.upload(filing, [scan, note], connection.hello()[10])
         receipt, proof, _ = connection.file(filing, [stranger.document_sent(visit.person.content)])
+        # Nothing is left to send, so there is no token.
+        assert 3 not in connection.request(stranger.UPLOAD, filing)
     visit.verify(receipt, proof)
     assert [one["digest"] for one in json.loads(receipt)["documents"]] == [
         stranger.sha256(content).hex() for content in (visit.person.content, scan, note)]

@@ -178,11 +178,12 @@ def test_uploads_without_a_right(visit, town):
     with town.connect() as connection:
         found = statuses(connection, [
             (stranger.UPLOAD, {**filing, 7: b"x" * 70}),
-            (stranger.PART, {1: stranger.sha256(filing[1]), 3: digest, 5: 0, 7: scan}),
+            (stranger.PART, {1: stranger.sha256(filing[1]), 3: digest, 5: 0, 7: scan, 9: bytes(16)}),
         ])
         assert found == [SIGNATURE_INVALID, UPLOAD_UNKNOWN]
-        name = connection.request(stranger.UPLOAD, filing)[1]
-        found = [statuses(connection, [(stranger.PART, body)])[0] for body in (
+        opened = connection.request(stranger.UPLOAD, filing)
+        name, token = opened[1], opened[3]
+        found = [statuses(connection, [(stranger.PART, {**body, 9: token})])[0] for body in (
             {1: name, 3: stranger.sha256(b""), 5: 0, 7: scan},          # not listed
             {1: name, 3: digest, 5: 100000, 7: scan[:100000]},          # not where it is
             {1: name, 3: digest, 5: 0, 7: scan[:1000]},                 # too small for one that is not the last
@@ -191,6 +192,44 @@ def test_uploads_without_a_right(visit, town):
             {1: name, 3: digest, 5: 20 * 1024 * 1024, 7: b"x"},
         )]
         assert found == [NOT_LISTED, UPLOAD_OFFSET, 7, CORRUPT, CORRUPT, UPLOAD_OFFSET]
+
+
+def test_an_upload_of_somebody_else(visit, town):
+    """Who has seen the manifest but not signed it can neither disturb its upload nor learn that there is one."""
+    scan = bytes(range(256)) * 800
+    attachment = "attachment/rib", "application/pdf", scan
+    filing = visit.sign([visit.own_return(), attachment])
+    other = town.visitor()
+    digest = stranger.sha256(scan)
+    begin_anew = {1: stranger.sha256(filing[1]), 3: digest, 5: 0, 7: b"x" * 100000}
+
+    def answers(connection, tokens):
+        """What a stranger hears, but for the correlation."""
+        for token in tokens:
+            with pytest.raises(stranger.Refused) as refused:
+                connection.request(stranger.PART, {**begin_anew, 9: token})
+            yield refused.value.status, {key: refused.value.body[key] for key in refused.value.body if key != 0}
+
+    with town.connect() as connection, town.connect() as owner:
+        mine = connection.request(stranger.UPLOAD, other.sign([other.own_return(), attachment]))[3]
+        [before] = answers(connection, [mine])
+        assert before[0] == UPLOAD_UNKNOWN
+        opened = owner.request(stranger.UPLOAD, filing)
+        assert (opened[1], mine != opened[3]) == (begin_anew[1], True)
+        owner.request(stranger.PART, {**begin_anew, 7: scan[:100000], 9: opened[3]})
+        for heard in answers(connection, [mine, bytes(16), opened[3][::-1], *changed(opened[3])]):
+            assert heard == before
+        # Neither a document of it nor none of it makes a difference, nor an offset.
+        begin_anew[5] = 100000
+        assert list(answers(connection, [mine])) == [before]
+        begin_anew[3] = stranger.sha256(b"")
+        assert list(answers(connection, [mine])) == [before]
+        assert statuses(connection, [(stranger.PART, {**begin_anew, 9: token}) for token in (b"", opened[3][:15])]) == [7, 7]
+        assert statuses(connection, [(stranger.PART, begin_anew)]) == [6]
+        # It stands where it stood.
+        again = owner.request(stranger.UPLOAD, filing)
+        assert [state[2] for state in again[2]] == [100000] and again[3] == opened[3]
+        owner.upload(filing, [scan], owner.hello()[10])
 
 
 def test_guessing_facts(town):

@@ -50,6 +50,7 @@ struct draft {
 	uint64_t signing_time;
 	struct slice text;
 	uint8_t id[DIGEST_SIZE];
+	uint8_t token[UPLOAD_TOKEN_SIZE]; /* of its upload; zeros before it is open */
 };
 
 /* An online filing without documents for that subject, in the open campaign, signed at the fixture's time. */

@@ -47,13 +47,15 @@ upload(const struct person *person, const char *replaces, size_t parts)
 	draft_list(draft, "attachment/scan", "application/pdf", slice_of(bytes, 2 * PART));
 	draft->manifest.replaces = slice_of_text(replaces);
 	const struct msg_upload_request request = draft_upload(fixture, draft, person);
-	assert_int_equal(decision_fixture_operate(fixture, OPERATION_upload, &request)->refusal.error, ERROR_NONE);
+	const struct effects *opened = decision_fixture_operate(fixture, OPERATION_upload, &request);
+	assert_int_equal(opened->refusal.error, ERROR_NONE);
 	for (size_t i = 0; i < parts; i++) {
 		const struct msg_part_request part = {
 			.id = slice_of(draft->id, DIGEST_SIZE),
 			.digest = slice_of(draft->documents[1].digest, DIGEST_SIZE),
 			.offset = i * PART,
 			.content = slice_of(bytes + i * PART, PART),
+			.token = ((const struct msg_upload_answer *)opened->answer)->token,
 		};
 		assert_int_equal(decision_fixture_operate(fixture, OPERATION_part, &part)->refusal.error, ERROR_NONE);
 	}

@@ -44,6 +44,8 @@ tear_down(void **state)
 
 /* ---- an office that takes filings ---- */
 
+static const uint8_t token[UPLOAD_TOKEN_SIZE] = "of this upload";
+
 /* What the script keeps between requests. */
 struct counter {
 	struct arena *arena;
@@ -51,6 +53,7 @@ struct counter {
 	unsigned parts, uploads, files;
 	unsigned drop_at_part; /* cut the connection when that part comes, stored or not; 0: never */
 	bool stores_dropped;
+	bool keeps_token; /* an office that opens uploads and gives no token */
 	size_t documents;	/* in the last file request */
 	struct slice signature; /* of the last request that had one */
 };
@@ -111,7 +114,8 @@ take_upload(struct office *office, const struct frame *request, struct counter *
 	struct msg_upload_state upload_state = { .digest = slice_of(manifest.documents[1].digest, DIGEST_SIZE),
 		.received = buf_size(counter->received) };
 	struct msg_upload_answer answer = {
-		.id = slice_of(id, sizeof id), .documents = &upload_state, .documents_count = 1
+		.id = slice_of(id, sizeof id), .documents = &upload_state, .documents_count = 1,
+		.has_token = !counter->keeps_token, .token = slice_of(token, sizeof token)
 	};
 	office_answer(office, request, &answer);
 	return VERDICT_DONE;
@@ -123,6 +127,7 @@ take_part(struct office *office, const struct frame *request, struct counter *co
 	const struct msg_part_request *part = office_decode(request, counter->arena);
 	bool drops = ++counter->parts == counter->drop_at_part;
 
+	assert_true(slice_equal(part->token, slice_of(token, sizeof token)));
 	if (part->offset != buf_size(counter->received)) {
 		office_refuse(office, request, ERROR_upload_offset, 0);
 		return VERDICT_DONE;
@@ -282,6 +287,32 @@ upload_goes_on_where_the_connection_was_lost(void **state)
 	}
 }
 
+static void
+an_upload_without_a_token_is_no_upload(void **state)
+{
+	(void)state;
+	struct office office;
+	struct counter counter;
+	struct guichet *guichet;
+	struct guichet_request *request;
+	open_counter(&office, &counter);
+	counter.keeps_token = true;
+	office.frame_body_max = 100000;
+	struct guichet_identity *identity = office_identity(1);
+	struct guichet_filing *filing = make_filing(&office, true);
+	assert_int_equal(guichet_filing_sign(filing, identity, 0, NULL), GUICHET_ERROR_none);
+	assert_int_equal(guichet_create(&office.trust, office.address, &guichet, NULL), GUICHET_ERROR_none);
+	assert_int_equal(guichet_file_create(guichet, filing, &request, NULL), GUICHET_ERROR_none);
+	office_run(&office, request);
+	assert_int_equal(guichet_request_error(request), GUICHET_ERROR_answer_malformed);
+	assert_int_equal(counter.parts, 0);
+	guichet_request_destroy(request);
+	guichet_destroy(guichet);
+	guichet_filing_destroy(filing);
+	guichet_identity_destroy(identity);
+	close_counter(&office, &counter);
+}
+
 static enum verdict
 answer_for_another_filing(struct office *office, const struct frame *request)
 {
@@ -439,6 +470,7 @@ main(void)
 		cmocka_unit_test(what_fits_goes_in_one_message),
 		cmocka_unit_test(what_does_not_fit_is_uploaded),
 		cmocka_unit_test(upload_goes_on_where_the_connection_was_lost),
+		cmocka_unit_test(an_upload_without_a_token_is_no_upload),
 		cmocka_unit_test(receipt_of_another_filing_is_not_taken),
 		cmocka_unit_test(saved_filing_is_sent_byte_for_byte),
 		cmocka_unit_test(saved_filing_that_was_changed_is_refused),

@@ -203,6 +203,7 @@ ask(struct process *process, uint32_t stream, struct wish wish)
 		.id = slice_of(id, sizeof id),
 		.digest = slice_of(digest, sizeof digest),
 		.content = SLICE_LITERAL("x"),
+		.token = slice_of(id, UPLOAD_TOKEN_SIZE),
 	};
 	struct buf *body = buf_create(1024);
 

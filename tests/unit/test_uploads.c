@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "protocol/digest.h"
+#include "server/services/uploads.h"
 #include "tests/unit/people.h"
 #include "tests/unit/unit.h"
 
 #define LARGE ((size_t)(LIMIT_PART_MIN * 2 + 1000))
+#define UPLOAD_WANTED "the id of an upload that is open, with the token that opening it gave"
 
 /* So many bytes of which none says the same. */
 static struct slice
@@ -36,7 +38,14 @@ static struct effects *
 open_upload(struct decision_fixture *fixture, struct draft *draft, const struct person *signer)
 {
 	const struct msg_upload_request request = draft_upload(fixture, draft, signer);
-	return decision_fixture_operate(fixture, OPERATION_upload, &request);
+	struct effects *effects = decision_fixture_operate(fixture, OPERATION_upload, &request);
+	const struct msg_upload_answer *answer = effects->answer;
+
+	if (effects->refusal.error == ERROR_NONE && answer->has_token) {
+		assert_int_equal(answer->token.size, sizeof draft->token);
+		memcpy(draft->token, answer->token.data, sizeof draft->token);
+	}
+	return effects;
 }
 
 static struct effects *
@@ -48,6 +57,7 @@ send(struct decision_fixture *fixture, const struct draft *draft, size_t documen
 		.digest = slice_of(draft->documents[document].digest, DIGEST_SIZE),
 		.offset = offset,
 		.content = content,
+		.token = slice_of(draft->token, sizeof draft->token),
 	};
 	return decision_fixture_operate(fixture, OPERATION_part, &request);
 }
@@ -115,8 +125,8 @@ a_document_comes_in_parts_and_is_filed(void **state)
 	/* Everything is there, nothing is open any more. */
 	answer = open_upload(fixture, draft, jeanne)->answer;
 	assert_int_equal(answer->documents[0].received, LARGE);
-	assert_refused(send(fixture, draft, 1, 0, bytes), ERROR_upload_unknown, "part_request.id", "*",
-	    "the id of an upload that is open");
+	assert_false(answer->has_token);
+	assert_refused(send(fixture, draft, 1, 0, bytes), ERROR_upload_unknown, "part_request.id", "*", UPLOAD_WANTED);
 	/* What was filed can be read back, from any offset. */
 	char number[32];
 	snprintf(number, sizeof number, "%s", people_number(fixture, people_file(fixture, &file)->receipt));
@@ -218,6 +228,7 @@ without_attachments_nothing_is_opened(void **state)
 
 	assert_int_equal(effects->refusal.error, ERROR_NONE);
 	assert_int_equal(((struct msg_upload_answer *)effects->answer)->documents_count, 0);
+	assert_false(((struct msg_upload_answer *)effects->answer)->has_token);
 	assert_null(effects->puts);
 	assert_refused(send(fixture, draft, 0, 0, SLICE_LITERAL(PEOPLE_RETURN)), ERROR_upload_unknown,
 	    "part_request.id", "*", "*");
@@ -257,6 +268,87 @@ uploads_are_for_who_may_file(void **state)
 	    "signature", NULL, "*");
 	fixture->office->campaign.closes_at = FIXTURE_NOW;
 	assert_refused(open_upload(fixture, draft, jeanne), ERROR_campaign_closed, "line 3", "*", "*");
+}
+
+/* Fails unless both are refused in the same words. */
+static void
+assert_same_refusal(const struct effects *a, const struct effects *b)
+{
+	assert_string_equal(error_name(a->refusal.error), error_name(b->refusal.error));
+	assert_true(slice_equal(a->refusal.place, b->refusal.place));
+	assert_true(slice_equal(a->refusal.value, b->refusal.value));
+	assert_true(slice_equal(a->refusal.expected, b->refusal.expected));
+	assert_int_equal(a->retry_after_ms, b->retry_after_ms);
+	assert_null(a->puts);
+	assert_null(a->blobs);
+}
+
+/* Whoever has seen the manifest knows id and digests. Without the token nothing can be begun anew or sent, and what is
+ * said is what was said before the upload was there. */
+static void
+a_part_without_the_token_is_of_no_upload(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct slice bytes = large(fixture, LARGE);
+	struct draft *draft = draft_with(fixture, jeanne, bytes), *other = draft_with(fixture, jeanne, bytes);
+
+	other->manifest.mode = MODE_OFFLINE;
+	(void)draft_upload(fixture, draft, jeanne);
+	const struct effects *absent = send(fixture, draft, 1, 0, bytes);
+	assert_refused(absent, ERROR_upload_unknown, "part_request.id", "*", UPLOAD_WANTED);
+	(void)open_upload(fixture, other, jeanne);
+	(void)open_upload(fixture, draft, jeanne);
+	assert_int_equal(received(send(fixture, draft, 1, 0, piece(bytes, 0, LIMIT_PART_MIN))), LIMIT_PART_MIN);
+
+	struct draft stranger = *draft;
+	for (size_t i = 0; i < UPLOAD_TOKEN_SIZE; i++) {
+		stranger.token[i] ^= (uint8_t)(1 << i % 8);
+		assert_same_refusal(send(fixture, &stranger, 1, 0, bytes), absent);
+		stranger.token[i] = draft->token[i];
+	}
+	memset(stranger.token, 0, sizeof stranger.token);
+	assert_same_refusal(send(fixture, &stranger, 1, LIMIT_PART_MIN, slice_from(bytes, LIMIT_PART_MIN)), absent);
+	assert_same_refusal(send(fixture, &stranger, 0, 0, SLICE_LITERAL(PEOPLE_RETURN)), absent);
+	memcpy(stranger.token, other->token, sizeof stranger.token);
+	assert_same_refusal(send(fixture, &stranger, 1, 0, bytes), absent);
+
+	assert_int_equal(quota(fixture, jeanne), 2 * LARGE);
+	assert_int_equal(received(send(fixture, draft, 1, LIMIT_PART_MIN, slice_from(bytes, LIMIT_PART_MIN))), LARGE);
+}
+
+/* Whoever signs is told the same one for as long as the upload is open; opened anew, it has another. */
+static void
+the_token_is_of_this_upload(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct person *paul = people_enrol(fixture, 3000000002, "H1");
+	struct slice bytes = large(fixture, LARGE);
+	struct draft *draft = draft_with(fixture, jeanne, bytes), first;
+
+	assert_non_null(open_upload(fixture, draft, jeanne)->puts);
+	first = *draft;
+	fixture->now += 3600;
+	assert_null(open_upload(fixture, draft, jeanne)->puts);
+	assert_memory_equal(draft->token, first.token, sizeof first.token);
+	assert_null(open_upload(fixture, draft, paul)->puts);
+	assert_memory_equal(draft->token, first.token, sizeof first.token);
+
+	fixture->now += UPLOAD_LIFE_S;
+	(void)decision_fixture_run(fixture, decide_upload_sweep, message_done(), NULL);
+	assert_refused(send(fixture, &first, 1, 0, bytes), ERROR_upload_unknown, "part_request.id", "*", UPLOAD_WANTED);
+	assert_non_null(open_upload(fixture, draft, jeanne)->puts);
+	assert_memory_not_equal(draft->token, first.token, sizeof first.token);
+	assert_refused(send(fixture, &first, 1, 0, bytes), ERROR_upload_unknown, "part_request.id", "*", UPLOAD_WANTED);
+	assert_int_equal(received(send(fixture, draft, 1, 0, bytes)), LARGE);
+
+	/* Filed, and opened anew by the other spouse in the same second. */
+	const struct msg_file_request file = draft_sign(fixture, draft, jeanne);
+	(void)people_file(fixture, &file);
+	first = *draft;
+	assert_non_null(open_upload(fixture, draft, paul)->puts);
+	assert_memory_not_equal(draft->token, first.token, sizeof first.token);
 }
 
 /* One spouse uploads, the other files: the quota is given back to who opened it. */
@@ -327,6 +419,8 @@ main(void)
 		PEOPLE_TEST(without_attachments_nothing_is_opened),
 		PEOPLE_TEST(parts_are_of_documents_signed_for),
 		PEOPLE_TEST(uploads_are_for_who_may_file),
+		PEOPLE_TEST(a_part_without_the_token_is_of_no_upload),
+		PEOPLE_TEST(the_token_is_of_this_upload),
 		PEOPLE_TEST(a_spouse_may_complete_it),
 		PEOPLE_TEST(an_upload_ends_with_its_filing_however_the_documents_came),
 		PEOPLE_TEST(the_largest_filing_fits_a_batch),
