@@ -6,32 +6,36 @@
 #include <string.h>
 
 #include "protocol/digest.h"
+#include "server/services/part.h"
 
 /* ---- accepted documents ---- */
 
-/* Adds a part's bytes to the digest; false when they are not there or not as many. */
+/* Adds a part's bytes to the digest; false when they are not there, not of this place or not as many. */
 static bool
-part_add(struct audit *audit, const struct rec_part *part, uint8_t state[DIGEST_STATE_SIZE])
+part_add(struct audit *audit, const struct part_place *place, const struct rec_part *part,
+    uint8_t state[DIGEST_STATE_SIZE])
 {
-	struct slice bytes;
+	struct slice sealed, bytes;
 
 	audit->parts++;
 	arena_reset(audit->scratch);
-	return audit_blob(audit, part->blob, audit->scratch, &bytes) && bytes.size == part->size &&
+	return audit_blob(audit, part->blob, audit->scratch, &sealed) &&
+	    part_open(place, sealed, audit->scratch, &bytes) == ERROR_NONE && bytes.size == part->size &&
 	    digest_state_add(state, bytes);
 }
 
+/* The digest of so many parts of a document, the first at place->offset, which is moved behind the last. */
 static bool
-parts_digest(struct audit *audit, const struct rec_part *parts, size_t count, uint64_t *size, uint8_t out[DIGEST_SIZE])
+parts_digest(struct audit *audit, struct part_place *place, const struct rec_part *parts, size_t count,
+    uint8_t out[DIGEST_SIZE])
 {
 	uint8_t state[DIGEST_STATE_SIZE];
 	bool is_good = true;
 
-	*size = 0;
 	digest_state_start(state);
 	for (size_t i = 0; i < count; i++) {
-		is_good &= part_add(audit, &parts[i], state);
-		*size += parts[i].size;
+		is_good &= part_add(audit, place, &parts[i], state);
+		place->offset += parts[i].size;
 	}
 	return is_good && digest_state_finish(state, out);
 }
@@ -47,8 +51,10 @@ document_holds(struct audit *audit, const struct rec_archive_document *document)
 	if (document->has_parts == document->has_content)
 		return false;
 	if (document->has_parts) {
-		if (!parts_digest(audit, document->parts, document->parts_count, &size, digest))
+		struct part_place place = { document->key, document->digest, 0 };
+		if (!parts_digest(audit, &place, document->parts, document->parts_count, digest))
 			return false;
+		size = place.offset;
 	} else {
 		arena_reset(audit->scratch);
 		if (document->encoding != 0 &&
@@ -119,7 +125,6 @@ audit_upload_document(struct audit *audit, struct slice value)
 	struct rec_upload_document document;
 	struct rec_upload upload;
 	uint8_t digest[DIGEST_SIZE], stored[DIGEST_SIZE], state[DIGEST_STATE_SIZE];
-	uint64_t size;
 
 	if (record_decode(record_upload_document(), value, audit->arena, &document) != ERROR_NONE) {
 		audit_disagree_record(audit, "a record of its kind");
@@ -130,9 +135,10 @@ audit_upload_document(struct audit *audit, struct slice value)
 		record_upload(), &upload))
 		audit_disagree_record(audit, "an upload that it belongs to");
 	memcpy(state, document.state.data, sizeof state);
-	if (!parts_digest(audit, document.parts, document.parts_count, &size, digest) || size != document.received ||
-	    document.received > document.size || !digest_state_finish(state, stored) ||
-	    memcmp(stored, digest, sizeof digest) != 0)
+	struct part_place place = { document.key, slice_from(audit->key, 1 + DIGEST_SIZE), 0 };
+	if (!parts_digest(audit, &place, document.parts, document.parts_count, digest) ||
+	    place.offset != document.received || document.received > document.size ||
+	    !digest_state_finish(state, stored) || memcmp(stored, digest, sizeof digest) != 0)
 		audit_disagree_record(audit, "parts with the bytes that were received");
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "protocol/manifest.h"
+#include "server/services/part.h"
 #include "server/services/services.h"
 #include "server/services/stored.h"
 
@@ -205,13 +206,17 @@ answer_part(struct decision *decision, const struct rec_archive_document *docume
 	size_t begin = 0;
 
 	for (size_t i = 0; i < document->parts_count; i++) {
-		struct slice bytes;
+		struct slice sealed, bytes;
 		if (offset >= begin + document->parts[i].size) {
 			begin += (size_t)document->parts[i].size;
 			continue;
 		}
-		if (view_blob_bytes(decision->view, document->parts[i].blob, &bytes) != VIEW_FOUND)
+		if (view_blob_bytes(decision->view, document->parts[i].blob, &sealed) != VIEW_FOUND)
 			return AGAIN;
+		const struct part_place place = { document->key, document->digest, begin };
+		enum error error = part_open(&place, sealed, decision->arena, &bytes);
+		if (error != ERROR_NONE)
+			return refuse(decision, error);
 		answer->content = slice_from(bytes, offset - begin);
 		return DECIDED;
 	}

@@ -7,10 +7,15 @@
 #include <string.h>
 
 #include "protocol/digest.h"
+#include "server/services/part.h"
 #include "server/services/services.h"
 
 /* Said with upload_quota: waiting alone changes nothing soon. */
 #define QUOTA_RETRY_MS ((uint64_t)3600 * 1000)
+
+/* Where the decision's randomness goes. */
+#define RANDOM_KEY ((size_t)0)
+#define RANDOM_NONCE SEAL_KEY_SIZE
 
 _Static_assert(UPLOAD_TOKEN_SIZE == sizeof(struct keyed), "a token is a keyed hash");
 
@@ -306,8 +311,9 @@ part_find_document(struct decision *decision, const struct msg_part_request *par
 	    SLICE_LITERAL("an attachment of the manifest that opened this upload"));
 }
 
-/* Begins a document anew. What is given up counts against the quota on top of what was announced: it stays on the
- * disk, and nobody may fill that by beginning anew for ever. */
+/* Begins a document anew. What is given up cannot be read any more, since another key takes the place of its own, but
+ * counts against the quota on top of what was announced: it stays on the disk, and nobody may fill that by beginning
+ * anew for ever. */
 static enum outcome
 part_restart(struct decision *decision, const struct msg_part_request *part, struct rec_upload *upload,
     struct rec_upload_document *stored)
@@ -385,21 +391,42 @@ part_hash(struct decision *decision, const struct msg_part_request *part, struct
 	return PROCEED;
 }
 
+/* Seals the bytes under the document's key, which its first part brings. */
+static enum error
+part_make_blob(struct decision *decision, const struct msg_part_request *part, struct rec_upload_document *stored,
+    struct slice *bytes)
+{
+	const uint8_t *random = decision->context->random;
+
+	if (part->offset == 0) {
+		stored->has_key = true;
+		stored->key = slice_of(random + RANDOM_KEY, SEAL_KEY_SIZE);
+	}
+	if (!stored->has_key)
+		return ERROR_store_damaged;
+	const struct part_place place = { stored->key, part->digest, part->offset };
+	return part_seal(&place, random + RANDOM_NONCE, part->content, decision->arena, bytes);
+}
+
 static enum outcome
 part_store(struct decision *decision, const struct msg_part_request *part, struct slice key,
     struct rec_upload_document *stored)
 {
 	struct msg_part_answer *answer = decision->effects->answer;
 	struct rec_part *parts = arena_alloc_array(decision->arena, stored->parts_count + 1, sizeof *parts);
+	struct slice bytes;
 
 	if (parts == NULL)
 		return refuse(decision, ERROR_out_of_memory);
+	enum error error = part_make_blob(decision, part, stored, &bytes);
+	if (error != ERROR_NONE)
+		return refuse(decision, error);
 	if (stored->parts_count != 0)
 		memcpy(parts, stored->parts, stored->parts_count * sizeof *parts);
 	stored->parts = parts;
 	parts[stored->parts_count].size = part->content.size;
 	/* Not RETENTION_DRAFT: see the header. */
-	if (effects_blob(decision, RETENTION_FILING, part->content, &parts[stored->parts_count].blob) == NULL)
+	if (effects_blob(decision, RETENTION_FILING, bytes, &parts[stored->parts_count].blob) == NULL)
 		return refuse(decision, ERROR_out_of_memory);
 	stored->parts_count++;
 	effects_put(decision, key, record_upload_document(), stored);
@@ -445,6 +472,8 @@ upload_take(struct decision *decision, const struct signed_filing *filing, const
 	out->has_parts = true;
 	out->parts = stored.parts;
 	out->parts_count = stored.parts_count;
+	out->has_key = stored.has_key;
+	out->key = stored.key;
 	return PROCEED;
 }
 
@@ -493,8 +522,8 @@ upload_close(struct decision *decision, const struct signed_filing *filing)
 
 /* ---- sweeping ---- */
 
-/* Effects: every document of an upload is forgotten. Their bytes stay sealed in the archive, where nothing points at
- * them any more. */
+/* Effects: every document of an upload is forgotten, and with it the key that its bytes in the archive are sealed
+ * under. */
 static enum outcome
 documents_forget(struct decision *decision, struct slice id)
 {

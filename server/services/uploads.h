@@ -6,14 +6,15 @@
  * known to whoever has seen the manifest. So the answer to `upload` gives a token, and every part shows it; a person of
  * the household who signs the same manifest is given the same one, and may go on with the upload as well as file it.
  *
- * Where the bytes live. Each part is sealed as a blob of RETENTION_FILING when it arrives, since a filing that is
- * accepted takes its parts where they are: up to 2 GiB are not read and sealed a second time in one decision. So of an
- * upload that is never completed, and of a document begun anew at offset 0, this much stays: the sealed bytes in their
- * segments, until the data key of filings of the year in which they came is destroyed (A19: after ten years). What
- * pointed at them does not: the sweep, or beginning anew, removes the records, and from then on no operation, of
- * whatever role, reaches those bytes; only who has both the segments and the keys could still read them. They are
- * never shown, passed on or counted as filed (A18). How much of it one signer can leave in the life of an upload
- * without filing is bounded by the quota. */
+ * Where the bytes live. Each part is a blob of RETENTION_FILING from when it arrives, since a filing that is accepted
+ * takes its parts where they are: up to 2 GiB are not read and sealed a second time in one decision. But before that
+ * the part is sealed under a key of its document (part.h), drawn when the document is begun. What moves into the
+ * filing's archive entry is this key. The sweep forgets it with the records of an upload that was never completed, and
+ * a document begun anew at offset 0 puts another in its place: what was given up lies in the segments, and who has them
+ * and all keys of the office reads nothing of it. (LevelDB drops what was removed or replaced from its files only when
+ * it next merges them. Until then the document's key could be dug out of those files, by who has the key of that year's
+ * filings too, under which the record was sealed.) How much one signer can leave in the segments in the life of an
+ * upload without filing is bounded by the quota. */
 #ifndef GUICHET_SERVICES_UPLOADS_H
 #define GUICHET_SERVICES_UPLOADS_H
 

@@ -107,13 +107,22 @@ bool
 seal_put(struct seal_key *key, struct seal_random *random, struct slice associated, struct slice more,
     struct slice plain, uint8_t *out)
 {
+	uint8_t nonce[SEAL_NONCE_SIZE];
+
+	return seal_random_draw(random, nonce, sizeof nonce) &&
+	    seal_put_drawn(key, nonce, associated, more, plain, out);
+}
+
+bool
+seal_put_drawn(struct seal_key *key, const uint8_t nonce[SEAL_NONCE_SIZE], struct slice associated, struct slice more,
+    struct slice plain, uint8_t *out)
+{
 	uint8_t *cipher = out + SEAL_NONCE_SIZE;
 	int size;
 
 	check(associated.size <= INT_MAX && more.size <= INT_MAX && plain.size <= INT_MAX);
-	if (!seal_random_draw(random, out, SEAL_NONCE_SIZE))
-		return false;
-	return EVP_EncryptInit_ex(key->in, NULL, NULL, NULL, out) == 1 &&
+	memcpy(out, nonce, SEAL_NONCE_SIZE);
+	return EVP_EncryptInit_ex(key->in, NULL, NULL, NULL, nonce) == 1 &&
 	    EVP_EncryptUpdate(key->in, NULL, &size, associated.data, (int)associated.size) == 1 &&
 	    (more.size == 0 || EVP_EncryptUpdate(key->in, NULL, &size, more.data, (int)more.size) == 1) &&
 	    (plain.size == 0 || EVP_EncryptUpdate(key->in, cipher, &size, plain.data, (int)plain.size) == 1) &&

@@ -36,6 +36,10 @@ void seal_key_destroy(struct seal_key *key);
  * other, is authenticated but not written. False only when libcrypto or the generator fails. */
 must_check bool seal_put(struct seal_key *key, struct seal_random *random, struct slice associated, struct slice more,
     struct slice plain, uint8_t *out);
+/* The same with a nonce that the caller has drawn at random, never for other bytes under this key: for decisions, which
+ * draw nothing themselves. */
+must_check bool seal_put_drawn(struct seal_key *key, const uint8_t nonce[SEAL_NONCE_SIZE], struct slice associated,
+    struct slice more, struct slice plain, uint8_t *out);
 /* The reverse: sealed.size - SEAL_OVERHEAD bytes into `out`. False when anything was changed; then `out` is wiped. */
 must_check bool seal_open(struct seal_key *key, struct slice associated, struct slice more, struct slice sealed,
     uint8_t *out);

@@ -308,6 +308,8 @@ CHANGE(dossier_number, dossier, record->number = flipped(record->number, 3))
 CHANGE(document_received, upload_document, record->received--)
 CHANGE(document_state, upload_document, record->state = flipped(record->state, 0))
 CHANGE(document_part, upload_document, record->parts[0].size--)
+CHANGE(document_key, upload_document, record->key = flipped(record->key, 31))
+CHANGE(document_keyless, upload_document, record->has_key = false)
 CHANGE(quota_more, quota, record->announced++)
 CHANGE(upload_more, upload, record->announced++)
 CHANGE(upload_time, upload, record->opened_at--)
@@ -391,6 +393,10 @@ static const struct damage damages[] = {
 	    CHANGED(upload_document, 0, upload_document, document_state) },
 	{ "expected parts with the bytes that were received",
 	    CHANGED(upload_document, 0, upload_document, document_part) },
+	{ "expected parts with the bytes that were received",
+	    CHANGED(upload_document, 0, upload_document, document_key) },
+	{ "expected parts with the bytes that were received",
+	    CHANGED(upload_document, 0, upload_document, document_keyless) },
 	{ "expected a batch that begins where the one before it ends", REMOVED(log_batch, 0) },
 	{ "expected a batch that begins where the one before it ends", REMOVED(log_batch, 100) },
 	{ "expected a log of at least this size", REMOVED(log_batch, LAST) },

@@ -96,7 +96,7 @@ published_vector_opens(void **state)
 	static const char key_hex[] = "feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308";
 	static const char plain_hex[] = "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
 	    "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39";
-	uint8_t key[32], sealed[88], plain[60], associated[20], out[60];
+	uint8_t key[32], sealed[88], plain[60], associated[20], out[60], again[88];
 
 	(void)state;
 	assert_true(hex_decode(SLICE_LITERAL(key_hex), key, 32));
@@ -110,6 +110,10 @@ published_vector_opens(void **state)
 		assert_true(seal_open(seal, slice_of(associated, cut), slice_of(associated + cut, 20 - cut),
 		    slice_of(sealed, sizeof sealed), out));
 		assert_memory_equal(out, plain, sizeof plain);
+		/* And sealed under the same nonce they are the same. */
+		assert_true(seal_put_drawn(seal, sealed, slice_of(associated, cut),
+		    slice_of(associated + cut, 20 - cut), slice_of(plain, sizeof plain), again));
+		assert_memory_equal(again, sealed, sizeof sealed);
 	}
 	seal_key_destroy(seal);
 }

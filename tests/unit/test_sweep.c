@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Uploads that nobody completed: forgotten once their time is over, one a step, and nothing else with them. */
-#include "tests/unit/decision_fixture.h"
+#include "tests/unit/people.h"
 
 #include <string.h>
 
 #include "protocol/digest.h"
+#include "server/services/part.h"
 #include "server/services/uploads.h"
 
 static struct slice
@@ -104,11 +105,127 @@ expired_uploads_go_one_a_step(void **state)
 	decision_fixture_destroy(fixture);
 }
 
+/* ---- what stays on the disk ---- */
+
+#define KEYS_MAX ((size_t)8)
+
+/* Somebody with the whole office, its keys included, who looks for one document. */
+struct thief {
+	struct decision_fixture *fixture;
+	struct slice digest;
+	struct slice keys[KEYS_MAX]; /* of every upload there is */
+	size_t keys_count;
+	size_t blobs, opened;
+};
+
+static void
+thief_takes_key(void *context, struct slice key, struct slice value, enum error error)
+{
+	struct thief *thief = context;
+	struct rec_upload_document document;
+
+	assert_int_equal(error, ERROR_NONE);
+	if (key.data[0] != KEY_upload_document)
+		return;
+	assert_int_equal(record_decode(record_upload_document(), value, thief->fixture->arena, &document), ERROR_NONE);
+	if (!document.has_key)
+		return;
+	assert_true(thief->keys_count < KEYS_MAX);
+	assert_true(arena_copy(thief->fixture->arena, document.key, &thief->keys[thief->keys_count++]));
+}
+
+static void
+thief_tries_blob(void *context, struct blob_ref ref, struct retention retention, struct slice bytes, enum error error)
+{
+	struct thief *thief = context;
+	struct slice out;
+
+	(void)ref;
+	(void)retention;
+	assert_int_equal(error, ERROR_NONE);
+	thief->blobs++;
+	/* What is in the document, and nowhere else. */
+	for (size_t i = 0; i + 16 <= bytes.size; i++)
+		assert_memory_not_equal(bytes.data + i, "a bank statement", 16);
+	for (size_t i = 0; i < 2 * thief->keys_count; i++) {
+		const struct part_place place = { thief->keys[i / 2], thief->digest, i % 2 * LIMIT_PART_MIN };
+		thief->opened += part_open(&place, bytes, thief->fixture->arena, &out) == ERROR_NONE;
+	}
+}
+
+/* How many parts of the document can be read, of how many blobs. */
+static struct thief
+steal(struct decision_fixture *fixture, const struct draft *draft)
+{
+	struct thief thief = { .fixture = fixture, .digest = slice_of(draft->documents[1].digest, DIGEST_SIZE) };
+	struct leveldb_cursor cursor = { 0 };
+	bool end = false;
+
+	assert_int_equal(leveldb_store_walk_records(fixture->store, thief_takes_key, &thief), ERROR_NONE);
+	while (!end)
+		assert_int_equal(leveldb_store_walk(fixture->store, &cursor, 100, thief_tries_blob, &thief, &end),
+		    ERROR_NONE);
+	return thief;
+}
+
+static void
+send(struct decision_fixture *fixture, const struct draft *draft, struct slice token, uint64_t offset,
+    struct slice content)
+{
+	const struct msg_part_request request = {
+		.id = slice_of(draft->id, DIGEST_SIZE),
+		.digest = slice_of(draft->documents[1].digest, DIGEST_SIZE),
+		.offset = offset,
+		.content = content,
+		.token = token,
+	};
+	assert_int_equal(decision_fixture_operate(fixture, OPERATION_part, &request)->refusal.error, ERROR_NONE);
+}
+
+/* Begun anew, or never completed: the bytes keep their place in the segments, and even with all keys nobody reads
+ * them. */
+static void
+what_was_given_up_cannot_be_read(void **state)
+{
+	(void)state;
+	struct decision_fixture *fixture = decision_fixture_create_on_disk();
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct draft *draft = draft_simple(fixture, jeanne);
+	static uint8_t bytes[3 * LIMIT_PART_MIN] = "a bank statement, and not another bank statement";
+	struct slice part = slice_of(bytes, LIMIT_PART_MIN);
+
+	draft_list(draft, "attachment/statement", "application/pdf", slice_of(bytes, sizeof bytes));
+	const struct msg_upload_request request = draft_upload(fixture, draft, jeanne);
+	const struct msg_upload_answer *opened =
+	    decision_fixture_operate(fixture, OPERATION_upload, &request)->answer;
+	size_t blobs = steal(fixture, draft).blobs;
+	send(fixture, draft, opened->token, 0, part);
+	send(fixture, draft, opened->token, LIMIT_PART_MIN, part);
+	struct thief thief = steal(fixture, draft);
+	assert_int_equal(thief.blobs, blobs + 2);
+	assert_int_equal(thief.opened, 2);
+
+	send(fixture, draft, opened->token, 0, part);
+	thief = steal(fixture, draft);
+	assert_int_equal(thief.blobs, blobs + 3);
+	assert_int_equal(thief.opened, 1);
+
+	fixture->now += UPLOAD_LIFE_S + 1;
+	sweep(fixture);
+	thief = steal(fixture, draft);
+	assert_int_equal(thief.blobs, blobs + 3);
+	assert_int_equal(thief.keys_count, 0);
+	assert_int_equal(thief.opened, 0);
+	decision_fixture_destroy(fixture);
+	people_end();
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(expired_uploads_go_one_a_step),
+		cmocka_unit_test(what_was_given_up_cannot_be_read),
 	};
 	return cmocka_run_group_tests_name("sweep", tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "protocol/digest.h"
+#include "server/services/part.h"
 #include "server/services/uploads.h"
 #include "tests/unit/people.h"
 #include "tests/unit/unit.h"
@@ -136,15 +137,125 @@ a_document_comes_in_parts_and_is_filed(void **state)
 		.has_offset = true,
 	};
 	fixture->holder = jeanne->holder;
-	for (size_t at = 0; at < LARGE;) {
+	for (size_t at = 0, step; at < LARGE; at += step) {
 		wanted.offset = at;
 		const struct msg_document_answer *part = decision_fixture_operate(fixture, OPERATION_document,
 		    &wanted)->answer;
 		assert_int_equal(part->size, LARGE);
 		assert_true(part->content.size != 0);
 		assert_memory_equal(part->content.data, bytes.data + at, part->content.size);
-		at += part->content.size;
+		step = part->content.size > 40000 ? 40000 : part->content.size;
 	}
+}
+
+static struct rec_upload_document
+stored_document(struct decision_fixture *fixture, const struct draft *draft, size_t document)
+{
+	struct rec_upload_document record;
+	struct slice digest = slice_of(draft->documents[document].digest, DIGEST_SIZE);
+	assert_true(decision_fixture_get(fixture,
+	    KEY_MAKE(fixture->arena, KEY_upload_document, slice_of(draft->id, DIGEST_SIZE), digest),
+	    record_upload_document(), &record));
+	return record;
+}
+
+/* What a blob holds once the store has opened it, as anyone could who has segments and keys. */
+static struct slice
+blob_of(struct decision_fixture *fixture, const struct rec_part *part)
+{
+	struct blob_ref ref;
+	struct slice bytes;
+	memcpy(&ref, part->blob.data, sizeof ref);
+	assert_int_equal(store_blob_now(fixture->store, ref, fixture->arena, &bytes), ERROR_NONE);
+	assert_int_equal(bytes.size, part->size + SEAL_OVERHEAD);
+	return bytes;
+}
+
+/* Opens the nth part of a document as it is at LIMIT_PART_MIN a part; the error. */
+static enum error
+try_open(struct decision_fixture *fixture, const struct draft *draft, size_t document, struct slice key, size_t nth,
+    struct slice sealed, struct slice *bytes)
+{
+	const struct part_place place = { key, slice_of(draft->documents[document].digest, DIGEST_SIZE),
+		nth * LIMIT_PART_MIN };
+	return part_open(&place, sealed, fixture->arena, bytes);
+}
+
+/* Each document of an upload has a key from its first part on, to itself and until it is begun anew; the filing takes
+ * it over. */
+static void
+a_document_has_a_key_until_it_is_begun_anew(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct slice bytes = large(fixture, LARGE), other = slice_of(bytes.data, LARGE - 1), opened;
+	struct draft *draft = draft_with(fixture, jeanne, bytes);
+
+	draft_list(draft, "attachment/rib", "application/pdf", other);
+	(void)open_upload(fixture, draft, jeanne);
+	assert_false(stored_document(fixture, draft, 1).has_key);
+	(void)received(send(fixture, draft, 1, 0, piece(bytes, 0, LIMIT_PART_MIN)));
+	(void)received(send(fixture, draft, 1, LIMIT_PART_MIN, piece(bytes, LIMIT_PART_MIN, LIMIT_PART_MIN)));
+	assert_false(stored_document(fixture, draft, 2).has_key);
+	(void)received(send(fixture, draft, 2, 0, other));
+	struct rec_upload_document first = stored_document(fixture, draft, 1), second =
+	    stored_document(fixture, draft, 2);
+	assert_true(first.has_key && second.has_key);
+	assert_memory_not_equal(first.key.data, second.key.data, SEAL_KEY_SIZE);
+	struct slice sealed[2] = { blob_of(fixture, &first.parts[0]), blob_of(fixture, &first.parts[1]) };
+	assert_memory_not_equal(sealed[0].data, sealed[1].data, SEAL_NONCE_SIZE);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(try_open(fixture, draft, 1, first.key, i, sealed[i], &opened), ERROR_NONE);
+		assert_memory_equal(opened.data, bytes.data + i * LIMIT_PART_MIN, LIMIT_PART_MIN);
+		assert_int_equal(try_open(fixture, draft, 1, first.key, 1 - i, sealed[i], &opened),
+		    ERROR_store_damaged);
+		assert_int_equal(try_open(fixture, draft, 1, second.key, i, sealed[i], &opened), ERROR_store_damaged);
+	}
+
+	/* The same bytes again: under another key, which opens nothing of what was given up. */
+	(void)received(send(fixture, draft, 1, 0, bytes));
+	struct rec_upload_document anew = stored_document(fixture, draft, 1);
+	assert_memory_not_equal(anew.key.data, first.key.data, SEAL_KEY_SIZE);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(try_open(fixture, draft, 1, anew.key, i, sealed[i], &opened), ERROR_store_damaged);
+	assert_int_equal(try_open(fixture, draft, 1, anew.key, 0, blob_of(fixture, &anew.parts[0]), &opened),
+	    ERROR_NONE);
+
+	const struct msg_file_request file = draft_sign(fixture, draft, jeanne);
+	(void)people_file(fixture, &file);
+	struct rec_filing filing;
+	struct rec_archive_filing archive;
+	struct blob_ref ref;
+	assert_true(decision_fixture_get(fixture,
+	    KEY_MAKE(fixture->arena, KEY_filing, slice_of(draft->id, DIGEST_SIZE),
+		key_part_keyed(&jeanne->holder.person)),
+	    record_filing(), &filing));
+	memcpy(&ref, filing.archive.data, sizeof ref);
+	assert_int_equal(store_blob_now(fixture->store, ref, fixture->arena, &opened), ERROR_NONE);
+	assert_int_equal(record_decode(record_archive_filing(), opened, fixture->arena, &archive), ERROR_NONE);
+	assert_false(archive.documents[0].has_key);
+	assert_true(slice_equal(archive.documents[1].key, anew.key) &&
+	    slice_equal(archive.documents[2].key, second.key));
+}
+
+/* A document in the making whose record lost its key is told, and not added to under none. */
+static void
+no_part_is_stored_without_a_key(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct slice bytes = large(fixture, LARGE);
+	struct draft *draft = draft_with(fixture, jeanne, bytes);
+
+	(void)open_upload(fixture, draft, jeanne);
+	(void)received(send(fixture, draft, 1, 0, piece(bytes, 0, LIMIT_PART_MIN)));
+	struct rec_upload_document record = stored_document(fixture, draft, 1);
+	record.has_key = false;
+	decision_fixture_put(fixture, KEY_MAKE(fixture->arena, KEY_upload_document, slice_of(draft->id, DIGEST_SIZE),
+	    slice_of(draft->documents[1].digest, DIGEST_SIZE)), record_upload_document(), &record);
+	const struct effects *effects = send(fixture, draft, 1, LIMIT_PART_MIN, slice_from(bytes, LIMIT_PART_MIN));
+	assert_refused(effects, ERROR_store_damaged, NULL, NULL, NULL);
+	assert_int_equal(received(send(fixture, draft, 1, 0, bytes)), LARGE);
 }
 
 static void
@@ -413,6 +524,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PEOPLE_TEST(a_document_comes_in_parts_and_is_filed),
+		PEOPLE_TEST(a_document_has_a_key_until_it_is_begun_anew),
+		PEOPLE_TEST(no_part_is_stored_without_a_key),
 		PEOPLE_TEST(a_wrong_digest_shows_at_the_last_part),
 		PEOPLE_TEST(nobody_fills_the_disk_by_beginning_anew),
 		PEOPLE_TEST(what_is_announced_is_bounded),
