@@ -3,13 +3,14 @@
  * A job is one request with its arena, its view and its place in a batch. */
 #include "server/dispatch.h"
 
-#include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "protocol/check.h"
 #include "protocol/codec.h"
 #include "server/gate.h"
+#include "server/office.h"
+#include "server/store/keyring.h"
 
 /* Memory of one request: its body and what is decoded of it. */
 #define REQUEST_ARENA ((size_t)4 * 1024 * 1024)
@@ -213,10 +214,10 @@ dispatch_answer(struct dispatch *dispatch, struct dispatch_asker *asker, const s
 }
 
 static void
-correlation_make(uint8_t out[CORRELATION_SIZE])
+correlation_make(const struct dispatch *dispatch, uint8_t out[CORRELATION_SIZE])
 {
 	/* Only a name in the log: without randomness left it is still an answer. */
-	if (RAND_bytes(out, CORRELATION_SIZE) != 1)
+	if (!keyring_random(dispatch->office->keyring, out, CORRELATION_SIZE))
 		memset(out, 0, CORRELATION_SIZE);
 }
 
@@ -227,7 +228,7 @@ refuse_at_once(struct dispatch *dispatch, struct dispatch_asker *asker, const st
 	struct effects effects = { .refusal = *fault };
 	uint8_t correlation[CORRELATION_SIZE];
 
-	correlation_make(correlation);
+	correlation_make(dispatch, correlation);
 	dispatch_answer(
 	    dispatch, asker, operation_find(request->op), request->op, request->stream, correlation, &effects, now_ms);
 }
@@ -482,11 +483,11 @@ job_create(struct dispatch *dispatch, struct dispatch_asker *asker, const struct
 static enum error
 job_equip(struct job *job, struct fault *fault)
 {
-	correlation_make(job->correlation);
+	correlation_make(job->dispatch, job->correlation);
 	job->view = view_create(job->dispatch->config.store, job->run, job_loaded, job);
 	if (job->view == NULL)
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
-	if (RAND_bytes(job->context.random, sizeof job->context.random) != 1)
+	if (!keyring_random(job->office->keyring, job->context.random, sizeof job->context.random))
 		return fault_set(fault, ERROR_internal, NULL, SLICE_EMPTY, NULL);
 	return ERROR_NONE;
 }
