@@ -8,13 +8,14 @@
 #define RECORD_FUNCTION(name) message_##name
 #include "protocol/record_tables.h"
 
-enum effect { READS, WRITES };
+enum effect { READS, WRITES, VITAL };
 
 static const struct operation table[] = {
 #define RECORD_TABLE "protocol/messages.def"
 #define RECORD(name, about)
 #define OPERATION(number, name, request, answer, roles, effect, article, about)                                    \
-	{ OPERATION_##name, #name, message_##request, message_##answer, roles, (effect) == WRITES, article, about },
+	{ OPERATION_##name, #name, message_##request, message_##answer, roles, (effect) != READS,                  \
+		(effect) == VITAL, article, about },
 #include "protocol/record_rows.h"
 };
 

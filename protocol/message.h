@@ -45,6 +45,7 @@ struct operation {
 	const struct record *(*answer)(void);
 	unsigned roles; /* set of enum role */
 	bool writes;
+	bool is_vital; /* writes also when the server's storage is at its reserve */
 	const char *article; /* requirement, or "" */
 	const char *about;
 };

@@ -514,6 +514,13 @@ job_prepare(struct job *job, struct slice body, struct fault *fault)
 	return ERROR_NONE;
 }
 
+static bool
+dispatch_has_room(const struct dispatch *dispatch, const struct operation *operation)
+{
+	enum store_purpose purpose = operation->is_vital ? STORE_VITAL : STORE_ORDINARY;
+	return !operation->writes || store_space_left(dispatch->config.store, purpose) != 0;
+}
+
 /* ERROR_NONE when the server takes another request of this kind now. */
 static enum error
 dispatch_admit(const struct dispatch *dispatch, const struct operation *operation)
@@ -526,9 +533,7 @@ dispatch_admit(const struct dispatch *dispatch, const struct operation *operatio
 	size_t jobs_max = dispatch->config.jobs_max * (operation->writes ? 1 : 2);
 	if (dispatch->jobs_count >= jobs_max || dispatch->memory >= JOBS_MEMORY_MAX)
 		return ERROR_busy;
-	if (operation->writes && store_space_left(dispatch->config.store) == 0)
-		return ERROR_disk_full;
-	return ERROR_NONE;
+	return dispatch_has_room(dispatch, operation) ? ERROR_NONE : ERROR_disk_full;
 }
 
 void
@@ -560,11 +565,14 @@ dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, const s
 void
 dispatch_work(struct dispatch *dispatch, decide handler, uint64_t now_ms)
 {
+	/* Vital: what is swept makes room. */
 	static const struct operation own_work = { 0, "own_work", message_nothing, message_done, ROLE_NOBODY, true,
-	    "", "" };
-	struct job *job = dispatch->is_stopping ? NULL : job_create(dispatch, NULL, &own_work, now_ms);
+	    true, "", "" };
+	struct job *job = NULL;
 	struct fault fault;
 
+	if (!dispatch->is_stopping && dispatch_has_room(dispatch, &own_work))
+		job = job_create(dispatch, NULL, &own_work, now_ms);
 	if (job == NULL)
 		return;
 	job->handler = handler;

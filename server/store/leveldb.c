@@ -342,9 +342,7 @@ leveldb_space_measure(struct leveldb_store *leveldb)
 
 	if (fstatvfs(leveldb->directory, &space) != 0)
 		return;
-	uint64_t bytes = (uint64_t)space.f_bavail * space.f_frsize;
-	atomic_store_explicit(&leveldb->space, bytes > leveldb->reserve ? bytes - leveldb->reserve : 0,
-	    memory_order_relaxed);
+	atomic_store_explicit(&leveldb->space, (uint64_t)space.f_bavail * space.f_frsize, memory_order_relaxed);
 }
 
 static enum error
@@ -443,15 +441,19 @@ space_done(void *argument)
 }
 
 static uint64_t
-leveldb_space_left(struct store *store)
+leveldb_space_left(struct store *store, enum store_purpose purpose)
 {
 	struct leveldb_store *leveldb = leveldb_of_store(store);
-	uint64_t space = atomic_load_explicit(&leveldb->space, memory_order_relaxed);
+	uint64_t space = atomic_load_explicit(&leveldb->space, memory_order_relaxed), kept = leveldb->reserve;
 
+	if (purpose == STORE_VITAL && kept > STORE_FLOOR)
+		kept = STORE_FLOOR;
+	if (space > kept)
+		return space - kept;
 	/* Every commit measures; when there is no room there are no commits. */
-	if (space == 0 && !leveldb->space_asked)
+	if (!leveldb->space_asked)
 		leveldb->space_asked = worker_submit(leveldb->committer, space_run, space_done, leveldb);
-	return space;
+	return 0;
 }
 
 static const char *

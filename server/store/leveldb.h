@@ -21,7 +21,7 @@ struct leveldb_config {
 	struct keyring *keyring; /* borrowed while the store is open */
 	struct arena *arena;     /* where the texts of a fault at open go */
 	bool create;             /* a new store is made, else it has to be there */
-	uint64_t reserve;        /* bytes of the disk that store_space_left keeps back */
+	uint64_t reserve;        /* bytes of the disk that ordinary writes leave free: store_space_left */
 	/* For tests. */
 	uint64_t segment_size; /* 0: SEGMENT_SIZE_MAX */
 	uint64_t fail_at;      /* the nth write or sync of the commits fails, once; 0: none */

@@ -62,7 +62,7 @@ struct leveldb_store {
 	struct segment_writer writer;
 	enum error broken; /* the first error: after it nothing is written */
 
-	_Atomic uint64_t space;
+	_Atomic uint64_t space; /* bytes that the disk has free */
 };
 
 static inline struct leveldb_store *

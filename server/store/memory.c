@@ -43,7 +43,8 @@ struct memory_store {
 	struct pending *first, **end;
 	size_t pending;
 	uint64_t commits;
-	bool failed, space_is_set;
+	bool failed;
+	uint64_t space_left[STORE_VITAL + 1];
 };
 
 static struct memory_store *
@@ -314,10 +315,10 @@ memory_store_defer(struct store *store, bool reads, bool commits)
 }
 
 void
-memory_store_set_space(struct store *store, uint64_t space_left)
+memory_store_set_space(struct store *store, uint64_t ordinary, uint64_t vital)
 {
-	of_store(store)->config.space_left = space_left;
-	of_store(store)->space_is_set = true;
+	of_store(store)->space_left[STORE_ORDINARY] = ordinary;
+	of_store(store)->space_left[STORE_VITAL] = vital;
 }
 
 /* ---- the operations ---- */
@@ -416,10 +417,9 @@ memory_batch_destroy(struct store_batch *handle)
 }
 
 static uint64_t
-memory_space_left(struct store *store)
+memory_space_left(struct store *store, enum store_purpose purpose)
 {
-	const struct memory_store *memory = of_store(store);
-	return memory->config.space_left == 0 && !memory->space_is_set ? UINT64_MAX : memory->config.space_left;
+	return of_store(store)->space_left[purpose];
 }
 
 static const char *
@@ -471,6 +471,7 @@ memory_store_open(const struct memory_config *config, struct store **out)
 	memory->end = &memory->first;
 	if (config != NULL)
 		memory->config = *config;
+	memory_store_set_space(&memory->store, UINT64_MAX, UINT64_MAX);
 	*out = &memory->store;
 	return ERROR_NONE;
 }

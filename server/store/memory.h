@@ -13,8 +13,6 @@ struct memory_config {
 	bool defer_commits; /* commits take effect when pumped */
 	/* The nth commit (from 1) and all after it fail, applying nothing; 0: none. */
 	uint64_t fail_commit_at;
-	/* What store_space_left says; 0: without end. See memory_store_set_space. */
-	uint64_t space_left;
 };
 
 /* An empty store; NULL config: answers at once, never fails. */
@@ -27,7 +25,7 @@ size_t memory_store_pump(struct store *store, size_t count);
 size_t memory_store_pending(const struct store *store);
 /* From now on reads and commits are late, or at once again. */
 void memory_store_defer(struct store *store, bool reads, bool commits);
-/* What store_space_left says from now on, 0 too. */
-void memory_store_set_space(struct store *store, uint64_t space_left);
+/* What store_space_left says from now on; before, there is no end of it. */
+void memory_store_set_space(struct store *store, uint64_t ordinary, uint64_t vital);
 
 #endif

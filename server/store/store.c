@@ -96,9 +96,9 @@ store_batch_destroy(struct store_batch *batch)
 }
 
 uint64_t
-store_space_left(struct store *store)
+store_space_left(struct store *store, enum store_purpose purpose)
 {
-	return store->operations->space_left(store);
+	return store->operations->space_left(store, purpose);
 }
 
 const char *

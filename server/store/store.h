@@ -114,8 +114,16 @@ void store_batch_destroy(struct store_batch *batch);
 
 /* ---- state ---- */
 
-/* Room for how many more bytes before the reserve is touched; a little old. */
-uint64_t store_space_left(struct store *store);
+/* What a write is for. A reserve of the disk is kept from the ordinary ones, so that what is small and cannot wait
+ * still goes through when they no longer do: a revocation, and sweeping, which frees. The vital ones may use the
+ * reserve down to STORE_FLOOR. */
+enum store_purpose { STORE_ORDINARY, STORE_VITAL };
+/* What an engine needs itself to settle what it has taken: LevelDB writes out its buffer and merges tables. With a
+ * smaller reserve this is all of it. */
+#define STORE_FLOOR ((uint64_t)64 * 1024 * 1024)
+
+/* Room for how many more bytes of that purpose; a little old. */
+uint64_t store_space_left(struct store *store, enum store_purpose purpose);
 /* What the first final error was: file, call and the system's words. Borrowed from the store; empty before. */
 const char *store_failure(const struct store *store);
 /* Blocks until every read and commit on its way is done, their callbacks called. For tools and an orderly stop. */
@@ -147,7 +155,7 @@ struct store_operations {
 	struct blob_ref (*blob)(struct store_batch *batch, struct retention retention, struct slice bytes);
 	void (*commit)(struct store_batch *batch, store_done done, void *context);
 	void (*batch_destroy)(struct store_batch *batch);
-	uint64_t (*space_left)(struct store *store);
+	uint64_t (*space_left)(struct store *store, enum store_purpose purpose);
 	const char *(*failure)(const struct store *store);
 	void (*wait)(struct store *store);
 	void (*close)(struct store *store);

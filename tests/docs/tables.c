@@ -74,7 +74,7 @@ operations_print(void)
 		printf("| 0x%04x | `%s` | `%s` | `%s` | ", (unsigned)op->number, op->name, op->request()->name,
 		    op->answer()->name);
 		roles_print(op->roles);
-		printf(" | %s | %s | ", op->writes ? "writes" : "reads", op->article);
+		printf(" | %s | %s | ", op->is_vital ? "writes, vital" : op->writes ? "writes" : "reads", op->article);
 		cell_print(op->about);
 		printf(" |\n");
 	}

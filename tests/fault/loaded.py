@@ -124,7 +124,3 @@ class LoadedOffice(Office):
     def audit(self):
         """guichetd audit, with the server stopped."""
         return self.run("audit", self.directory)
-
-    def set_settings(self, **settings):
-        path = self.directory / "guichet.json"
-        path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **settings}), encoding="utf-8")

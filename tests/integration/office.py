@@ -95,6 +95,10 @@ class Office:
         self.run("init", self.directory, options=options)
         return self
 
+    def set_settings(self, **settings):
+        path = self.directory / "guichet.json"
+        path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **settings}), encoding="utf-8")
+
     def campaign(self):
         return json.loads((self.public / "campaign.json").read_text(encoding="utf-8"))
 

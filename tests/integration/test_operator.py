@@ -216,6 +216,28 @@ def test_a_taxpayer_revokes_nobody_else(office, tmp_path):
     assert office.stop() == 0
 
 
+def test_revoked_when_the_disk_is_at_its_reserve(office, tmp_path):
+    operator = Staff(office, "operator", tmp_path / "operator")
+    office.start()
+    one, other = come(office, tmp_path / "one"), come(office, tmp_path / "other")
+    holder = stranger_of(one)
+    filing, serial = sign(one, holder), stranger_of(other).serial().hex()
+    assert office.stop() == 0
+    office.set_settings(disk_reserve=1 << 50)
+    office.start()
+    with stranger.Connection("127.0.0.1", office.port, office.tls_pem) as connection:
+        connection.hello()
+        with pytest.raises(stranger.Refused) as refused:
+            connection.file(filing, [stranger.document_sent(one.person.content)])
+        assert refused.value.status == 43
+    assert operator.cli.asked("revoke", "--serial", serial, "--reason", "key-compromise")["revoked_at"]
+    assert one.asked("revoke")["revoked_at"]
+    assert other.asked("filings", code=REFUSED)["error"] == "certificate_revoked"
+    assert office.stop() == 0
+    for revoked in (serial, holder.serial().hex()):
+        check_crl(office, revoked)
+
+
 # ---- reload ----
 
 def change_campaign(office, **changes):

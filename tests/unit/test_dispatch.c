@@ -9,6 +9,7 @@
 
 #include "protocol/codec.h"
 #include "server/dispatch.h"
+#include "tests/unit/people.h"
 
 #define REQUESTS_MAX 512
 #define JOBS_MAX 64
@@ -70,7 +71,11 @@ decide_count(struct decision *decision, const void *wanted)
 	return DECIDED;
 }
 
-static const struct dispatch_handler handlers[] = { { OPERATION_part, decide_count }, { 0, NULL } };
+static const struct dispatch_handler handlers[] = {
+	{ OPERATION_part, decide_count },
+	{ OPERATION_revoke, decide_revoke },
+	{ 0, NULL },
+};
 
 /* ---- the process around it ---- */
 
@@ -132,12 +137,12 @@ take_answer(struct dispatch_asker *asker, const struct frame *frame)
 	asked->count++;
 	asked->answers[frame->stream]++;
 	asked->status[frame->stream] = frame->status;
-	if (frame->status == ERROR_NONE) {
+	if (frame->status == ERROR_NONE && frame->op == OPERATION_part) {
 		struct msg_part_answer answer;
 		assert_int_equal(codec_decode(message_part_answer(), body, CODEC_ANSWER, asked->arena, &answer, &fault),
 		    ERROR_NONE);
 		asked->received[frame->stream] = answer.received;
-	} else {
+	} else if (frame->status != ERROR_NONE) {
 		assert_int_equal(codec_decode(message_refusal(), body, CODEC_ANSWER, asked->arena, &asked->refusal,
 		    &fault), ERROR_NONE);
 	}
@@ -459,10 +464,10 @@ refused_at_the_door(void **state)
 	assert_true(process->asked->refusal.has_retry_after_ms);
 	assert_int_equal(process->asked->refusal.retry_after_ms, 77);
 	drain(process);
-	memory_store_set_space(process->fixture->store, 0);
+	memory_store_set_space(process->fixture->store, 0, 1);
 	ask(process, ++stream, (struct wish){ 'a', 'b', 0, 0 });
 	assert_int_equal(process->asked->status[stream], ERROR_disk_full);
-	memory_store_set_space(process->fixture->store, 1);
+	memory_store_set_space(process->fixture->store, 1, 1);
 	dispatch_submit(process->dispatch, &process->asked->asker, &unknown, process->wall_ms);
 	assert_int_equal(process->asked->status[400], ERROR_operation_unknown);
 	dispatch_submit(process->dispatch, &process->asked->asker, &malformed, process->wall_ms);
@@ -475,6 +480,58 @@ refused_at_the_door(void **state)
 	drain(process);
 	assert_int_equal(process->asked->status[stream], ERROR_NONE);
 	assert_int_equal(counter(process, 'a'), JOBS_MAX + 1);
+	process_destroy(process);
+}
+
+static void
+ask_to_revoke(struct process *process, uint32_t stream, const struct person *person)
+{
+	const struct msg_revoke_request request = { .serial = slice_of(person->serial, SERIAL_SIZE), .reason = 1 };
+	struct buf *body = buf_create(1024);
+
+	assert_non_null(body);
+	codec_encode(message_revoke_request(), &request, body);
+	const struct frame frame = { .op = OPERATION_revoke, .stream = stream, .body = buf_peek(body) };
+	dispatch_submit(process->dispatch, &process->asked->asker, &frame, process->wall_ms);
+	buf_destroy(body);
+	drain(process);
+}
+
+static enum outcome
+decide_nothing(struct decision *decision, const void *request)
+{
+	(void)decision;
+	(void)request;
+	runs++;
+	return DECIDED;
+}
+
+/* Revocation and the office's own work go on in the reserve, and end where it ends. */
+static void
+what_cannot_wait_uses_the_reserve(void **state)
+{
+	struct process *process = process_create(NULL);
+	struct store *store = process->fixture->store;
+	const struct person *operator = people_issue(process->fixture, "operator");
+	const struct person *thief = people_issue(process->fixture, "agent");
+
+	(void)state;
+	process->asked->asker.holder = operator->holder;
+	memory_store_set_space(store, 0, 0);
+	ask_to_revoke(process, 1, thief);
+	assert_int_equal(process->asked->status[1], ERROR_disk_full);
+	runs = 0;
+	dispatch_work(process->dispatch, decide_nothing, process->wall_ms);
+	assert_int_equal(runs, 0);
+	memory_store_set_space(store, 0, 1);
+	ask(process, 2, (struct wish){ 'a', 'b', 0, 0 });
+	assert_int_equal(process->asked->status[2], ERROR_disk_full);
+	ask_to_revoke(process, 3, thief);
+	assert_int_equal(process->asked->answers[3], 1);
+	assert_int_equal(process->asked->status[3], ERROR_NONE);
+	dispatch_work(process->dispatch, decide_nothing, process->wall_ms);
+	assert_int_equal(runs, 1);
+	people_end();
 	process_destroy(process);
 }
 
@@ -588,6 +645,7 @@ main(void)
 		cmocka_unit_test(an_asker_that_is_gone_is_not_answered),
 		cmocka_unit_test(work_past_its_deadline_is_dropped),
 		cmocka_unit_test(refused_at_the_door),
+		cmocka_unit_test(what_cannot_wait_uses_the_reserve),
 		cmocka_unit_test(short_of_memory_is_busy_and_nothing_is_written),
 		cmocka_unit_test(damage_stops_nobody_else),
 		cmocka_unit_test(refusals_wait_for_what_they_rest_on),

@@ -248,14 +248,22 @@ static void
 space_has_a_reserve(void **state)
 {
 	struct directory *directory = *state;
+	struct conformance *c = &directory->conformance;
 
-	uint64_t space = store_space_left(directory->conformance.store);
-	assert_true(space > 0);
+	uint64_t space = store_space_left(c->store, STORE_ORDINARY);
+	assert_true(space > STORE_FLOOR);
+	assert_int_equal(store_space_left(c->store, STORE_VITAL), space);
 	directory->config.reserve = UINT64_MAX;
 	reopen(directory);
-	assert_int_equal(store_space_left(directory->conformance.store), 0);
-	store_wait(directory->conformance.store);
-	assert_int_equal(store_space_left(directory->conformance.store), 0);
+	assert_int_equal(store_space_left(c->store, STORE_ORDINARY), 0);
+	store_wait(c->store);
+	assert_int_equal(store_space_left(c->store, STORE_ORDINARY), 0);
+	/* The reserve is there to be used by what cannot wait, but for the floor. Others write to this disk too. */
+	uint64_t vital = store_space_left(c->store, STORE_VITAL);
+	assert_true(vital > 0);
+	directory->config.reserve = STORE_FLOOR;
+	reopen(directory);
+	assert_int_equal(store_space_left(c->store, STORE_VITAL), store_space_left(c->store, STORE_ORDINARY));
 }
 
 static void

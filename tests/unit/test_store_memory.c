@@ -93,9 +93,10 @@ space_is_what_the_test_says(void **state)
 {
 	struct conformance *c = *state;
 
-	assert_true(store_space_left(c->store) > UINT32_MAX);
-	memory_store_set_space(c->store, 5);
-	assert_int_equal(store_space_left(c->store), 5);
+	assert_true(store_space_left(c->store, STORE_ORDINARY) > UINT32_MAX);
+	memory_store_set_space(c->store, 5, 7);
+	assert_int_equal(store_space_left(c->store, STORE_ORDINARY), 5);
+	assert_int_equal(store_space_left(c->store, STORE_VITAL), 7);
 }
 
 int
