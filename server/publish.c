@@ -14,6 +14,7 @@
 #include "protocol/check.h"
 #include "protocol/note.h"
 #include "server/settings.h"
+#include "server/store/disk.h"
 #include "server/store/keys.h"
 #include "server/tree.h"
 
@@ -230,14 +231,11 @@ job_add(struct job *job, struct slice name, struct slice bytes)
 static uint64_t
 published_size(int directory)
 {
-	char text[LIMIT_PROOF_SIZE];
-	int fd = openat(directory, "checkpoint", O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	char text[LIMIT_PROOF_SIZE + 1];
 	uint64_t size = 0;
+	size_t got;
 
-	if (fd >= 0)
-		close(fd);
-	if (got <= 0)
+	if (!disk_read_file(directory, "checkpoint", (uint8_t *)text, LIMIT_PROOF_SIZE, &got))
 		return 0;
 	text[got] = '\0';
 	const char *line = strchr(text, '\n');

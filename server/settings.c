@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "protocol/check.h"
 #include "protocol/json.h"
+#include "server/store/disk.h"
 
 static const struct number {
 	const char *name;
@@ -44,96 +44,62 @@ settings_path(char *out, size_t size, const char *directory, const char *name)
 	check(written > 0 && (size_t)written < size);
 }
 
+/* Says which file and why not, by errno as disk_open_file sets it. */
 static enum error
-unreadable(const char *path, int reason, struct arena *arena, struct fault *fault)
+unreadable(const char *path, struct arena *arena, struct fault *fault)
 {
+	const char *reason = errno == EINVAL ? "not a regular file" : strerror(errno);
 	struct slice name = SLICE_EMPTY, text = SLICE_EMPTY;
 
-	if (!arena_copy(arena, slice_of_text(path), &name) ||
-	    !arena_copy(arena, slice_of_text(strerror(reason)), &text))
+	if (!arena_copy(arena, slice_of_text(path), &name) || !arena_copy(arena, slice_of_text(reason), &text))
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	*fault = (struct fault){ ERROR_file_unreadable, name, text, SLICE_LITERAL("a readable file") };
 	return ERROR_file_unreadable;
 }
 
-/* Opens a file and tells its size; 0, or the reason why not. */
-static int
-file_open(const char *path, size_t size_max, int *fd, size_t *size)
+/* Reads a file that was opened into memory that was got for it, and closes it. */
+static enum error
+file_take(const char *path, int fd, uint8_t *bytes, size_t size, struct arena *arena, struct fault *fault)
 {
-	struct stat status;
-	int reason = 0;
+	enum error error = ERROR_NONE;
 
-	do
-		*fd = open(path, O_RDONLY | O_CLOEXEC);
-	while (*fd < 0 && errno == EINTR);
-	if (*fd < 0)
-		return errno;
-	if (fstat(*fd, &status) != 0)
-		reason = errno;
-	else if (status.st_size < 0 || (uint64_t)status.st_size > size_max)
-		reason = EFBIG;
-	if (reason != 0)
-		close(*fd);
-	*size = reason != 0 ? 0 : (size_t)status.st_size;
-	return reason;
-}
-
-/* Reads exactly `size` bytes; 0, or the reason why not: EIO when the file became shorter meanwhile. */
-static int
-file_take(int fd, uint8_t *bytes, size_t size)
-{
-	for (size_t at = 0; at < size;) {
-		ssize_t got = read(fd, bytes + at, size - at);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got < 0 ? errno : EIO;
-		at += (size_t)got;
-	}
-	return 0;
+	if (bytes == NULL)
+		error = fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	else if (!disk_read_at(fd, bytes, size, 0))
+		error = unreadable(path, arena, fault);
+	close(fd);
+	return error;
 }
 
 enum error
 settings_read_file(const char *path, size_t size_max, struct arena *arena, struct slice *out, struct fault *fault)
 {
-	int fd;
 	size_t size;
-	int reason = file_open(path, size_max, &fd, &size);
+	int fd = disk_open_file(AT_FDCWD, path, size_max, &size);
 
-	if (reason != 0)
-		return unreadable(path, reason, arena, fault);
+	if (fd < 0)
+		return unreadable(path, arena, fault);
 	uint8_t *bytes = arena_alloc(arena, size + 1);
-	if (bytes != NULL)
-		reason = file_take(fd, bytes, size);
-	close(fd);
-	if (bytes == NULL)
-		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
-	if (reason != 0)
-		return unreadable(path, reason, arena, fault);
 	*out = slice_of(bytes, size);
-	return ERROR_NONE;
+	return file_take(path, fd, bytes, size, arena, fault);
 }
 
 enum error
 settings_read_bytes(const char *path, size_t size_max, struct arena *arena, uint8_t **bytes, size_t *size,
     struct fault *fault)
 {
-	int fd;
-	int reason = file_open(path, size_max, &fd, size);
+	int fd = disk_open_file(AT_FDCWD, path, size_max, size);
 
-	if (reason != 0)
-		return unreadable(path, reason, arena, fault);
-	*bytes = malloc(*size + 1);
-	if (*bytes != NULL)
-		reason = file_take(fd, *bytes, *size);
-	close(fd);
-	if (*bytes == NULL)
-		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
-	if (reason == 0)
-		return ERROR_NONE;
-	free(*bytes);
-	*bytes = NULL;
-	return unreadable(path, reason, arena, fault);
+	if (fd < 0)
+		return unreadable(path, arena, fault);
+	uint8_t *taken = malloc(*size + 1);
+	enum error error = file_take(path, fd, taken, *size, arena, fault);
+	if (error != ERROR_NONE) {
+		free(taken);
+		taken = NULL;
+	}
+	*bytes = taken;
+	return error;
 }
 
 static bool

@@ -30,7 +30,8 @@ struct settings {
 void settings_path(char *out, size_t size, const char *directory, const char *name);
 #define PATH_SIZE ((size_t)4096)
 
-/* The whole of a file of at most size_max bytes, in the arena. ERROR_file_unreadable with the path. Blocking. */
+/* The whole of a regular file of at most size_max bytes, in the arena. ERROR_file_unreadable with the path. Waits for
+ * the disk only, whatever stands there under that name. */
 must_check enum error settings_read_file(
     const char *path, size_t size_max, struct arena *arena, struct slice *out, struct fault *fault);
 /* The same in memory of its own, for free(); only the fault's texts live in the arena. */

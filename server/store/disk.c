@@ -52,6 +52,14 @@ disk_sync_directory(struct disk *disk, int directory)
 	return disk_count(disk) && fsync(directory) == 0;
 }
 
+void
+disk_close(int fd)
+{
+	int code = errno;
+	close(fd);
+	errno = code;
+}
+
 bool
 disk_write_file(struct disk *disk, int directory, const char *name, struct slice bytes)
 {
@@ -65,9 +73,7 @@ disk_write_file(struct disk *disk, int directory, const char *name, struct slice
 	if (fd < 0)
 		return false;
 	bool written = disk_write_at(disk, fd, bytes, 0) && disk_sync(disk, fd);
-	int code = errno;
-	close(fd);
-	errno = code;
+	disk_close(fd);
 	return written && renameat(directory, temporary, directory, name) == 0 && disk_sync_directory(disk, directory);
 }
 
@@ -89,25 +95,40 @@ disk_read_at(int fd, uint8_t *out, size_t size, uint64_t offset)
 	return true;
 }
 
+int
+disk_open_file(int directory, const char *name, size_t size_max, size_t *size)
+{
+	struct stat stat;
+	int fd, code = 0;
+
+	do
+		fd = openat(directory, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	while (fd < 0 && errno == EINTR);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &stat) != 0)
+		code = errno;
+	else if (!S_ISREG(stat.st_mode))
+		code = EINVAL;
+	else if (stat.st_size < 0 || (uint64_t)stat.st_size > size_max)
+		code = EFBIG;
+	if (code != 0) {
+		close(fd);
+		errno = code;
+		return -1;
+	}
+	*size = (size_t)stat.st_size;
+	return fd;
+}
+
 bool
 disk_read_file(int directory, const char *name, uint8_t *out, size_t size_max, size_t *size)
 {
-	struct stat stat;
-	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
+	int fd = disk_open_file(directory, name, size_max, size);
 	if (fd < 0)
 		return false;
-	bool good = fstat(fd, &stat) == 0;
-	if (good && (stat.st_size < 0 || (uint64_t)stat.st_size > size_max)) {
-		errno = EFBIG;
-		good = false;
-	}
-	if (good) {
-		*size = (size_t)stat.st_size;
-		good = disk_read_at(fd, out, *size, 0);
-	}
-	int code = errno;
-	close(fd);
-	errno = code;
+	bool good = disk_read_at(fd, out, *size, 0);
+	disk_close(fd);
 	return good;
 }
 

@@ -26,10 +26,16 @@ must_check bool disk_sync_directory(struct disk *disk, int directory);
 /* Makes or replaces a small file, whole or not at all, mode 0600, synced with its directory. */
 must_check bool disk_write_file(struct disk *disk, int directory, const char *name, struct slice bytes);
 
-/* Reads a file of at most size_max bytes; *size of them. EFBIG when it is longer. */
+/* Opens a regular file for reading and tells its size; -1 with errno: EFBIG when it has more than size_max bytes,
+ * EINVAL when it is a directory, a device or a FIFO, whose other end is never waited for. `directory` may be
+ * AT_FDCWD. */
+must_check int disk_open_file(int directory, const char *name, size_t size_max, size_t *size);
+/* Reads a file as disk_open_file opens it; *size bytes. */
 must_check bool disk_read_file(int directory, const char *name, uint8_t *out, size_t size_max, size_t *size);
 /* Reads exactly `size` bytes at `offset`; ENODATA when the file ends before. */
 must_check bool disk_read_at(int fd, uint8_t *out, size_t size, uint64_t offset);
+/* close, with errno left as it was. */
+void disk_close(int fd);
 
 /* What went wrong first, in words, for the last line of a log. */
 struct disk_failure {

@@ -111,21 +111,14 @@ segment_append(struct segment_writer *writer, struct disk *disk, uint32_t segmen
 
 /* ---- reading ---- */
 
+/* Never waits, as for the other end of a FIFO that stands in a segment's place. */
 static int
 segment_open(int directory, uint32_t segment, int flags)
 {
 	char name[SEGMENT_NAME_SIZE];
 
 	segment_name(segment, name);
-	return openat(directory, name, flags | O_CLOEXEC);
-}
-
-static void
-close_quietly(int fd)
-{
-	int code = errno;
-	close(fd);
-	errno = code;
+	return openat(directory, name, flags | O_NONBLOCK | O_CLOEXEC);
 }
 
 /* Is what was read the entry that the place speaks of? */
@@ -150,7 +143,7 @@ segment_read(int directory, const struct segment_place *place, uint8_t *out)
 	if (fd < 0)
 		return false;
 	bool good = disk_read_at(fd, out, SEGMENT_HEADER_SIZE + place->size, place->offset);
-	close_quietly(fd);
+	disk_close(fd);
 	return good && is_at(place, out);
 }
 
@@ -196,7 +189,7 @@ segment_peek(int directory, uint32_t segment, uint64_t offset, struct segment_pl
 	if (fd < 0)
 		return false;
 	bool good = disk_read_at(fd, header, sizeof header, offset);
-	close_quietly(fd);
+	disk_close(fd);
 	if (!good)
 		return false;
 	place->segment = segment;

@@ -2,6 +2,7 @@
 """What an operator does: certificates of other roles, revocation offline and over the wire, the lock, reload, an orderly
 stop; and what the published CRL then says."""
 import json
+import os
 import re
 import signal
 import subprocess
@@ -278,6 +279,40 @@ def test_reload_takes_a_new_campaign_and_keeps_the_old_one_when_the_new_is_fault
     assert taxpayer.evidence("again.json") == taxpayer.evidence()
     assert office.stop() == 0
     assert not office.sanitizer_text()
+
+
+def put_fifo(path):
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("name", ["campaign.json", "catalogue.json", "ca.pem", "log.vkey"])
+def test_reload_does_not_wait_for_the_other_end_of_a_fifo(office, tmp_path, name):
+    office.start()
+    taxpayer = come(office, tmp_path / "someone")
+    content = (office.public / name).read_bytes()
+    put_fifo(office.public / name)
+    reload(office, "reload_refused")
+    assert name in office.log_text().splitlines()[-1]
+    (office.public / name).unlink()
+    (office.public / name).write_bytes(content)
+    taxpayer.file()
+    assert office.stop() == 0
+
+
+@pytest.mark.parametrize("name", ["guichet.json", "public/campaign.json", "public/crl.pem", "keys/store-master.key"])
+def test_start_does_not_wait_for_it_either(office, name):
+    put_fifo(office.directory / name)
+    done = office.run("serve", office.directory, options=["--listen", "127.0.0.1:0"], code=FAILED)
+    assert name in done.stderr
+
+
+def test_a_checkpoint_that_is_no_file_is_published_anew(office, tmp_path):
+    put_fifo(office.public / "checkpoint")
+    office.start()
+    come(office, tmp_path / "someone")
+    assert office.stop() == 0
+    assert stranger.checkpoint_read((office.public / "checkpoint").read_bytes())[0] == 1
 
 
 def test_a_faulty_campaign_stops_the_start_with_its_name(office):
