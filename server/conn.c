@@ -81,7 +81,7 @@ conn_set_state(struct conn *conn, enum conn_state state)
 static void
 conn_log(const struct conn *conn, enum log_level level, const char *reason)
 {
-	log_event(conn->shared->log, level, "connection_ended", log_uint("connection", conn->number),
+	log_peer_event(conn->shared->log, level, "connection_ended", log_uint("connection", conn->number),
 	    log_field_text("state", states[conn->state].name), log_field_text("reason", reason));
 }
 
@@ -110,7 +110,7 @@ conn_start_draining(struct conn *conn, enum log_level level, const char *reason)
 static void
 conn_refuse(struct conn *conn, const struct frame *frame, enum error error)
 {
-	log_event(conn->shared->log, LOG_LEVEL_INFO, "frame_refused", log_uint("connection", conn->number),
+	log_peer_event(conn->shared->log, LOG_LEVEL_INFO, "frame_refused", log_uint("connection", conn->number),
 	    log_error("error", error), log_uint("op", frame->op));
 	session_refuse_frame(conn->session, frame, error);
 	conn_start_draining(conn, LOG_LEVEL_DEBUG, "frame refused");

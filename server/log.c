@@ -13,12 +13,23 @@
 #include "protocol/check.h"
 
 #define TRUNCATED " truncated=1"
+/* What a line of a peer's event costs of the time that has passed. */
+#define LINE_COST_MS (1000U / LOG_PEER_RATE)
+
+/* A token bucket for one event. */
+struct limit {
+	const char *event; /* NULL: none yet */
+	uint64_t seen_ms;
+	uint64_t credit_ms; /* for lines, LINE_COST_MS each */
+	uint64_t withheld;
+};
 
 struct log {
 	int fd;
 	enum log_level most;
 	uint64_t (*wall_ms)(void);
 	uint64_t dropped;
+	struct limit limits[LOG_PEER_EVENTS_MAX];
 };
 
 /* A line under construction; room for TRUNCATED and the newline is kept. */
@@ -253,13 +264,14 @@ line_end(struct line *line, int fd)
 	return write(fd, line->text, line->size) == (ssize_t)line->size;
 }
 
-void
-log_write(struct log *log, enum log_level level, const char *event, const struct log_field *fields, size_t count)
+/* True when the line is out, or is not for this log. */
+static bool
+line_write(struct log *log, enum log_level level, const char *event, const struct log_field *fields, size_t count)
 {
 	struct line line;
 
 	if (level > log->most)
-		return;
+		return true;
 	uint64_t wall_ms = log->wall_ms();
 	if (log->dropped != 0) {
 		struct log_field lines = log_uint("lines", log->dropped);
@@ -272,6 +284,69 @@ log_write(struct log *log, enum log_level level, const char *event, const struct
 	for (size_t i = 0; i < count; i++)
 		line_put_field(&line, &fields[i]);
 	/* What follows a gap must not hide it: while the gap is not owned up to, nothing else goes out. */
-	if (log->dropped != 0 || !line_end(&line, log->fd))
-		log->dropped++;
+	if (log->dropped == 0 && line_end(&line, log->fd))
+		return true;
+	log->dropped++;
+	return false;
+}
+
+void
+log_write(struct log *log, enum log_level level, const char *event, const struct log_field *fields, size_t count)
+{
+	(void)line_write(log, level, event, fields, count);
+}
+
+/* ---- what peers cause ---- */
+
+static struct limit *
+limit_find(struct log *log, const char *event)
+{
+	size_t i = 0;
+
+	while (i < LOG_PEER_EVENTS_MAX && log->limits[i].event != NULL && strcmp(log->limits[i].event, event) != 0)
+		i++;
+	check(i < LOG_PEER_EVENTS_MAX);
+	log->limits[i].event = event;
+	return &log->limits[i];
+}
+
+/* May a line be written now? A clock that is set back costs lines for no longer than it takes to earn the next. */
+static bool
+limit_take(struct limit *limit, uint64_t now_ms)
+{
+	const uint64_t credit_max = (uint64_t)LOG_PEER_BURST * LINE_COST_MS;
+	uint64_t passed = now_ms > limit->seen_ms ? now_ms - limit->seen_ms : 0;
+
+	limit->seen_ms = now_ms;
+	limit->credit_ms = passed > credit_max - limit->credit_ms ? credit_max : limit->credit_ms + passed;
+	if (limit->credit_ms < LINE_COST_MS)
+		return false;
+	limit->credit_ms -= LINE_COST_MS;
+	return true;
+}
+
+void
+log_write_peer(struct log *log, enum log_level level, const char *event, const struct log_field *fields, size_t count)
+{
+	struct limit *limit = limit_find(log, event);
+
+	if (level > log->most)
+		return;
+	if (level == LOG_LEVEL_ERROR || limit_take(limit, log->wall_ms()))
+		log_write(log, level, event, fields, count);
+	else
+		limit->withheld++;
+}
+
+void
+log_settle(struct log *log)
+{
+	for (size_t i = 0; i < LOG_PEER_EVENTS_MAX; i++) {
+		struct limit *limit = &log->limits[i];
+		const struct log_field fields[] = {
+			log_field_text("event", limit->event), log_uint("lines", limit->withheld),
+		};
+		if (limit->withheld != 0 && line_write(log, LOG_LEVEL_WARN, "log_lines_withheld", fields, 2))
+			limit->withheld = 0;
+	}
 }

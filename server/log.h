@@ -10,7 +10,10 @@
  * constructor.
  *
  * Never blocks: a line that the descriptor cannot take at once is dropped and counted, and the next line that
- * goes through follows one that says how many are missing. For the loop's thread only. */
+ * goes through follows one that says how many are missing. Nor can a peer fill a disk with it: of each event that
+ * peers cause by merely coming, so many lines a second are written, and then one that says how many were withheld. The
+ * answer to a request always has its line, since its correlation id is what people ask about. For the loop's thread
+ * only. */
 #ifndef GUICHET_LOG_H
 #define GUICHET_LOG_H
 
@@ -34,6 +37,8 @@ must_check bool log_level_parse(struct slice word, enum log_level *out);
 void log_set_level(struct log *log, enum log_level most);
 /* Lines dropped and not yet owned up to. */
 uint64_t log_dropped(const struct log *log);
+/* Once a second and at the end: says how many lines of each event were withheld since the last call. */
+void log_settle(struct log *log);
 
 /* ---- fields ---- */
 
@@ -66,11 +71,22 @@ struct log_field log_field_text(const char *key, const char *constant);
 
 /* log_event(log, LOG_LEVEL_INFO, "listening", log_uint("port", port)): the event is a literal, any number of
  * fields. */
-#define log_event(log, level, event, ...)                                                                          \
-	log_write((log), (level), "" event, (const struct log_field[]){ { 0 }, __VA_ARGS__ },                        \
-	    sizeof((const struct log_field[]){ { 0 }, __VA_ARGS__ }) / sizeof(struct log_field))
+#define log_event(log, level, event, ...) log_write((log), (level), "" event, LOG_FIELDS(__VA_ARGS__))
+/* The same for an event that a peer can cause as often as it likes; there are at most LOG_PEER_EVENTS_MAX (checked).
+ * Above LOG_PEER_RATE lines a second, after LOG_PEER_BURST at once, its lines are withheld and counted. Errors never
+ * are. */
+#define log_peer_event(log, level, event, ...) log_write_peer((log), (level), "" event, LOG_FIELDS(__VA_ARGS__))
+#define LOG_PEER_RATE 20U
+#define LOG_PEER_BURST 40U
+#define LOG_PEER_EVENTS_MAX 4
 
-/* The macro's function; fields of LOG_FIELD_NONE are skipped. */
+#define LOG_FIELDS(...)                                                                                            \
+	(const struct log_field[]){ { 0 }, __VA_ARGS__ },                                                            \
+	    sizeof((const struct log_field[]){ { 0 }, __VA_ARGS__ }) / sizeof(struct log_field)
+
+/* The macros' functions; fields of LOG_FIELD_NONE are skipped. */
 void log_write(struct log *log, enum log_level level, const char *event, const struct log_field *fields, size_t count);
+void log_write_peer(struct log *log, enum log_level level, const char *event, const struct log_field *fields,
+    size_t count);
 
 #endif

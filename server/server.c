@@ -201,6 +201,7 @@ tick_fire(struct loop_timer *timer)
 	publisher_tick(server->publisher);
 	dispatch_work(server->dispatch, decide_upload_sweep, loop_wall_ms(server->loop));
 	crl_tick(server->crl, loop_wall_ms(server->loop));
+	log_settle(server->log);
 	loop_timer_set(server->loop, timer, loop_steady_ms(server->loop) + TICK_MS);
 }
 
@@ -566,6 +567,7 @@ server_run(const struct server_options *options, struct arena *arena, struct fau
 		server->tick.fire = tick_fire;
 		loop_timer_set(server->loop, &server->tick, loop_steady_ms(server->loop));
 		loop_run(server->loop);
+		log_settle(server->log);
 		log_event(server->log, LOG_LEVEL_INFO, "stopped", log_error("error", server->failure));
 	}
 	server_destroy(server);

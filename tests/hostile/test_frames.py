@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bytes that are no frames, frames that are no messages, messages that nobody knows, and too much of everything."""
 import random
+import re
 import socket
 import ssl
 import struct
+import time
 
 import pytest
 import stranger
+from office import wait_until
 
 MALFORMED, TOO_LARGE, OPERATION_UNKNOWN, MESSAGE_MALFORMED = 1, 2, 3, 4
 FIELD_UNKNOWN, FIELD_MISSING, FIELD_INVALID, IN_USE = 5, 6, 7, 8
@@ -71,6 +74,22 @@ def test_silent_connections_do_not_lock_others_out(town):
     finally:
         for peer in silent:
             peer.close()
+
+
+def ended(log):
+    """-> lines of connections that ended, and how many more were withheld."""
+    told = re.findall(r"log_lines_withheld event=connection_ended lines=(\d+)", log)
+    return log.count(" connection_ended "), sum(map(int, told))
+
+
+def test_noise_does_not_fill_the_log(town):
+    crowd, before, since = 600, len(town.office.log_text()), time.monotonic()
+    for _ in range(crowd):
+        with plain(town) as peer:
+            peer.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    wait_until(lambda: sum(ended(town.office.log_text()[before:])) >= crowd, "an end of every connection")
+    written, withheld = ended(town.office.log_text()[before:])
+    assert written <= 40 + 20 * (time.monotonic() - since) < crowd and withheld > 0
 
 
 # ---- frames ----

@@ -11,10 +11,14 @@
 
 #include "server/log.h"
 
+/* 2026-11-22T15:40:29.123Z; a test that moves it puts it back. */
+#define TEST_MS UINT64_C(1795362029123)
+static uint64_t test_ms = TEST_MS;
+
 static uint64_t
 test_clock(void)
 {
-	return 1795362029123; /* 2026-11-22T15:40:29.123Z */
+	return test_ms;
 }
 
 struct fixture {
@@ -125,6 +129,82 @@ nobody_reading_costs_lines_but_never_blocks(void **state)
 	assert_int_equal(log_dropped(f->log), 0);
 }
 
+/* ---- what peers cause ---- */
+
+/* How many of `count` lines of an event go out at once. */
+static unsigned
+lines_out(struct fixture *f, unsigned count, enum log_level level)
+{
+	unsigned out = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		log_peer_event(f->log, level, "frame_refused", log_uint("connection", i));
+		/* An empty pipe would hold the reader. */
+		log_event(f->log, LOG_LEVEL_INFO, "mark");
+		out += strstr(written(f), "frame_refused") != NULL;
+	}
+	return out;
+}
+
+static void
+a_peer_cannot_fill_the_log(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(lines_out(f, LOG_PEER_BURST + 7, LOG_LEVEL_INFO), LOG_PEER_BURST);
+	/* Another event has a measure of its own; what is not for this log takes none. */
+	log_peer_event(f->log, LOG_LEVEL_INFO, "connection_ended");
+	assert_non_null(strstr(written(f), "connection_ended"));
+	log_settle(f->log);
+	assert_string_equal(written(f),
+	    "2026-11-22T15:40:29.123Z warn log_lines_withheld event=frame_refused lines=7\n");
+	assert_int_equal(lines_out(f, 3, LOG_LEVEL_DEBUG), 0);
+	/* Nothing was withheld since. */
+	log_settle(f->log);
+	log_event(f->log, LOG_LEVEL_INFO, "end");
+	assert_string_equal(written(f), "2026-11-22T15:40:29.123Z info end\n");
+}
+
+static void
+its_lines_come_back_at_the_rate(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(lines_out(f, 100, LOG_LEVEL_INFO), LOG_PEER_BURST);
+	test_ms += 1000;
+	assert_int_equal(lines_out(f, 100, LOG_LEVEL_INFO), LOG_PEER_RATE);
+	/* A clock that jumps gives no more than a burst, and takes nothing for long. */
+	test_ms += 3600000;
+	assert_int_equal(lines_out(f, 100, LOG_LEVEL_INFO), LOG_PEER_BURST);
+	test_ms -= 7200000;
+	assert_int_equal(lines_out(f, 100, LOG_LEVEL_INFO), 0);
+	test_ms += 1000;
+	assert_int_equal(lines_out(f, 100, LOG_LEVEL_INFO), LOG_PEER_RATE);
+	test_ms = TEST_MS;
+}
+
+static void
+errors_are_always_written(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(lines_out(f, 100, LOG_LEVEL_ERROR), 100);
+}
+
+static void
+what_was_withheld_is_not_forgotten_while_nobody_reads(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(lines_out(f, LOG_PEER_BURST + 7, LOG_LEVEL_INFO), LOG_PEER_BURST);
+	while (log_dropped(f->log) == 0)
+		log_event(f->log, LOG_LEVEL_INFO, "tick");
+	log_settle(f->log);
+	while (read(f->pipe[0], f->text, sizeof f->text - 1) == (ssize_t)sizeof f->text - 1)
+		continue;
+	log_settle(f->log);
+	assert_non_null(strstr(written(f), "log_lines_withheld event=frame_refused lines=7\n"));
+}
+
 int
 main(void)
 {
@@ -134,6 +214,11 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_field_that_does_not_fit_is_left_out_whole, open_log, close_log),
 		cmocka_unit_test_setup_teardown(levels_are_kept, open_log, close_log),
 		cmocka_unit_test_setup_teardown(nobody_reading_costs_lines_but_never_blocks, open_log, close_log),
+		cmocka_unit_test_setup_teardown(a_peer_cannot_fill_the_log, open_log, close_log),
+		cmocka_unit_test_setup_teardown(its_lines_come_back_at_the_rate, open_log, close_log),
+		cmocka_unit_test_setup_teardown(errors_are_always_written, open_log, close_log),
+		cmocka_unit_test_setup_teardown(what_was_withheld_is_not_forgotten_while_nobody_reads, open_log,
+		    close_log),
 	};
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }
