@@ -3,10 +3,12 @@
  * Loading a snapshot and counting who holds it. */
 #include "server/office.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "protocol/check.h"
+#include "server/authority.h"
 #include "server/publications.h"
 #include "server/settings.h"
 
@@ -73,6 +75,60 @@ office_load(const char *directory, const struct office *instruments, struct aren
 
 failed:
 	office_release(office);
+	return error;
+}
+
+/* The campaign of the name in force for another year's income. */
+static enum error
+refuse_year(const struct office *office, const struct office *next, struct arena *arena, struct fault *fault)
+{
+	char year[24], expected[128];
+	const struct campaign *campaign = &office->campaign;
+
+	snprintf(year, sizeof year, "%" PRIu64, next->campaign.income_year);
+	snprintf(expected, sizeof expected, "%" PRIu64 " while its name is %.*s", campaign->income_year,
+	    (int)campaign->name.size, (const char *)campaign->name.data);
+	*fault = (struct fault){ ERROR_json_malformed, SLICE_LITERAL("income_year"), slice_of_text(year),
+		slice_of_text(expected) };
+	return name_file(CAMPAIGN_FILE, arena, fault);
+}
+
+enum error
+office_check_next(const struct office *office, const struct office *next, struct arena *arena, struct fault *fault)
+{
+	struct slice key = SLICE_EMPTY, next_key = SLICE_EMPTY;
+
+	if (slice_equal(next->campaign.name, office->campaign.name) &&
+	    next->campaign.income_year != office->campaign.income_year)
+		return refuse_year(office, next, arena, fault);
+	bool is_published = publications_find(office->publications, SLICE_LITERAL(AUTHORITY_VKEY_FILE), &key) &&
+	    publications_find(next->publications, SLICE_LITERAL(AUTHORITY_VKEY_FILE), &next_key);
+	check(is_published);
+	if (slice_equal(next_key, key))
+		return ERROR_NONE;
+	*fault = (struct fault){ ERROR_store_damaged, SLICE_EMPTY, next_key, key };
+	return name_file(AUTHORITY_VKEY_FILE, arena, fault);
+}
+
+enum error
+office_reload(const char *directory, const struct office *office, struct arena *arena, struct office **out,
+    struct fault *fault)
+{
+	struct office instruments = *office, *next;
+	enum error error =
+	    publications_load(directory, office->publications, arena, &instruments.publications, fault);
+
+	if (error != ERROR_NONE)
+		return error;
+	error = office_load(directory, &instruments, arena, &next, fault);
+	publications_release(instruments.publications); /* the snapshot holds them */
+	if (error != ERROR_NONE)
+		return error;
+	error = office_check_next(office, next, arena, fault);
+	if (error == ERROR_NONE)
+		*out = next;
+	else
+		office_release(next);
 	return error;
 }
 

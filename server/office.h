@@ -40,6 +40,15 @@ struct office {
  * and nothing is made. */
 must_check enum error office_load(const char *directory, const struct office *instruments, struct arena *arena,
     struct office **out, struct fault *fault);
+/* Reads everything in DIR/public anew, into a snapshot that takes the place of `office`, with the same borrowed part.
+ * As office_load; and refused too when it cannot follow it. */
+must_check enum error office_reload(const char *directory, const struct office *office, struct arena *arena,
+    struct office **out, struct fault *fault);
+/* May `next` take the place of `office` while the server runs? What was filed stands under the campaign's name, so that
+ * it cannot become another year's by a slip of the pen: ERROR_json_malformed. And log.vkey, with the origin in it, is
+ * what receipts are signed with until the next start: ERROR_store_damaged. The fault's texts live in the arena. */
+must_check enum error office_check_next(
+    const struct office *office, const struct office *next, struct arena *arena, struct fault *fault);
 struct office *office_hold(struct office *office);
 void office_release(struct office *office);
 

@@ -64,7 +64,6 @@ struct server {
 	struct publications *publications;
 	struct publisher *publisher;
 	struct crl *crl;
-	struct office instruments;
 	struct office *office;
 	struct commit *commit;
 	struct dispatch *dispatch;
@@ -235,37 +234,51 @@ server_stop(void *context)
 	conn_pool_drain(server->pool, server_drained, server);
 }
 
+static void
+log_reloaded(const struct server *server)
+{
+	const struct campaign *campaign = &server->office->campaign;
+	char name[LIMIT_LABEL + 1];
+
+	snprintf(name, sizeof name, "%.*s", (int)campaign->name.size, (const char *)campaign->name.data);
+	log_event(server->log, LOG_LEVEL_INFO, "reloaded", log_setting("campaign", name),
+	    log_uint("income_year", campaign->income_year));
+}
+
+/* What stands in the files that the operator writes, and what should. */
+static void
+log_reload_refused(const struct server *server, const struct fault *fault)
+{
+	const struct slice slices[] = { fault->place, fault->value, fault->expected };
+	char texts[3][256];
+
+	for (size_t i = 0; i < 3; i++)
+		snprintf(texts[i], sizeof texts[i], "%.*s", (int)slices[i].size, (const char *)slices[i].data);
+	log_event(server->log, LOG_LEVEL_ERROR, "reload_refused", log_error("error", fault->error),
+	    log_setting("place", texts[0]), log_setting("found", texts[1]), log_setting("expected", texts[2]),
+	    log_text("answer", "the campaign and catalogue of before stay in force"));
+}
+
 /* A new campaign or catalogue, or the old one when the new is faulty (A12). */
 static void
 server_reload(void *context)
 {
 	struct server *server = context;
 	struct arena *arena = arena_create((size_t)2 * LIMIT_JSON_FILE);
-	struct office *office = NULL;
-	struct publications *publications = NULL;
+	struct office *office;
 	struct fault fault = { .error = ERROR_out_of_memory };
 
-	if (arena != NULL && publications_load(server->options->directory, server->publications, arena, &publications,
-	    &fault) == ERROR_NONE)
-		server->instruments.publications = publications;
-	if (publications != NULL &&
-	    office_load(server->options->directory, &server->instruments, arena, &office, &fault) == ERROR_NONE) {
+	if (arena != NULL &&
+	    office_reload(server->options->directory, server->office, arena, &office, &fault) == ERROR_NONE) {
 		/* Requests under way hold the old office, and it the old publications. */
 		publications_release(server->publications);
-		server->publications = publications;
+		server->publications = publications_hold(office->publications);
 		office_release(server->office);
 		server->office = office;
 		dispatch_set_office(server->dispatch, office);
-		log_event(server->log, LOG_LEVEL_INFO, "reloaded");
+		log_reloaded(server);
 	} else {
-		char place[256];
-		snprintf(place, sizeof place, "%.*s", (int)(fault.place.size < sizeof place ? fault.place.size : 0),
-		    (const char *)fault.place.data);
-		server->instruments.publications = server->publications;
-		publications_release(publications);
-		log_event(server->log, LOG_LEVEL_ERROR, "reload_refused", log_error("error", fault.error),
-		    log_setting("place", place),
-		    log_text("answer", "the campaign and catalogue of before stay in force"));
+		log_reload_refused(server, &fault);
 	}
 	arena_destroy(arena);
 }
@@ -392,7 +405,7 @@ start_office(struct server *server, struct fault *fault)
 	server->crl = crl_create(server->scribe_authority, server->store, server->scribe, server_crl_made, server);
 	if (server->verifier == NULL || server->inflater == NULL || server->publisher == NULL || server->crl == NULL)
 		return no_memory(fault);
-	server->instruments = (struct office){
+	const struct office instruments = {
 		.origin = slice_of_text(server->settings.origin),
 		.authority = server->authority,
 		.keyring = server->keyring,
@@ -401,7 +414,7 @@ start_office(struct server *server, struct fault *fault)
 		.publications = server->publications,
 		.tree = server->tree,
 	};
-	return office_load(server->options->directory, &server->instruments, server->arena, &server->office, fault);
+	return office_load(server->options->directory, &instruments, server->arena, &server->office, fault);
 }
 
 /* The checkpoint of the log as it stands: what is asked for before the first batch, and published if a crash came
@@ -411,7 +424,7 @@ start_log(struct server *server, struct fault *fault)
 {
 	struct buf *text = buf_create(LIMIT_PROOF_SIZE);
 	enum error error = text == NULL ? no_memory(fault) :
-	    proof_checkpoint_put(text, server->instruments.origin, tree_frontier(server->tree),
+	    proof_checkpoint_put(text, server->office->origin, tree_frontier(server->tree),
 		authority_log_key(server->authority));
 
 	if (error == ERROR_NONE) {
@@ -430,7 +443,7 @@ start_dispatch(struct server *server, struct fault *fault)
 	const struct commit_config commit = {
 		.store = server->store,
 		.tree = server->tree,
-		.origin = server->instruments.origin,
+		.origin = server->office->origin,
 		.log_key = authority_log_key(server->authority),
 		.batch_max = (size_t)server->settings.batch_max,
 		.failed = server_fail,

@@ -260,6 +260,7 @@ def test_reload_takes_a_new_campaign_and_keeps_the_old_one_when_the_new_is_fault
     change_campaign(office, opens=f"{year - 3}-01-01", closes=f"{year - 3}-12-31",
                     deadlines={zone: f"{year - 3}-06-01" for zone in "ABC"})
     reload(office, " reloaded")
+    assert f" reloaded campaign=ir-{year} income_year={year}\n" in office.log_text()
     assert taxpayer.refused()["error"] == "campaign_closed"
     for faulty in (b"{", b'{"type":"guichet-campaign"}', good.replace(b"guichet-campaign", b"guichet-catalogue"), b""):
         (office.public / "campaign.json").write_bytes(faulty)
@@ -279,6 +280,27 @@ def test_reload_takes_a_new_campaign_and_keeps_the_old_one_when_the_new_is_fault
     assert taxpayer.evidence("again.json") == taxpayer.evidence()
     assert office.stop() == 0
     assert not office.sanitizer_text()
+
+
+def test_reload_keeps_a_campaign_to_its_year_and_the_office_to_its_log(office, tmp_path):
+    office.start()
+    taxpayer = come(office, tmp_path / "someone")
+    good = (office.public / "campaign.json").read_bytes()
+    year, key = office.campaign()["income_year"], office.verifier_key.read_bytes()
+    change_campaign(office, income_year=year - 1)
+    reload(office, "reload_refused")
+    assert f'place="campaign.json, income_year" found={year - 1} expected="{year} while' in office.log_text()
+    (office.public / "campaign.json").write_bytes(good)
+    office.verifier_key.write_bytes(key.replace(b"guichet.example", b"other.example"))
+    reload(office, "reload_refused")
+    assert "place=log.vkey" in office.log_text().splitlines()[-1]
+    with stranger.Connection("127.0.0.1", office.port, office.tls_pem) as connection:
+        assert connection.publication("log.vkey") == key
+    office.verifier_key.write_bytes(key)
+    taxpayer.file()
+    change_campaign(office, name=f"ir-{year - 1}", income_year=year - 1)
+    reload(office, f" reloaded campaign=ir-{year - 1} income_year={year - 1}")
+    assert office.stop() == 0
 
 
 def put_fifo(path):

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A reload: what may take the place of the office that is in force, and what may not. */
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "server/authority.h"
+#include "server/publications.h"
+#include "server/settings.h"
+#include "tests/unit/people.h"
+
+static void
+write_public(struct decision_fixture *fixture, const char *name, struct slice content)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "%s/" PUBLIC_DIRECTORY "/%s", fixture->directory, name);
+	FILE *file = fopen(path, "wb");
+	assert_non_null(file);
+	assert_int_equal(fwrite(content.data, 1, content.size, file), content.size);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* The fixture's campaign with one text in it replaced. */
+static void
+change_campaign(struct decision_fixture *fixture, const char *text, const char *by)
+{
+	struct buf *campaign = buf_create(65536), *changed = buf_create(65536);
+
+	campaign_write(campaign, 2025);
+	struct slice before = buf_peek(campaign);
+	const char *at = memmem(before.data, before.size, text, strlen(text));
+	assert_non_null(at);
+	size_t size = (size_t)(at - (const char *)before.data);
+	buf_put(changed, slice_of(before.data, size));
+	buf_put_text(changed, by);
+	buf_put(changed, slice_from(before, size + strlen(text)));
+	assert_true(buf_ok(changed));
+	write_public(fixture, CAMPAIGN_FILE, buf_peek(changed));
+	buf_destroy(campaign);
+	buf_destroy(changed);
+}
+
+static void
+assert_fault(const struct fault *fault, const char *place, const char *value, const char *expected)
+{
+	assert_true(slice_equal_text(fault->place, place));
+	assert_true(slice_equal_text(fault->value, value));
+	assert_true(slice_equal_text(fault->expected, expected));
+}
+
+/* Any campaign may follow but another year's under the same name. */
+static void
+a_name_stays_with_its_year(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	static const struct {
+		const char *name;
+		uint64_t income_year;
+		enum error error;
+	} rows[] = {
+		{ "ir-2025", 2025, ERROR_NONE },
+		{ "ir-2025", 2024, ERROR_json_malformed },
+		{ "ir-2025", 2026, ERROR_json_malformed },
+		{ "ir-2026", 2026, ERROR_NONE },
+		{ "ir-2025-bis", 2025, ERROR_NONE },
+		{ "ir-2025-bis", 2024, ERROR_NONE },
+	};
+
+	assert_true(slice_equal_text(fixture->office->campaign.name, "ir-2025"));
+	assert_int_equal(fixture->office->campaign.income_year, 2025);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct office next = *fixture->office;
+		struct fault fault = { .error = ERROR_NONE };
+		next.campaign.name = slice_of_text(rows[i].name);
+		next.campaign.income_year = rows[i].income_year;
+		assert_int_equal(office_check_next(fixture->office, &next, fixture->arena, &fault), rows[i].error);
+		assert_int_equal(fault.error, rows[i].error);
+	}
+}
+
+static void
+a_slip_in_the_campaign_is_refused_and_named(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct office *next;
+	struct fault fault;
+
+	change_campaign(fixture, "\"income_year\": 2025", "\"income_year\": 2024");
+	assert_int_equal(office_reload(fixture->directory, fixture->office, fixture->arena, &next, &fault),
+	    ERROR_json_malformed);
+	assert_fault(&fault, "campaign.json, income_year", "2024", "2025 while its name is ir-2025");
+	change_campaign(fixture, "\"ir-2025\"", "\"\"");
+	assert_int_equal(office_reload(fixture->directory, fixture->office, fixture->arena, &next, &fault),
+	    ERROR_json_malformed);
+	change_campaign(fixture, "\"ir-2025\"", "\"ir-2025-2\"");
+	assert_int_equal(office_reload(fixture->directory, fixture->office, fixture->arena, &next, &fault), ERROR_NONE);
+	assert_true(slice_equal_text(next->campaign.name, "ir-2025-2"));
+	assert_ptr_equal(next->authority, fixture->office->authority);
+	office_release(next);
+}
+
+/* log.vkey says under which origin and by which key the log is signed. */
+static void
+another_log_is_refused(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct office *next;
+	struct fault fault;
+	struct slice key;
+	static const char *const others[] = { "", "another.example/2026+01234567+AAAA" };
+
+	assert_true(publications_find(fixture->publications, SLICE_LITERAL(AUTHORITY_VKEY_FILE), &key));
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+		write_public(fixture, AUTHORITY_VKEY_FILE, slice_of_text(others[i]));
+		assert_int_equal(office_reload(fixture->directory, fixture->office, fixture->arena, &next, &fault),
+		    ERROR_store_damaged);
+		assert_true(slice_equal_text(fault.place, AUTHORITY_VKEY_FILE));
+		assert_true(slice_equal_text(fault.value, others[i]));
+		assert_true(slice_equal(fault.expected, key));
+	}
+	write_public(fixture, AUTHORITY_VKEY_FILE, key);
+	assert_int_equal(office_reload(fixture->directory, fixture->office, fixture->arena, &next, &fault), ERROR_NONE);
+	office_release(next);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PEOPLE_TEST(a_name_stays_with_its_year),
+		PEOPLE_TEST(a_slip_in_the_campaign_is_refused_and_named),
+		PEOPLE_TEST(another_log_is_refused),
+	};
+	return RUN_OVER_BOTH("office", tests);
+}
