@@ -25,71 +25,6 @@ struct authority {
 
 /* ---- life cycle ---- */
 
-/* A key under a password is refused instead of asked for: nobody sits at this terminal. */
-static int
-no_password(char *to, int size, int writing, void *argument)
-{
-	(void)to;
-	(void)size;
-	(void)writing;
-	(void)argument;
-	return -1;
-}
-
-/* What PEM holds: one of the readers of openssl/pem.h, behind one shape. NULL when it holds no such thing. */
-typedef void *(*pem_reader)(BIO *bio);
-
-static void *
-pem_key(BIO *bio)
-{
-	return PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
-}
-
-/* The first certificate of a PEM file. */
-static void *
-pem_certificate(BIO *bio)
-{
-	return PEM_read_bio_X509(bio, NULL, no_password, NULL);
-}
-
-static enum error
-read_pem(const char *dir, const char *name, bool is_private, pem_reader reader, void **out, struct fault *fault)
-{
-	struct buf *content = buf_create(2 * AUTHORITY_FILE_MAX);
-	if (content == NULL)
-		return fault_set(fault, ERROR_out_of_memory, "authority", slice_of_text(name), NULL);
-	enum error error = authority_file_read(dir, name, is_private, content, fault);
-	if (error == ERROR_NONE) {
-		struct slice pem = buf_peek(content);
-		BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
-		*out = bio == NULL ? NULL : reader(bio);
-		BIO_free(bio);
-		if (*out == NULL)
-			error = fault_set(fault, ERROR_file_unreadable, "authority", slice_of_text(name),
-			    is_private ? "a private key in PEM without a password" : "a certificate in PEM");
-	}
-	buf_destroy(content);
-	return error;
-}
-
-static enum error
-read_key(const char *dir, const char *name, EVP_PKEY **out, struct fault *fault)
-{
-	void *key = NULL;
-	enum error error = read_pem(dir, name, true, pem_key, &key, fault);
-	*out = key;
-	return error;
-}
-
-static enum error
-read_certificate(const char *dir, const char *name, X509 **out, struct fault *fault)
-{
-	void *certificate = NULL;
-	enum error error = read_pem(dir, name, false, pem_certificate, &certificate, fault);
-	*out = certificate;
-	return error;
-}
-
 static enum error
 read_verifier(const char *dir, struct note_verifier *out, struct fault *fault)
 {
@@ -118,12 +53,15 @@ log_key_is(EVP_PKEY *key, const uint8_t public_key[32])
 static enum error
 authority_load(struct authority *authority, const char *keys_dir, const char *public_dir, struct fault *fault)
 {
-	enum error error;
+	enum error error = authority_read_key(keys_dir, AUTHORITY_ISSUING_KEY_FILE, &authority->issuing_key, fault);
 
-	if ((error = read_key(keys_dir, AUTHORITY_ISSUING_KEY_FILE, &authority->issuing_key, fault)) != ERROR_NONE ||
-	    (error = read_key(keys_dir, AUTHORITY_LOG_KEY_FILE, &authority->log_key, fault)) != ERROR_NONE ||
-	    (error = read_certificate(public_dir, AUTHORITY_CA_FILE, &authority->issuing, fault)) != ERROR_NONE ||
-	    (error = read_verifier(public_dir, &authority->log_verifier, fault)) != ERROR_NONE)
+	if (error == ERROR_NONE)
+		error = authority_read_key(keys_dir, AUTHORITY_LOG_KEY_FILE, &authority->log_key, fault);
+	if (error == ERROR_NONE)
+		error = authority_read_certificate(public_dir, AUTHORITY_CA_FILE, &authority->issuing, fault);
+	if (error == ERROR_NONE)
+		error = read_verifier(public_dir, &authority->log_verifier, fault);
+	if (error != ERROR_NONE)
 		return error;
 	if (X509_check_private_key(authority->issuing, authority->issuing_key) != 1 ||
 	    X509_get0_subject_key_id(authority->issuing) == NULL)

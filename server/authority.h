@@ -64,6 +64,12 @@ const struct note_verifier *authority_log_verifier(const struct authority *autho
 const char *authority_tls_certificate_path(const struct authority *authority);
 const char *authority_tls_key_path(const struct authority *authority);
 
+/* Will a client that trusts tls.pem as it is published accept the server's TLS certificate at `now`, and is the key the
+ * certificate's? ERROR_tls_failed, with the file, what was found and what was expected, texts in the arena; or as
+ * authority_open. *not_after: the last second at which it will. */
+must_check enum error authority_check_tls(const char *keys_dir, const char *public_dir, uint64_t now,
+    struct arena *arena, uint64_t *not_after, struct fault *fault);
+
 /* ---- requests ---- */
 
 /* What a PKCS#10 request (RFC 2986) may tell. Its other names and its extensions are nobody's claim. */

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -73,6 +74,96 @@ authority_file_read(const char *dir, const char *name, bool private, struct buf 
 	if (expected != NULL)
 		return fault_set(fault, ERROR_file_unreadable, "authority", slice_of_text(name), expected);
 	return ERROR_NONE;
+}
+
+/* A key under a password is refused instead of asked for: nobody sits at this terminal. */
+static int
+no_password(char *to, int size, int writing, void *argument)
+{
+	(void)to;
+	(void)size;
+	(void)writing;
+	(void)argument;
+	return -1;
+}
+
+/* What PEM holds: one of the readers of openssl/pem.h, behind one shape. NULL when it holds no such thing. */
+typedef void *(*pem_reader)(BIO *bio);
+
+static void *
+pem_key(BIO *bio)
+{
+	return PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
+}
+
+/* The first certificate of a PEM file. */
+static void *
+pem_certificate(BIO *bio)
+{
+	return PEM_read_bio_X509(bio, NULL, no_password, NULL);
+}
+
+/* All certificates, at least one. */
+static void *
+pem_certificates(BIO *bio)
+{
+	STACK_OF(X509) *certificates = sk_X509_new_null();
+	X509 *certificate;
+
+	while (certificates != NULL && (certificate = pem_certificate(bio)) != NULL)
+		if (sk_X509_push(certificates, certificate) <= 0)
+			X509_free(certificate);
+	if (sk_X509_num(certificates) > 0)
+		return certificates;
+	sk_X509_free(certificates);
+	return NULL;
+}
+
+static enum error
+read_pem(const char *dir, const char *name, bool is_private, pem_reader reader, void **out, struct fault *fault)
+{
+	struct buf *content = buf_create(2 * AUTHORITY_FILE_MAX);
+	if (content == NULL)
+		return fault_set(fault, ERROR_out_of_memory, "authority", slice_of_text(name), NULL);
+	enum error error = authority_file_read(dir, name, is_private, content, fault);
+	if (error == ERROR_NONE) {
+		struct slice pem = buf_peek(content);
+		BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
+		*out = bio == NULL ? NULL : reader(bio);
+		BIO_free(bio);
+		if (*out == NULL)
+			error = fault_set(fault, ERROR_file_unreadable, "authority", slice_of_text(name),
+			    is_private ? "a private key in PEM without a password" : "a certificate in PEM");
+	}
+	buf_destroy(content);
+	return error;
+}
+
+enum error
+authority_read_key(const char *dir, const char *name, EVP_PKEY **out, struct fault *fault)
+{
+	void *key = NULL;
+	enum error error = read_pem(dir, name, true, pem_key, &key, fault);
+	*out = key;
+	return error;
+}
+
+enum error
+authority_read_certificate(const char *dir, const char *name, X509 **out, struct fault *fault)
+{
+	void *certificate = NULL;
+	enum error error = read_pem(dir, name, false, pem_certificate, &certificate, fault);
+	*out = certificate;
+	return error;
+}
+
+enum error
+authority_read_certificates(const char *dir, const char *name, STACK_OF(X509) **out, struct fault *fault)
+{
+	void *certificates = NULL;
+	enum error error = read_pem(dir, name, false, pem_certificates, &certificates, fault);
+	*out = certificates;
+	return error;
 }
 
 static bool

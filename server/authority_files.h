@@ -4,6 +4,8 @@
 #ifndef GUICHET_AUTHORITY_FILES_H
 #define GUICHET_AUTHORITY_FILES_H
 
+#include <openssl/x509.h>
+
 #include "protocol/buf.h"
 #include "protocol/error.h"
 
@@ -24,6 +26,12 @@ must_check char *authority_path_create(const char *dir, const char *name);
  * `name` is a constant: the fault borrows it. */
 must_check enum error authority_file_read(const char *dir, const char *name, bool private, struct buf *out,
     struct fault *fault);
+/* A private key, or certificates, out of a PEM file: the first, or all, at least one. As authority_file_read; NULL on
+ * failure, else the caller frees it. OpenSSL's queue of errors is left as it is then. */
+must_check enum error authority_read_key(const char *dir, const char *name, EVP_PKEY **out, struct fault *fault);
+must_check enum error authority_read_certificate(const char *dir, const char *name, X509 **out, struct fault *fault);
+must_check enum error authority_read_certificates(
+    const char *dir, const char *name, STACK_OF(X509) **out, struct fault *fault);
 /* Writes a new file, mode 0600 if `private`, else 0644, and syncs it; an existing one is left alone and an error. */
 must_check enum error authority_file_write(const char *dir, const char *name, bool private, struct slice content,
     struct fault *fault);

@@ -3,6 +3,8 @@
  * Extensions from a table, and the steps from an empty certificate to a signed one. */
 #include "server/profile.h"
 
+#include <time.h>
+
 #include "protocol/digest.h"
 
 /* Bits of keyUsage, RFC 5280 4.2.1.3. */
@@ -123,6 +125,16 @@ ASN1_TIME *
 profile_time_create(uint64_t time)
 {
 	return time > INT64_MAX ? NULL : ASN1_TIME_set(NULL, (time_t)time);
+}
+
+bool
+profile_time_get(const ASN1_TIME *asn1, uint64_t *out)
+{
+	struct tm date;
+	time_t time = ASN1_TIME_to_tm(asn1, &date) == 1 ? timegm(&date) : -1;
+
+	*out = (uint64_t)time;
+	return time >= 0;
 }
 
 ASN1_INTEGER *

@@ -40,6 +40,8 @@
 #define WAITING_MAX LIMIT_STREAMS
 /* Said with busy: long enough for a batch or two. */
 #define RETRY_AFTER_MS 500U
+#define DAY_S 86400U
+#define TLS_WARNING_DAYS 30U
 
 struct server {
 	const struct server_options *options;
@@ -52,6 +54,7 @@ struct server {
 	struct loop_source committer_source, reader_source, scribe_source;
 	struct loop_hook seal_hook;
 	struct loop_timer tick;
+	uint64_t today; /* days since 1970, as last seen by the tick */
 
 	struct authority *authority;
 	struct authority *scribe_authority; /* the same keys, for the scribe's thread (crl.h) */
@@ -59,6 +62,7 @@ struct server {
 	struct key_verifier *verifier;
 	struct inflater *inflater;
 	struct tls_config *tls;
+	uint64_t tls_not_after;
 	struct store *store;
 	struct tree *tree;
 	struct publications *publications;
@@ -192,6 +196,20 @@ seal_run(struct loop_hook *hook)
 		loop_stop(server->loop);
 }
 
+/* Once a day, from a month before clients will no longer accept it. */
+static void
+tls_warn(struct server *server)
+{
+	uint64_t now = loop_wall_ms(server->loop) / 1000, today = now / DAY_S;
+	uint64_t days_left = server->tls_not_after > now ? (server->tls_not_after - now) / DAY_S : 0;
+
+	if (server->today == today)
+		return;
+	server->today = today;
+	if (days_left < TLS_WARNING_DAYS)
+		log_event(server->log, LOG_LEVEL_WARN, "tls_certificate_expires", log_uint("days_left", days_left));
+}
+
 static void
 tick_fire(struct loop_timer *timer)
 {
@@ -201,6 +219,7 @@ tick_fire(struct loop_timer *timer)
 	dispatch_work(server->dispatch, decide_upload_sweep, loop_wall_ms(server->loop));
 	crl_tick(server->crl, loop_wall_ms(server->loop));
 	log_settle(server->log);
+	tls_warn(server);
 	loop_timer_set(server->loop, timer, loop_steady_ms(server->loop) + TICK_MS);
 }
 
@@ -387,6 +406,9 @@ start_storage(struct server *server, struct fault *fault)
 	if (error == ERROR_NONE)
 		error = recovery_check_published(directory, server->settings.origin, server->tree,
 		    authority_log_verifier(server->authority), server->arena, fault);
+	if (error == ERROR_NONE)
+		error = authority_check_tls(keys, public, loop_wall_ms(server->loop) / 1000, server->arena,
+		    &server->tls_not_after, fault);
 	return error;
 }
 

@@ -289,6 +289,123 @@ log_key_is_the_published_one(void **state)
 	assert_memory_equal(raw, verifier->public_key, sizeof raw);
 }
 
+/* ---- what clients will say of the server's certificate ---- */
+
+static struct arena *texts;
+/* As OpenSSL writes it in one line. */
+#define ORIGIN_NAME "/O=impots.example.fr\\/guichet"
+
+/* The openssl command certifies the server's key anew under the TLS root, for that many days from today on. */
+#define SIGN_ANEW(days) "openssl req -new -key keys/tls-server.key -subj /CN=anew -out anew.csr && " \
+	"openssl x509 -req -in anew.csr -CA public/tls.pem -CAkey keys/tls-root.key -CAcreateserial -days " days
+
+static enum error
+check_tls(const char *keys, const char *public, uint64_t now, uint64_t *not_after, struct fault *fault)
+{
+	return authority_check_tls(path_of(keys), path_of(public), now, texts, not_after, fault);
+}
+
+static bool
+says(struct slice text, const char *words)
+{
+	return memmem(text.data, text.size, words, strlen(words)) != NULL;
+}
+
+static void
+server_certificate_is_what_clients_trust(void **state)
+{
+	static const struct {
+		uint64_t now;
+		const char *found; /* NULL: nothing is wrong */
+	} rows[] = {
+		{ NOW, NULL },
+		{ NOW + 4 * 365 * DAY, NULL },
+		{ NOW + 6 * 365 * DAY, "certificate has expired: " ORIGIN_NAME "/CN=TLS server, issued by " ORIGIN_NAME
+		    "/CN=TLS root CA, in force from 2026-03-31T10:00:00Z to 2031-04-01T09:59:59Z" },
+		{ NOW - 2 * DAY, "certificate is not yet valid: " },
+	};
+	struct fault fault;
+	uint64_t not_after;
+
+	(void)state;
+	texts = arena_create(65536);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		enum error error = check_tls("keys", "public", rows[i].now, &not_after, &fault);
+		assert_int_equal(error, rows[i].found == NULL ? ERROR_NONE : ERROR_tls_failed);
+		if (rows[i].found == NULL) {
+			assert_int_equal(not_after, authority_expiry(NOW, 5));
+			continue;
+		}
+		assert_true(slice_equal_text(fault.place, "tls-server.pem"));
+		assert_true(says(fault.value, rows[i].found));
+	}
+	assert_true(says(fault.expected, "in force at 2026-03-30T10:00:00Z"));
+	arena_destroy(texts);
+}
+
+static void
+server_certificate_that_clients_would_refuse_is_named(void **state)
+{
+	static const struct {
+		const char *damage;
+		enum error error;
+		const char *name, *found;
+	} rows[] = {
+		{ "cat k0/tls-server.pem > k/tls-server.pem", ERROR_tls_failed, "tls-server.pem",
+		    "unable to get local issuer certificate: /O=elsewhere.example/CN=TLS server" },
+		{ "cat p0/tls.pem > p/tls.pem", ERROR_tls_failed, "tls-server.pem",
+		    "unable to get local issuer certificate: " ORIGIN_NAME "/CN=TLS server" },
+		{ "openssl req -x509 -key keys/tls-server.key -subj /CN=self -out k/tls-server.pem", ERROR_tls_failed,
+		    "tls-server.pem", "self-signed certificate: /CN=self" },
+		/* The holders' authority signs no server. */
+		{ "cat public/ca.pem > p/tls.pem", ERROR_tls_failed, "tls-server.pem", "unable to get local issuer" },
+		/* A certificate authority's own, and one that is for clients. */
+		{ "cat public/tls.pem > k/tls-server.pem && cat keys/tls-root.key > k/tls-server.key", ERROR_tls_failed,
+		    "tls-server.pem", "unsuitable certificate purpose: " ORIGIN_NAME "/CN=TLS root CA" },
+		{ SIGN_ANEW("9000") " -extfile usage -out k/tls-server.pem", ERROR_tls_failed, "tls-server.pem",
+		    "unsuitable certificate purpose: /CN=anew" },
+		{ "cat k0/tls-server.key > k/tls-server.key", ERROR_tls_failed, "tls-server.key", "another key" },
+		{ "chmod 644 k/tls-server.key", ERROR_file_unreadable, "authority", "tls-server.key" },
+		{ "rm k/tls-server.pem && mkfifo k/tls-server.pem", ERROR_file_unreadable, "authority",
+		    "tls-server.pem" },
+		{ ": > p/tls.pem", ERROR_file_unreadable, "authority", "tls.pem" },
+	};
+	struct fault fault;
+	uint64_t not_after;
+
+	(void)state;
+	texts = arena_create(65536);
+	write_file("usage", SLICE_LITERAL("extendedKeyUsage=clientAuth\n"));
+	expect_run("rm -rf k0 p0");
+	assert_int_equal(create("k0", "p0", "elsewhere.example", NULL, &fault), ERROR_NONE);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		expect_run("rm -rf k p && cp -rp keys k && cp -rp public p");
+		expect_run(rows[i].damage);
+		assert_int_equal(check_tls("k", "p", NOW, &not_after, &fault), rows[i].error);
+		assert_true(slice_equal_text(fault.place, rows[i].name));
+		assert_true(says(fault.value, rows[i].found));
+	}
+	arena_destroy(texts);
+}
+
+/* Its own end, or its root's when that comes first. */
+static void
+the_end_is_that_of_the_whole_chain(void **state)
+{
+	struct fault fault;
+	uint64_t not_after;
+
+	(void)state;
+	texts = arena_create(65536);
+	expect_run("rm -rf k p && cp -rp keys k && cp -rp public p");
+	write_file("usage", SLICE_LITERAL("extendedKeyUsage=serverAuth\n"));
+	expect_run(SIGN_ANEW("9000") " -extfile usage -out k/tls-server.pem");
+	uint64_t today = (uint64_t)time(NULL);
+	assert_int_equal(check_tls("k", "p", today > NOW ? today : NOW, &not_after, &fault), ERROR_NONE);
+	assert_int_equal(not_after, authority_expiry(NOW, 20));
+	arena_destroy(texts);
+}
+
 /* ---- opening ---- */
 
 static void
@@ -559,6 +676,9 @@ main(void)
 		cmocka_unit_test(unusable_names_are_refused),
 		cmocka_unit_test(two_trusts_are_kept_apart),
 		cmocka_unit_test(server_can_use_the_tls_files),
+		cmocka_unit_test(server_certificate_is_what_clients_trust),
+		cmocka_unit_test(server_certificate_that_clients_would_refuse_is_named),
+		cmocka_unit_test(the_end_is_that_of_the_whole_chain),
 		cmocka_unit_test(log_key_is_the_published_one),
 		cmocka_unit_test(what_does_not_belong_together_is_not_opened),
 		cmocka_unit_test(certificates_follow_the_profile),

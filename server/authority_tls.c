@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The server's TLS certificate as its clients will judge it: by what is published as their trust, and nothing else. */
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include "protocol/buf.h"
+#include "protocol/time.h"
+#include "server/authority.h"
+#include "server/authority_files.h"
+#include "server/profile.h"
+
+/* What the server shows, the key for it, and what clients were given. */
+struct tls_files {
+	STACK_OF(X509) *shown; /* the server's own first */
+	STACK_OF(X509) *trusted;
+	EVP_PKEY *key;
+};
+
+static void
+files_free(struct tls_files *files)
+{
+	sk_X509_pop_free(files->shown, X509_free);
+	sk_X509_pop_free(files->trusted, X509_free);
+	EVP_PKEY_free(files->key);
+}
+
+static enum error
+files_read(const char *keys_dir, const char *public_dir, struct tls_files *out, struct fault *fault)
+{
+	enum error error = authority_read_certificates(keys_dir, AUTHORITY_TLS_CERTIFICATE_FILE, &out->shown, fault);
+
+	if (error == ERROR_NONE)
+		error = authority_read_key(keys_dir, AUTHORITY_TLS_KEY_FILE, &out->key, fault);
+	if (error == ERROR_NONE)
+		error = authority_read_certificates(public_dir, AUTHORITY_TLS_FILE, &out->trusted, fault);
+	return error;
+}
+
+/* What was found and what should be, in the arena. */
+static enum error
+refuse(struct fault *fault, struct arena *arena, const struct buf *found, const struct buf *expected)
+{
+	*fault = (struct fault){ ERROR_tls_failed, SLICE_LITERAL(AUTHORITY_TLS_CERTIFICATE_FILE), SLICE_EMPTY,
+		SLICE_EMPTY };
+	if (!buf_ok(found) || !buf_ok(expected) || !arena_copy(arena, buf_peek(found), &fault->value) ||
+	    !arena_copy(arena, buf_peek(expected), &fault->expected))
+		return fault_set(fault, ERROR_out_of_memory, "authority", SLICE_EMPTY, NULL);
+	return fault->error;
+}
+
+static void
+put_time(struct buf *buf, const ASN1_TIME *asn1)
+{
+	uint64_t time;
+
+	if (profile_time_get(asn1, &time))
+		time_put_utc(buf, time);
+	else
+		buf_put_text(buf, "no time");
+}
+
+static enum error
+refuse_certificate(X509_STORE_CTX *judged, uint64_t now, struct arena *arena, struct fault *fault)
+{
+	X509 *certificate = X509_STORE_CTX_get_current_cert(judged);
+	struct buf *found = buf_create(2048), *expected = buf_create(512);
+	char subject[256] = "", issuer[256] = "";
+	enum error error = fault_set(fault, ERROR_out_of_memory, "authority", SLICE_EMPTY, NULL);
+
+	if (found == NULL || expected == NULL || certificate == NULL)
+		goto done;
+	X509_NAME_oneline(X509_get_subject_name(certificate), subject, sizeof subject);
+	X509_NAME_oneline(X509_get_issuer_name(certificate), issuer, sizeof issuer);
+	buf_put_format(found, "%s: %s, issued by %s, in force from ",
+	    X509_verify_cert_error_string(X509_STORE_CTX_get_error(judged)), subject, issuer);
+	put_time(found, X509_get0_notBefore(certificate));
+	buf_put_text(found, " to ");
+	put_time(found, X509_get0_notAfter(certificate));
+	buf_put_text(expected, "a server's certificate under " AUTHORITY_TLS_FILE ", in force at ");
+	time_put_utc(expected, now);
+	error = refuse(fault, arena, found, expected);
+done:
+	buf_destroy(found);
+	buf_destroy(expected);
+	return error;
+}
+
+/* The end of the first certificate in the chain that ends. */
+static uint64_t
+chain_end(X509_STORE_CTX *judged)
+{
+	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(judged);
+	uint64_t end = UINT64_MAX, time;
+
+	for (int i = 0; i < sk_X509_num(chain); i++)
+		if (profile_time_get(X509_get0_notAfter(sk_X509_value(chain, i)), &time) && time < end)
+			end = time;
+	return end;
+}
+
+/* As a client does, but for the name, of which the server may have many. */
+static enum error
+files_judge(const struct tls_files *files, uint64_t now, struct arena *arena, uint64_t *not_after, struct fault *fault)
+{
+	X509_STORE *store = X509_STORE_new();
+	X509_STORE_CTX *judged = X509_STORE_CTX_new();
+	X509 *certificate = sk_X509_value(files->shown, 0);
+	enum error error = fault_set(fault, ERROR_out_of_memory, "authority", SLICE_EMPTY, NULL);
+	bool is_good = store != NULL && judged != NULL;
+
+	for (int i = 0; is_good && i < sk_X509_num(files->trusted); i++)
+		is_good = X509_STORE_add_cert(store, sk_X509_value(files->trusted, i)) == 1;
+	if (!is_good || X509_STORE_CTX_init(judged, store, certificate, files->shown) != 1 ||
+	    X509_STORE_CTX_set_default(judged, "ssl_server") != 1)
+		goto done;
+	X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(judged), (time_t)now);
+	error = ERROR_NONE;
+	if (X509_verify_cert(judged) != 1)
+		error = refuse_certificate(judged, now, arena, fault);
+	else if (X509_check_private_key(certificate, files->key) != 1)
+		error = fault_set(fault, ERROR_tls_failed, AUTHORITY_TLS_KEY_FILE, SLICE_LITERAL("another key"),
+		    "the private key of the certificate in " AUTHORITY_TLS_CERTIFICATE_FILE);
+	else
+		*not_after = chain_end(judged);
+done:
+	X509_STORE_CTX_free(judged);
+	X509_STORE_free(store);
+	return error;
+}
+
+enum error
+authority_check_tls(const char *keys_dir, const char *public_dir, uint64_t now, struct arena *arena,
+    uint64_t *not_after, struct fault *fault)
+{
+	struct tls_files files = { .key = NULL };
+	enum error error = files_read(keys_dir, public_dir, &files, fault);
+
+	if (error == ERROR_NONE)
+		error = files_judge(&files, now, arena, not_after, fault);
+	files_free(&files);
+	ERR_clear_error();
+	return error;
+}

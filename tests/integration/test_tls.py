@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The server's TLS certificate: a server that its clients would refuse does not start, and one that they soon will says
+so."""
+import re
+import shutil
+import subprocess
+
+import pytest
+import stranger
+from office import wait_until
+from taxpayer import FAILED
+
+
+@pytest.fixture
+def office(offices):
+    return offices()
+
+
+def openssl(*words):
+    subprocess.run(["openssl", *map(str, words)], capture_output=True, check=True)
+
+
+def certify(office, days, key=None):
+    """Another certificate for the server's key, by the office's TLS root."""
+    request, extensions = office.place / "request", office.place / "extensions"
+    extensions.write_text("subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n", encoding="ascii")
+    openssl("req", "-new", "-key", key or office.keys / "tls-server.key", "-subj", "/CN=anew", "-out", request)
+    openssl("x509", "-req", "-in", request, "-CA", office.public / "tls.pem", "-CAkey", office.keys / "tls-root.key",
+            "-CAcreateserial", "-days", days, "-extfile", extensions, "-out", office.keys / "tls-server.pem")
+
+
+def refused(office, place, found):
+    told = office.run("serve", office.directory, options=["--listen", "127.0.0.1:0"], code=FAILED).stderr
+    assert "the server's TLS certificate or protocol is not the one trusted" in told
+    assert f"where:    {place}" in told and found in told and "expected: " in told
+
+
+def test_what_clients_would_refuse_is_not_served(office, offices):
+    other = offices()
+    shutil.copy(office.public / "tls.pem", office.place / "tls.pem")
+    shutil.copy(other.public / "tls.pem", office.public / "tls.pem")
+    refused(office, "tls-server.pem", "/CN=TLS server, issued by ")
+    shutil.copy(office.place / "tls.pem", office.public / "tls.pem")
+    openssl("req", "-x509", "-key", office.keys / "tls-server.key", "-subj", "/CN=localhost", "-out",
+            office.keys / "tls-server.pem")
+    refused(office, "tls-server.pem", "self-signed certificate: /CN=localhost")
+    certify(office, 3, other.keys / "tls-server.key")
+    refused(office, "tls-server.key", "another key")
+
+
+@pytest.mark.parametrize("days, is_told", [(29, True), (32, False)])
+def test_the_end_is_told_a_month_before(office, days, is_told):
+    certify(office, days)
+    office.start()
+    with stranger.Connection("127.0.0.1", office.port, office.tls_pem) as connection:
+        connection.hello()
+    if is_told:
+        wait_until(lambda: re.search(r" warn tls_certificate_expires days_left=2[89]\n", office.log_text()), "a warning")
+    assert office.stop() == 0
+    assert office.log_text().count("tls_certificate_expires") == is_told
