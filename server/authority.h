@@ -45,6 +45,22 @@ struct authority_plan {
  * written, and nothing made stays. ERROR_usage for an origin or a host that cannot be one. ERROR_key_failed. */
 must_check enum error authority_create(const struct authority_plan *plan, struct fault *fault);
 
+/* ---- the server's TLS certificate, renewed ---- */
+
+struct authority_renewal {
+	uint8_t serial[SERIAL_SIZE];
+	uint64_t not_after;
+};
+
+/* Makes a new key and certificate for the server under the TLS root that clients trust already, for five years or as
+ * long as the root lasts, in the place of the ones before: whole or not at all, whenever it is cut short. Without
+ * hosts in the plan the certificate bears those of the one before. For the time that needs tls-root.key in keys_dir.
+ * ERROR_file_unreadable; ERROR_tls_failed, with the file, when tls.pem does not hold that key's certificate or the
+ * certificate before is not under it; ERROR_usage for a host or an origin that cannot be one; ERROR_key_failed. No
+ * server may run meanwhile. */
+must_check enum error authority_renew_tls(const struct authority_plan *plan, struct authority_renewal *out,
+    struct fault *fault);
+
 /* ---- life cycle ---- */
 
 struct authority;
@@ -65,8 +81,8 @@ const char *authority_tls_certificate_path(const struct authority *authority);
 const char *authority_tls_key_path(const struct authority *authority);
 
 /* Will a client that trusts tls.pem as it is published accept the server's TLS certificate at `now`, and is the key the
- * certificate's? ERROR_tls_failed, with the file, what was found and what was expected, texts in the arena; or as
- * authority_open. *not_after: the last second at which it will. */
+ * certificate's? First ends a renewal that was cut short. ERROR_tls_failed, with the file, what was found and what was
+ * expected, texts in the arena; or as authority_open. *not_after: the last second at which it will. */
 must_check enum error authority_check_tls(const char *keys_dir, const char *public_dir, uint64_t now,
     struct arena *arena, uint64_t *not_after, struct fault *fault);
 

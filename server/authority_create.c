@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Making an authority: all keys and certificates first in memory, then the files, each synced, none overwritten. */
+ * Making an authority: all keys and certificates first in memory, then the files, each synced, none overwritten. And
+ * making one of them anew, the server's TLS certificate. */
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
+#include "protocol/check.h"
 #include "server/authority.h"
 #include "server/authority_files.h"
 #include "server/profile.h"
@@ -56,7 +58,7 @@ static X509 *
 make_certificate(const struct making *making, const struct profile *profile, unsigned years, const char *common_name,
     GENERAL_NAMES *hosts, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key)
 {
-	uint64_t begin = making->plan->now - BEGIN_EARLY_S;
+	uint64_t begin = making->plan->now - BEGIN_EARLY_S, end = authority_expiry(making->plan->now, years), last;
 	STACK_OF(X509_EXTENSION) *extensions = profile_extensions_create(profile);
 	X509 *certificate = NULL;
 	uint8_t serial[SERIAL_SIZE];
@@ -64,7 +66,10 @@ make_certificate(const struct making *making, const struct profile *profile, uns
 	if (extensions == NULL || RAND_bytes(serial, sizeof serial) != 1)
 		goto done;
 	authority_shape_serial(serial);
-	certificate = profile_certificate_create(extensions, serial, begin, authority_expiry(making->plan->now, years));
+	/* Nothing outlives its issuer: it would end with it unseen. */
+	if (issuer != NULL && profile_time_get(X509_get0_notAfter(issuer), &last) && last < end)
+		end = last;
+	certificate = profile_certificate_create(extensions, serial, begin, end);
 	if (certificate == NULL)
 		goto done;
 	X509_NAME *subject = X509_get_subject_name(certificate);
@@ -198,6 +203,14 @@ make_keys(struct making *making)
 }
 
 static bool
+make_tls_server(struct making *m, GENERAL_NAMES *hosts)
+{
+	m->tls_server = make_certificate(m, &profile_tls_server, TLS_SERVER_YEARS, "TLS server", hosts, m->tls_key,
+	    m->tls_root, m->tls_root_key);
+	return m->tls_server != NULL;
+}
+
+static bool
 make_certificates(struct making *m, GENERAL_NAMES *hosts)
 {
 	m->root = make_certificate(m, &profile_root, ROOT_YEARS, "Root CA", NULL, m->root_key, NULL, m->root_key);
@@ -207,20 +220,22 @@ make_certificates(struct making *m, GENERAL_NAMES *hosts)
 	    m->root_key);
 	m->tls_root = make_certificate(m, &profile_tls_root, ROOT_YEARS, "TLS root CA", NULL, m->tls_root_key, NULL,
 	    m->tls_root_key);
-	if (m->tls_root == NULL)
-		return false;
-	m->tls_server = make_certificate(m, &profile_tls_server, TLS_SERVER_YEARS, "TLS server", hosts, m->tls_key,
-	    m->tls_root, m->tls_root_key);
-	return m->issuing != NULL && m->tls_server != NULL;
+	return m->issuing != NULL && m->tls_root != NULL && make_tls_server(m, hosts);
+}
+
+static bool
+make_room(struct making *m)
+{
+	for (int i = 0; i < MADE_COUNT; i++)
+		if ((m->contents[i] = buf_create(AUTHORITY_FILE_MAX)) == NULL)
+			return false;
+	return true;
 }
 
 static bool
 make_contents(struct making *m)
 {
-	for (int i = 0; i < MADE_COUNT; i++)
-		if ((m->contents[i] = buf_create(AUTHORITY_FILE_MAX)) == NULL)
-			return false;
-	return content_put_key(m->contents[MADE_ROOT_KEY], m->root_key) &&
+	return make_room(m) && content_put_key(m->contents[MADE_ROOT_KEY], m->root_key) &&
 	    content_put_key(m->contents[MADE_ISSUING_KEY], m->issuing_key) &&
 	    content_put_key(m->contents[MADE_TLS_ROOT_KEY], m->tls_root_key) &&
 	    content_put_key(m->contents[MADE_TLS_KEY], m->tls_key) &&
@@ -297,6 +312,16 @@ making_end(struct making *making)
 	ERR_clear_error();
 }
 
+/* The log's name is the stricter, but lets some control characters pass. */
+static enum error
+check_origin(const char *origin, struct fault *fault)
+{
+	if (note_name_valid(slice_of_text(origin)) && profile_text_ok(slice_of_text(origin)))
+		return ERROR_NONE;
+	return fault_set(fault, ERROR_usage, "origin", slice_of_text(origin),
+	    "1 to 128 bytes of UTF-8 without blanks, plus signs and control characters");
+}
+
 enum error
 authority_create(const struct authority_plan *plan, struct fault *fault)
 {
@@ -306,12 +331,9 @@ authority_create(const struct authority_plan *plan, struct fault *fault)
 
 	if (hosts == NULL)
 		return error;
-	/* The log's name is the stricter, but lets some control characters pass. */
-	if (!note_name_valid(slice_of_text(plan->origin)) || !profile_text_ok(slice_of_text(plan->origin))) {
-		error = fault_set(fault, ERROR_usage, "origin", slice_of_text(plan->origin),
-		    "1 to 128 bytes of UTF-8 without blanks, plus signs and control characters");
+	error = check_origin(plan->origin, fault);
+	if (error != ERROR_NONE)
 		goto done;
-	}
 	if (!make_keys(&making) || !make_certificates(&making, hosts) || !make_contents(&making)) {
 		error = fault_set(fault, ERROR_key_failed, "authority", SLICE_EMPTY, NULL);
 		goto done;
@@ -321,6 +343,99 @@ authority_create(const struct authority_plan *plan, struct fault *fault)
 		for (int i = 0; i < MADE_COUNT; i++)
 			authority_file_remove(made_dir(plan, i), made_files[i].name);
 done:
+	GENERAL_NAMES_free(hosts);
+	making_end(&making);
+	return error;
+}
+
+/* ---- the server's TLS certificate, anew ---- */
+
+/* The TLS root: its key, and the certificate of it that clients were given. */
+static enum error
+read_tls_root(struct making *making, struct fault *fault)
+{
+	const struct authority_plan *plan = making->plan;
+	STACK_OF(X509) *trusted = NULL;
+	uint64_t last;
+	enum error error =
+	    authority_read_key(plan->keys_dir, AUTHORITY_TLS_ROOT_KEY_FILE, &making->tls_root_key, fault);
+
+	if (error == ERROR_NONE)
+		error = authority_read_certificates(plan->public_dir, AUTHORITY_TLS_FILE, &trusted, fault);
+	if (error != ERROR_NONE)
+		return error;
+	for (int i = 0; i < sk_X509_num(trusted) && making->tls_root == NULL; i++) {
+		X509 *root = sk_X509_value(trusted, i);
+		if (X509_check_private_key(root, making->tls_root_key) == 1 &&
+		    profile_time_get(X509_get0_notAfter(root), &last) && last > plan->now && X509_up_ref(root) == 1)
+			making->tls_root = root;
+	}
+	sk_X509_pop_free(trusted, X509_free);
+	return making->tls_root != NULL ? ERROR_NONE :
+	    fault_set(fault, ERROR_tls_failed, AUTHORITY_TLS_FILE,
+		SLICE_LITERAL("certificates of other keys, or expired"),
+		"a certificate of the key in " AUTHORITY_TLS_ROOT_KEY_FILE);
+}
+
+/* The hosts of the plan, or else those of the certificate before, if it was under this root. */
+static enum error
+take_hosts(const struct making *making, GENERAL_NAMES **hosts, struct fault *fault)
+{
+	X509 *before;
+
+	if (making->plan->hosts_count != 0) {
+		*hosts = make_hosts(making->plan, fault);
+		return *hosts == NULL ? ERROR_usage : ERROR_NONE;
+	}
+	enum error error =
+	    authority_read_certificate(making->plan->keys_dir, AUTHORITY_TLS_CERTIFICATE_FILE, &before, fault);
+	if (error != ERROR_NONE)
+		return error;
+	*hosts = X509_verify(before, making->tls_root_key) == 1 ?
+	    X509_get_ext_d2i(before, NID_subject_alt_name, NULL, NULL) : NULL;
+	X509_free(before);
+	return *hosts != NULL ? ERROR_NONE :
+	    fault_set(fault, ERROR_tls_failed, AUTHORITY_TLS_CERTIFICATE_FILE,
+		SLICE_LITERAL("a certificate without hosts, or by another authority"),
+		"the server's certificate before, or its hosts by name");
+}
+
+static bool
+make_renewal(struct making *making, GENERAL_NAMES *hosts)
+{
+	return (making->tls_key = EVP_EC_gen("P-256")) != NULL && make_tls_server(making, hosts) && make_room(making) &&
+	    content_put_key(making->contents[MADE_TLS_KEY], making->tls_key) &&
+	    content_put_certificate(making->contents[MADE_TLS_CERTIFICATE], making->tls_server);
+}
+
+static void
+tell_renewal(const X509 *certificate, struct authority_renewal *out)
+{
+	const ASN1_INTEGER *serial = X509_get0_serialNumber(certificate);
+	bool is_good = profile_time_get(X509_get0_notAfter(certificate), &out->not_after);
+
+	check(is_good && ASN1_STRING_length(serial) == SERIAL_SIZE);
+	memcpy(out->serial, ASN1_STRING_get0_data(serial), SERIAL_SIZE);
+}
+
+enum error
+authority_renew_tls(const struct authority_plan *plan, struct authority_renewal *out, struct fault *fault)
+{
+	struct making making = { .plan = plan };
+	GENERAL_NAMES *hosts = NULL;
+	enum error error = check_origin(plan->origin, fault);
+
+	if (error == ERROR_NONE)
+		error = read_tls_root(&making, fault);
+	if (error == ERROR_NONE)
+		error = take_hosts(&making, &hosts, fault);
+	if (error == ERROR_NONE && !make_renewal(&making, hosts))
+		error = fault_set(fault, ERROR_key_failed, "authority", SLICE_EMPTY, NULL);
+	if (error == ERROR_NONE)
+		error = authority_tls_replace(plan->keys_dir, buf_peek(making.contents[MADE_TLS_KEY]),
+		    buf_peek(making.contents[MADE_TLS_CERTIFICATE]), fault);
+	if (error == ERROR_NONE)
+		tell_renewal(making.tls_server, out);
 	GENERAL_NAMES_free(hosts);
 	making_end(&making);
 	return error;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/pem.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -202,6 +203,17 @@ authority_file_remove(const char *dir, const char *name)
 	if (path != NULL)
 		(void)unlink(path);
 	free(path);
+}
+
+bool
+authority_file_rename(const char *dir, const char *from, const char *to)
+{
+	char *path_from = authority_path_create(dir, from), *path_to = authority_path_create(dir, to);
+	bool is_renamed = path_from != NULL && path_to != NULL && rename(path_from, path_to) == 0;
+
+	free(path_from);
+	free(path_to);
+	return is_renamed && authority_directory_sync(dir);
 }
 
 bool

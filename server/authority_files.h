@@ -17,6 +17,10 @@
 #define AUTHORITY_TLS_CERTIFICATE_FILE "tls-server.pem"
 #define AUTHORITY_LOG_KEY_FILE "log.key"
 
+/* The next ones, until the ones before are replaced. */
+#define AUTHORITY_TLS_KEY_NEXT_FILE "tls-server.key.new"
+#define AUTHORITY_TLS_CERTIFICATE_NEXT_FILE "tls-server.pem.new"
+
 /* None of the files is larger. */
 #define AUTHORITY_FILE_MAX ((size_t)64 * 1024)
 
@@ -37,7 +41,15 @@ must_check enum error authority_file_write(const char *dir, const char *name, bo
     struct fault *fault);
 /* Removes a file that was just written. */
 void authority_file_remove(const char *dir, const char *name);
+/* Gives a file the name of another, which it replaces; the directory is synced. */
+must_check bool authority_file_rename(const char *dir, const char *from, const char *to);
 /* Makes the directory's entries durable. */
 must_check bool authority_directory_sync(const char *dir);
+
+/* Replaces the server's TLS key and certificate. They are two names, so a crash may come between: then the certificate
+ * is still there as the next one, for the key that is in force already, and authority_tls_settle gives it its name. */
+must_check enum error authority_tls_replace(const char *keys_dir, struct slice key, struct slice certificate,
+    struct fault *fault);
+must_check enum error authority_tls_settle(const char *keys_dir, struct fault *fault);
 
 #endif

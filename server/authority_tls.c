@@ -10,6 +10,60 @@
 #include "server/authority_files.h"
 #include "server/profile.h"
 
+/* ---- replacing it ---- */
+
+static enum error
+settle_failed(struct fault *fault)
+{
+	return fault_set(fault, ERROR_file_unreadable, "authority", SLICE_LITERAL(AUTHORITY_TLS_CERTIFICATE_FILE),
+	    "a directory that takes it");
+}
+
+enum error
+authority_tls_settle(const char *keys_dir, struct fault *fault)
+{
+	X509 *next = NULL;
+	EVP_PKEY *key = NULL;
+	struct fault ignored;
+	/* Without a next one there is nothing to settle, and without a key whoever needs it says so. */
+	bool is_pending =
+	    authority_read_certificate(keys_dir, AUTHORITY_TLS_CERTIFICATE_NEXT_FILE, &next, &ignored) == ERROR_NONE &&
+	    authority_read_key(keys_dir, AUTHORITY_TLS_KEY_FILE, &key, &ignored) == ERROR_NONE &&
+	    X509_check_private_key(next, key) == 1;
+
+	X509_free(next);
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+	if (is_pending && !authority_file_rename(keys_dir, AUTHORITY_TLS_CERTIFICATE_NEXT_FILE,
+	    AUTHORITY_TLS_CERTIFICATE_FILE))
+		return settle_failed(fault);
+	return ERROR_NONE;
+}
+
+enum error
+authority_tls_replace(const char *keys_dir, struct slice key, struct slice certificate, struct fault *fault)
+{
+	enum error error = authority_tls_settle(keys_dir, fault);
+
+	if (error != ERROR_NONE)
+		return error;
+	authority_file_remove(keys_dir, AUTHORITY_TLS_KEY_NEXT_FILE);
+	authority_file_remove(keys_dir, AUTHORITY_TLS_CERTIFICATE_NEXT_FILE);
+	error = authority_file_write(keys_dir, AUTHORITY_TLS_KEY_NEXT_FILE, true, key, fault);
+	if (error == ERROR_NONE)
+		error = authority_file_write(keys_dir, AUTHORITY_TLS_CERTIFICATE_NEXT_FILE, false, certificate, fault);
+	if (error != ERROR_NONE)
+		return error;
+	/* The key first, durably: from then on settling does the rest. */
+	if (!authority_directory_sync(keys_dir) ||
+	    !authority_file_rename(keys_dir, AUTHORITY_TLS_KEY_NEXT_FILE, AUTHORITY_TLS_KEY_FILE) ||
+	    !authority_file_rename(keys_dir, AUTHORITY_TLS_CERTIFICATE_NEXT_FILE, AUTHORITY_TLS_CERTIFICATE_FILE))
+		return settle_failed(fault);
+	return ERROR_NONE;
+}
+
+/* ---- judging it ---- */
+
 /* What the server shows, the key for it, and what clients were given. */
 struct tls_files {
 	STACK_OF(X509) *shown; /* the server's own first */
@@ -134,8 +188,10 @@ authority_check_tls(const char *keys_dir, const char *public_dir, uint64_t now, 
     uint64_t *not_after, struct fault *fault)
 {
 	struct tls_files files = { .key = NULL };
-	enum error error = files_read(keys_dir, public_dir, &files, fault);
+	enum error error = authority_tls_settle(keys_dir, fault);
 
+	if (error == ERROR_NONE)
+		error = files_read(keys_dir, public_dir, &files, fault);
 	if (error == ERROR_NONE)
 		error = files_judge(&files, now, arena, not_after, fault);
 	files_free(&files);

@@ -16,6 +16,7 @@ static const struct {
 	{ "serve", admin_serve, "take connections until SIGTERM" },
 	{ "issue", admin_issue, "issue the first certificates of other roles (server stopped)" },
 	{ "revoke", admin_revoke, "revoke a certificate (server stopped)" },
+	{ "renew-tls", admin_renew_tls, "make a new TLS key and certificate (server stopped)" },
 	{ "audit", admin_audit, "re-read everything and prove that it agrees (server stopped)" },
 };
 
@@ -27,7 +28,7 @@ print_help(FILE *to)
 	fputs("usage: guichetd COMMAND DIR [OPTION]...\n\nThe counter where a country's tax returns are handed in.\n\n",
 	    to);
 	for (size_t i = 0; i < COMMANDS_COUNT; i++)
-		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].about);
+		fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].about);
 	fputs(
 	    "\n\"guichetd COMMAND --help\" tells more. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused.\n", to);
 }

@@ -19,6 +19,7 @@ int admin_import(int argc, char **argv);
 int admin_serve(int argc, char **argv);
 int admin_issue(int argc, char **argv);
 int admin_revoke(int argc, char **argv);
+int admin_renew_tls(int argc, char **argv);
 int admin_audit(int argc, char **argv);
 
 /* ---- options ---- */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """guichetd's offline commands as programs: what import takes, skips and reports, and what programs are told."""
+import datetime
 import json
 import subprocess
 
@@ -73,4 +74,13 @@ def test_programs_are_told_in_json(offices, tmp_path):
     assert told_by(office, "revoke", office.directory, issued["serial"]) == {"type": "guichet-revoke",
                                                                              "serial": issued["serial"]}
     assert told_by(office, "revoke", office.directory, "00" * 16, code=3)["error"] == "certificate_unknown"
+    renewed = told_by(office, "renew-tls", office.directory)
+    read = subprocess.run(["openssl", "x509", "-in", office.keys / "tls-server.pem", "-noout", "-serial", "-enddate"],
+                          text=True, check=True, capture_output=True).stdout.splitlines()
+    assert renewed["type"] == "guichet-renew-tls" and read[0].split("=")[1].lower() == renewed["serial"]
+    ends = datetime.datetime.strptime(read[1], "notAfter=%b %d %H:%M:%S %Y GMT")
+    assert renewed["expires"] == ends.strftime("%Y-%m-%dT%H:%M:%SZ")
+    (office.keys / "tls-root.key").unlink()
+    refused = told_by(office, "renew-tls", office.directory, code=1)
+    assert (refused["error"], refused["value"]) == ("file_unreadable", "tls-root.key")
     assert told_by(office, "import", "taxpayers", office.directory, tmp_path / "no", code=1)["error"] == "file_unreadable"

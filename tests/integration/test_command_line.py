@@ -25,7 +25,7 @@ GUICHET = {
 }
 GUICHETD = {
     "init": "--origin", "import": "taxpayers", "serve": "--listen --port-file", "issue": "--kind --csr", "revoke": "SERIAL",
-    "audit": "DIR",
+    "renew-tls": "--host", "audit": "DIR",
 }
 
 

@@ -117,13 +117,14 @@ def test_revoked_while_the_server_is_stopped(office, tmp_path):
     assert office.stop() == 0
 
 
-@pytest.mark.parametrize("command", [["revoke", "0" * 32], ["import"], ["issue"], ["audit"], ["serve"]], ids=" ".join)
+@pytest.mark.parametrize("command", [["revoke", "0" * 32], ["import"], ["issue"], ["audit"], ["serve"],
+                                     ["renew-tls"]], ids=" ".join)
 def test_offline_commands_refuse_while_a_server_runs(office, tmp_path, command):
     _, csr = make_request(tmp_path, "somebody")
     office.start()
     directory = office.directory
     words = {"revoke": [directory, *command[1:]], "import": ["taxpayers", directory, office.place / "register.csv"],
-             "issue": [directory, "--kind", "operator", "--csr", csr], "audit": [directory],
+             "issue": [directory, "--kind", "operator", "--csr", csr], "audit": [directory], "renew-tls": [directory],
              "serve": [directory, "--listen", "127.0.0.1:0"]}[command[0]]
     done = office.run(command[0], *words, code=FAILED)
     assert DIRECTORY_LOCKED in done.stderr

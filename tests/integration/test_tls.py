@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The server's TLS certificate: a server that its clients would refuse does not start, and one that they soon will says
-so."""
+"""The server's TLS certificate: a server that its clients would refuse does not start, one that they soon will says so,
+and after a renewal they need nothing new."""
 import re
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import stranger
 from office import wait_until
-from taxpayer import FAILED
+from taxpayer import FAILED, Taxpayer
 
 
 @pytest.fixture
@@ -58,3 +58,37 @@ def test_the_end_is_told_a_month_before(office, days, is_told):
         wait_until(lambda: re.search(r" warn tls_certificate_expires days_left=2[89]\n", office.log_text()), "a warning")
     assert office.stop() == 0
     assert office.log_text().count("tls_certificate_expires") == is_told
+
+
+def served(office):
+    """The certificate that the server shows."""
+    with stranger.Connection("127.0.0.1", office.port, office.tls_pem) as connection:
+        return connection.tls.getpeercert(True)
+
+
+def test_clients_of_before_come_in_after_a_renewal(office, tmp_path):
+    taxpayer = Taxpayer(office, office.people(1)[0], tmp_path / "someone")
+    office.start()
+    taxpayer.enrol()
+    before = served(office)
+    assert office.stop() == 0
+    trust = shutil.copytree(office.public, tmp_path / "trust")
+    assert "expires   20" in office.run("renew-tls", office.directory).stdout
+    office.start()
+    assert served(office) != before
+    office.public, public = trust, office.public
+    taxpayer.file()
+    office.public = public
+    assert office.stop() == 0
+    office.run("audit", office.directory)
+
+
+def test_a_foreign_certificate_is_mended_by_a_renewal(office):
+    openssl("req", "-x509", "-key", office.keys / "tls-server.key", "-subj", "/CN=localhost", "-out",
+            office.keys / "tls-server.pem")
+    told = office.run("renew-tls", office.directory, code=FAILED).stderr
+    assert "where:    tls-server.pem" in told and "hosts by name" in told
+    office.run("renew-tls", office.directory, options=["--host", "guichet.example"])
+    office.start()
+    assert served(office)
+    assert office.stop() == 0

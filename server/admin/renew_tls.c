@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * guichetd renew-tls: a new TLS key and certificate, while no server runs. */
+#include "protocol/time.h"
+#include "server/admin/admin.h"
+#include "server/authority.h"
+#include "server/clock.h"
+
+#define ARENA_SIZE ((size_t)64 * 1024 * 1024)
+
+static const char usage[] =
+    "usage: guichetd renew-tls DIR [--host NAME] [--json]\n\n"
+    "Makes a new TLS key and certificate for the server, under the TLS root that is published already: clients need\n"
+    "nothing new. For the time that takes DIR/keys/tls-root.key. The certificate serves for five years.\n\n"
+    "  --host NAME   a DNS name or address of the server besides localhost (default: as in the certificate before)\n"
+    "  --json        the result as JSON\n";
+
+static enum error
+renew(struct admin_office *office, const char *directory, const char *host, struct arena *arena,
+    struct authority_renewal *out, struct fault *fault)
+{
+	char keys[PATH_SIZE], public[PATH_SIZE];
+	struct slice origin;
+
+	settings_path(keys, sizeof keys, directory, KEYS_DIRECTORY);
+	settings_path(public, sizeof public, directory, PUBLIC_DIRECTORY);
+	/* With a NUL behind it. */
+	if (!arena_copy(arena, admin_office_facts(office)->origin, &origin))
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	const struct authority_plan plan = {
+		.keys_dir = keys,
+		.public_dir = public,
+		.origin = (const char *)origin.data,
+		.hosts = &host,
+		.hosts_count = host == NULL ? 0 : 1,
+		.now = clock_wall_ms() / 1000,
+	};
+	return authority_renew_tls(&plan, out, fault);
+}
+
+static void
+say_renewed(const struct authority_renewal *renewal, struct arena *arena, bool as_json)
+{
+	char serial[2 * SERIAL_SIZE + 1];
+	struct buf *buf = buf_create(64);
+	struct slice expires = SLICE_LITERAL("");
+
+	hex_encode(slice_of(renewal->serial, SERIAL_SIZE), serial);
+	if (buf != NULL)
+		time_put_utc(buf, renewal->not_after);
+	if (buf == NULL || !arena_copy(arena, buf_peek(buf), &expires))
+		expires = SLICE_LITERAL("");
+	buf_destroy(buf);
+	if (as_json)
+		admin_say(stdout, (const struct admin_fact[]) { { "type", "guichet-renew-tls", 0 },
+			{ "serial", serial, 0 }, { "expires", (const char *)expires.data, 0 }, { NULL, NULL, 0 } });
+	else
+		printf("The server's TLS certificate is renewed.\n  serial    %s\n  expires   %s\n", serial,
+		    (const char *)expires.data);
+}
+
+int
+admin_renew_tls(int argc, char **argv)
+{
+	const char *directory, *host = NULL;
+	bool as_json = false;
+	const struct admin_option options[] = { { "--host", &host, NULL }, { "--json", NULL, &as_json },
+		{ NULL, NULL, NULL } };
+	struct admin_office *office = NULL;
+	struct authority_renewal renewal;
+	struct fault fault;
+	int exit;
+
+	if (!admin_options(argc, argv, usage, options, &directory, 1, &exit))
+		return exit;
+	struct arena *arena = arena_create(ARENA_SIZE);
+	enum error error = arena == NULL ? fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
+	    admin_office_open(directory, arena, &office, &fault);
+	if (error == ERROR_NONE)
+		error = renew(office, directory, host, arena, &renewal, &fault);
+	exit = error == ERROR_NONE ? ADMIN_DONE : admin_report(&fault, as_json);
+	if (exit == ADMIN_DONE)
+		say_renewed(&renewal, arena, as_json);
+	admin_office_close(office);
+	arena_destroy(arena);
+	return exit;
+}
