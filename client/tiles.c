@@ -44,29 +44,46 @@ find_partial(const char *directory, unsigned width)
 	return (unsigned)found;
 }
 
+/* The file of a tile of just that width; NULL when there is none. */
+static struct guichet_blob *
+read_width(const struct guichet_trust *trust, struct buf *path_buf, unsigned level, uint64_t index, unsigned width)
+{
+	struct guichet_blob *blob = NULL;
+	const char *path = tile_path(path_buf, trust, level, index, width);
+
+	if (path == NULL || guichet_file_read(path, TILE_WIDTH * DIGEST_SIZE, &blob, NULL) != GUICHET_ERROR_none)
+		return NULL;
+	return blob;
+}
+
+static struct guichet_blob *
+read_partial(const struct guichet_trust *trust, struct buf *path_buf, unsigned level, uint64_t index, unsigned width)
+{
+	/* "tile/0/000.p/5" lies in the directory "tile/0/000.p". */
+	const char *path = tile_path(path_buf, trust, level, index, 1);
+	char *directory = path != NULL ? strdup(path) : NULL;
+
+	if (directory == NULL)
+		return NULL;
+	*strrchr(directory, '/') = '\0';
+	unsigned partial = find_partial(directory, width);
+	free(directory);
+	return partial != 0 ? read_width(trust, path_buf, level, index, partial) : NULL;
+}
+
 /* The first `width` hashes of a tile, out of a full one or one that is partial but wide enough; the caller's. */
 static struct guichet_blob *
 read_tile(const struct guichet_trust *trust, struct buf *path_buf, unsigned level, uint64_t index, unsigned width)
 {
-	struct guichet_blob *blob = NULL;
-	const char *path = tile_path(path_buf, trust, level, index, TILE_WIDTH);
+	struct guichet_blob *blob = read_width(trust, path_buf, level, index, TILE_WIDTH);
 
-	if (path == NULL)
+	if (blob == NULL)
+		blob = read_partial(trust, path_buf, level, index, width);
+	/* It may have become full, and lost its partial ones, in between. */
+	if (blob == NULL)
+		blob = read_width(trust, path_buf, level, index, TILE_WIDTH);
+	if (blob == NULL)
 		return NULL;
-	if (guichet_file_read(path, TILE_WIDTH * DIGEST_SIZE, &blob, NULL) != GUICHET_ERROR_none) {
-		/* "tile/0/000.p/5" lies in the directory "tile/0/000.p". */
-		path = tile_path(path_buf, trust, level, index, 1);
-		char *directory = path != NULL ? strdup(path) : NULL;
-		if (directory == NULL)
-			return NULL;
-		*strrchr(directory, '/') = '\0';
-		unsigned partial = find_partial(directory, width);
-		free(directory);
-		path = partial != 0 ? tile_path(path_buf, trust, level, index, partial) : NULL;
-		if (path == NULL ||
-		    guichet_file_read(path, TILE_WIDTH * DIGEST_SIZE, &blob, NULL) != GUICHET_ERROR_none)
-			return NULL;
-	}
 	if (guichet_blob_bytes(blob).size >= (size_t)width * DIGEST_SIZE)
 		return blob;
 	guichet_blob_destroy(blob);

@@ -3,6 +3,7 @@
  * The log's tiles as far as the offered checkpoint reaches, then the checkpoint; and single files whole. */
 #include "server/publish.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,6 +24,8 @@
 /* Tiles of 8 KB each, as read from the store and as they are sealed there. */
 #define JOB_ARENA ((size_t)8 * 1024 * 1024)
 #define FILE_NAME_MAX ((size_t)96)
+/* Behind a tile's name: the directory of the partial ones. */
+#define PARTIAL ".p"
 
 struct file {
 	char name[FILE_NAME_MAX];
@@ -30,7 +33,8 @@ struct file {
 	unsigned width; /* of a tile that comes from the store, while it is read; else 0 */
 };
 
-/* The loop's until it is submitted, then the worker's until it is done. */
+/* The loop's until it is submitted, then the worker's until it is done. Of a sweep the files are directories, of a
+ * tile's partial ones. */
 struct job {
 	struct publisher *publisher;
 	struct arena *arena;     /* of a step of the log: its files' bytes */
@@ -57,6 +61,9 @@ struct publisher {
 	size_t offered_bytes;
 	uint64_t offer;     /* its number, rising */
 	bool is_writing;    /* a step of the log is under way */
+	uint64_t covered;   /* size in the published checkpoint */
+	uint64_t swept[TREE_LEVELS]; /* tiles of each level, from the first, whose partial ones are gone */
+	bool is_sweeping;
 };
 
 /* ---- on the worker's thread ---- */
@@ -155,6 +162,46 @@ job_run(void *argument)
 		job->failed = job->files[tiles].name;
 }
 
+/* Removes the partial tiles in "tile/0/000.p", if there are any and "tile/0/000" is there too. */
+static bool
+partials_remove(int directory, const char *name)
+{
+	char full[FILE_NAME_MAX];
+	const struct dirent *entry;
+	bool is_good = true;
+	int fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT;
+	snprintf(full, sizeof full, "%.*s", (int)(strlen(name) - strlen(PARTIAL)), name);
+	DIR *partials = faccessat(directory, full, F_OK, 0) == 0 ? fdopendir(fd) : NULL;
+	if (partials == NULL) {
+		disk_close(fd);
+		return errno == ENOENT;
+	}
+	while ((entry = readdir(partials)) != NULL)
+		if (entry->d_name[0] != '.' && unlinkat(fd, entry->d_name, 0) != 0)
+			is_good = false;
+	closedir(partials);
+	return unlinkat(directory, name, AT_REMOVEDIR) == 0 && is_good;
+}
+
+/* First of all the name of the checkpoint is made durable: the one before might still refer to them. */
+static void
+sweep_run(void *argument)
+{
+	struct job *job = argument;
+	int directory = job->publisher->directory;
+
+	if (!directory_sync(directory, "", 0)) {
+		job->failed = job->files[0].name;
+		return;
+	}
+	for (size_t i = 0; i < job->count; i++)
+		if (!partials_remove(directory, job->files[i].name))
+			job->failed = job->files[i].name;
+}
+
 /* ---- jobs ---- */
 
 static void
@@ -183,6 +230,8 @@ step_end(struct job *job)
 		publisher->failed(publisher->context, job->failed);
 	} else {
 		publisher->size = job->size_after;
+		if (job->offer != 0)
+			publisher->covered = job->size_after;
 		if (job->offer == publisher->offer)
 			offer_forget(publisher);
 	}
@@ -262,6 +311,7 @@ publisher_create(const char *directory, struct worker *worker, struct store *sto
 	publisher->size = published_size(publisher->directory);
 	if (publisher->size > tree_size(tree))
 		publisher->size = 0;
+	publisher->covered = publisher->size;
 	publisher->worker = worker;
 	publisher->store = store;
 	publisher->tree = tree;
@@ -405,9 +455,79 @@ job_read_done(void *context, enum error error)
 	step_end(job);
 }
 
+/* ---- sweeping ---- */
+
+static void
+sweep_done(void *argument)
+{
+	struct job *job = argument;
+
+	job->publisher->is_sweeping = false;
+	single_done(job);
+}
+
+/* How many tiles of a level are full in the published checkpoint. */
+static uint64_t
+tiles_covered(const struct publisher *publisher, unsigned level)
+{
+	return (publisher->covered >> (8 * level)) / TILE_WIDTH;
+}
+
+static bool
+sweep_is_due(const struct publisher *publisher)
+{
+	bool is_due = false;
+
+	for (unsigned level = 0; level < TREE_LEVELS; level++)
+		is_due |= publisher->swept[level] < tiles_covered(publisher, level);
+	return is_due && !publisher->is_sweeping;
+}
+
+/* Adds the directory of a tile's partial ones. */
+static bool
+job_add_partials(struct job *job, unsigned level, uint64_t index)
+{
+	struct buf *name = buf_create(FILE_NAME_MAX - 1);
+
+	if (name == NULL)
+		return false;
+	tile_path_put(name, level, index, TILE_WIDTH);
+	buf_put_text(name, PARTIAL);
+	check(buf_ok(name));
+	(void)job_add(job, buf_peek(name), SLICE_EMPTY);
+	buf_destroy(name);
+	return true;
+}
+
+/* One that fails is told once and left for the next start. */
+static void
+publisher_sweep(struct publisher *publisher)
+{
+	uint64_t swept[TREE_LEVELS];
+	struct job *job = sweep_is_due(publisher) ? job_create(publisher) : NULL;
+	bool is_good = job != NULL;
+
+	memcpy(swept, publisher->swept, sizeof swept);
+	for (unsigned level = 0; level < TREE_LEVELS && is_good; level++) {
+		uint64_t covered = tiles_covered(publisher, level);
+		for (; swept[level] < covered && job->count < FILES_MAX && is_good; swept[level]++)
+			is_good = job_add_partials(job, level, swept[level]);
+	}
+	if (!is_good || !worker_submit(publisher->worker, sweep_run, sweep_done, job)) {
+		if (job != NULL)
+			job_free(job);
+		return;
+	}
+	memcpy(publisher->swept, swept, sizeof swept);
+	publisher->is_sweeping = true;
+}
+
+/* ---- both, once a second ---- */
+
 void
 publisher_tick(struct publisher *publisher)
 {
+	publisher_sweep(publisher);
 	if (publisher->is_writing || publisher->offered == NULL)
 		return;
 	struct job *job = job_create(publisher);

@@ -3,7 +3,11 @@
  * What the office writes to DIR/public while it runs: the revocation list, and the log as tlog-tiles with a checkpoint
  * at most once a second. All disk work is done by a worker. The checkpoint on disk is the mark of how far the log is
  * published: it gets its name only when every tile that it covers, and the directories on the way to it, are synced, so
- * that no power cut leaves a checkpoint without its tiles. What could not be written is tried again. */
+ * that no power cut leaves a checkpoint without its tiles. What could not be written is tried again.
+ *
+ * A tile that is not full yet is a file for each width that a checkpoint had, at most 255 of a level: whoever holds an
+ * older checkpoint finds its own. Once it is full in the published checkpoint, and that is durable, they are removed,
+ * as tlog-tiles allows: readers then take the full one. */
 #ifndef GUICHET_PUBLISH_H
 #define GUICHET_PUBLISH_H
 
@@ -27,7 +31,8 @@ void publisher_write(struct publisher *publisher, const char *name, struct conte
 /* A newer signed checkpoint is at hand; kept until it is written or a newer one comes. */
 void publisher_offer_checkpoint(struct publisher *publisher, struct slice text);
 /* Once a second: writes the tiles that the offered checkpoint covers, then the checkpoint itself. Far behind, a tick
- * goes a step of some 28,000 leaves. */
+ * goes a step of some 28,000 leaves. And removes what full tiles have made superfluous, of at most 128 tiles: after a
+ * start it looks at all of them once, so what a crash left does not stay. */
 void publisher_tick(struct publisher *publisher);
 /* Writes all that was offered and waits for it: for an orderly stop. */
 void publisher_finish(struct publisher *publisher);

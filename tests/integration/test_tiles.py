@@ -137,6 +137,15 @@ def test_roots_from_tiles_alone(grown):
         assert checkpoint == (size, root_of(hashes[:size]))
 
 
+def test_partial_tiles_are_those_in_progress(grown):
+    office, published, _ = grown
+    partial = {path.relative_to(office.public).as_posix() for path in office.public.glob("tile/*/*.p")}
+    assert partial == {"tile/0/002.p", "tile/1/000.p"}
+    # Whoever has a checkpoint of the tile in progress still finds the tile of that width.
+    for size in (513, LAST):
+        assert size in published and (office.public / tile_path(0, 2, size - 2 * WIDTH)).exists()
+
+
 def test_every_receipts_checkpoint_is_of_this_log(grown):
     office, _, evidence = grown
     hashes = hashes_of(office.public, 0, LAST)

@@ -4,6 +4,7 @@
  * checkpoint that covers them, never waited for on the loop, and tried again until they are there. */
 #include "tests/unit/unit.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -320,6 +321,128 @@ a_long_log_goes_in_steps(void **state)
 	assert_int_equal(press->failed, 0);
 }
 
+/* How many files a directory of DIR/public has; -1 when it is not there. */
+static int
+count_files(struct press *press, const char *name)
+{
+	char path[PATH_SIZE];
+	const struct dirent *entry;
+	int count = 0;
+
+	snprintf(path, sizeof path, "%s/public/%s", press->fixture->directory, name);
+	DIR *directory = opendir(path);
+	if (directory == NULL)
+		return -1;
+	while ((entry = readdir(directory)) != NULL)
+		count += entry->d_name[0] != '.';
+	closedir(directory);
+	return count;
+}
+
+static void
+tick(struct press *press)
+{
+	acts_count = 0;
+	publisher_tick(press->publisher);
+	worker_wait(press->worker);
+}
+
+/* All widths that a checkpoint had stay while the tile is not full, and go when a durable checkpoint has the full one:
+ * not with the step that writes it but with the next. */
+static void
+partial_tiles_end_with_the_full_one(void **state)
+{
+	struct press *press = *state;
+
+	for (int i = 0; i < 5; i++) {
+		grow(press, 50);
+		tick(press);
+	}
+	assert_int_equal(count_files(press, "tile/0/000.p"), 5);
+	grow(press, 50);
+	tick(press);
+	assert_int_equal(published(press, "tile/0/000"), 8192);
+	assert_int_equal(count_files(press, "tile/0/000.p"), 5);
+	/* The name of the checkpoint is synced before anything goes. */
+	tick(press);
+	assert_int_equal(count_files(press, "tile/0/000.p"), -1);
+	(void)act_find(false, "/public");
+	assert_int_equal(count_files(press, "tile/0/001.p"), 1);
+	assert_int_equal(count_files(press, "tile/1/000.p"), 1);
+	/* Nothing is left to do. */
+	tick(press);
+	assert_int_equal(acts_count, 0);
+	for (int i = 0; i < 3; i++) {
+		grow(press, 300);
+		tick(press);
+	}
+	publisher_finish(press->publisher);
+	tick(press);
+	/* Of 1,200 leaves: four full ones, and what there is of the fifth. */
+	assert_int_equal(count_files(press, "tile/0"), 5);
+	assert_int_equal(count_files(press, "tile/0/004.p"), 1);
+	assert_int_equal(press->failed, 0);
+}
+
+static void
+put_file(struct press *press, const char *name)
+{
+	char path[PATH_SIZE];
+
+	snprintf(path, sizeof path, "%s/public/%s", press->fixture->directory, name);
+	*strrchr(path, '/') = '\0';
+	assert_true(mkdir(path, 0755) == 0 || errno == EEXIST);
+	path[strlen(path)] = '/';
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	assert_true(fd >= 0 && close(fd) == 0);
+}
+
+/* Left by a crash, or by a server that did not remove them. */
+static void
+what_was_left_is_found_after_a_start(void **state)
+{
+	struct press *press = *state;
+
+	for (int i = 0; i < 14; i++)
+		grow(press, 2500);
+	for (int step = 0; step < 4; step++)
+		tick(press);
+	expect_checkpoint(press, 35000);
+	put_file(press, "tile/0/000.p/7");
+	put_file(press, "tile/0/000.p/8.new");
+	put_file(press, "tile/0/130.p/255");
+	put_file(press, "tile/0/136.p/1");
+	put_file(press, "tile/0/131.p/9");
+	/* Without the full one they stay. */
+	char path[PATH_SIZE];
+	snprintf(path, sizeof path, "%s/public/tile/0/131", press->fixture->directory);
+	assert_int_equal(unlink(path), 0);
+	publisher_destroy(press->publisher);
+	open_publisher(press);
+	tick(press);
+	assert_int_equal(count_files(press, "tile/0/000.p"), -1);
+	assert_int_equal(count_files(press, "tile/0/130.p"), 1); /* 128 tiles a tick */
+	tick(press);
+	assert_int_equal(count_files(press, "tile/0/130.p"), -1);
+	assert_int_equal(count_files(press, "tile/0/131.p"), 1);
+	assert_true(count_files(press, "tile/0/136.p") >= 1); /* not full yet */
+	assert_int_equal(press->failed, 0);
+}
+
+static void
+what_cannot_be_removed_is_told_once(void **state)
+{
+	struct press *press = *state;
+
+	grow(press, 300);
+	tick(press);
+	put_file(press, "tile/0/000.p/.hidden");
+	tick(press);
+	assert_int_equal(press->failed, 1);
+	tick(press);
+	assert_int_equal(press->failed, 1);
+}
+
 /* ---- files ---- */
 
 /* A file of DIR/public of this many bytes, without any on disk. */
@@ -424,6 +547,9 @@ main(void)
 		PRESS_TEST(a_busy_worker_loses_no_checkpoint),
 		PRESS_TEST(the_newest_checkpoint_wins),
 		PRESS_TEST(a_long_log_goes_in_steps),
+		PRESS_TEST(partial_tiles_end_with_the_full_one),
+		PRESS_TEST(what_was_left_is_found_after_a_start),
+		PRESS_TEST(what_cannot_be_removed_is_told_once),
 		PRESS_TEST(each_file_has_its_own_size_limit),
 		PRESS_TEST(snapshots_keep_their_publications),
 		PRESS_TEST(a_single_file_is_written_whole),
