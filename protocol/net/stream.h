@@ -39,7 +39,8 @@ must_check struct stream *stream_create(const struct tls_config *config, int fd,
 /* Frees without a word to the peer (stream_shutdown says it); the socket stays open. NULL is allowed. */
 void stream_destroy(struct stream *stream);
 
-/* Call until STREAM_PROGRESS before anything else. STREAM_FAILED also when the peer does not speak guichet/1. */
+/* Call until STREAM_PROGRESS before anything else. STREAM_FAILED also when the peer does not speak guichet/1
+ * (if the configuration wants that). */
 must_check struct stream_result stream_handshake(struct stream *stream);
 /* Appends what is there to `to`: what one or a few reads of the socket gave, at most size_max bytes and at most the
  * buffer's space, which must not both be 0. An end that follows bytes is told by the next call. */

@@ -26,6 +26,7 @@ struct stream {
 	SSL *ssl;
 	struct wire wire;
 	unsigned control_messages; /* received since the handshake */
+	bool wants_alpn;
 	bool established;
 	bool farewell;  /* close_notify is sent */
 	bool unsent;    /* OpenSSL holds a record the socket did not take */
@@ -158,6 +159,7 @@ stream_create(const struct tls_config *config, int fd, const char *host)
 	if (stream == NULL)
 		return NULL;
 	stream->wire.fd = fd;
+	stream->wants_alpn = tls_config_wants_alpn(config);
 	stream->ssl = SSL_new(tls_config_context(config));
 	BIO *bio = socket_bio_create(tls_config_socket_method(config), &stream->wire);
 	if (stream->ssl == NULL || bio == NULL || (!is_server && !expect_host(stream->ssl, host))) {
@@ -204,7 +206,7 @@ stream_handshake(struct stream *stream)
 	int returned = SSL_do_handshake(stream->ssl);
 	if (returned != 1)
 		return stream_outcome(stream, returned);
-	if (!stream_speaks_guichet(stream))
+	if (stream->wants_alpn && !stream_speaks_guichet(stream))
 		return stream_end(stream, STREAM_FAILED, "the peer does not speak guichet/1");
 	stream->established = true;
 	return result_progress(stream, 0);

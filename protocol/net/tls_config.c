@@ -9,8 +9,6 @@
 
 #include "protocol/net/socket_bio.h"
 
-/* AES-128 first: the server's cheapest, and all three are sound. */
-#define CIPHERSUITES "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 /* Neither end sends a chain longer than leaf and one intermediate. */
 #define CHAIN_SIZE_MAX 8192
 #define CHAIN_DEPTH_MAX 2
@@ -18,7 +16,7 @@
 struct tls_config {
 	SSL_CTX *context;
 	BIO_METHOD *socket_method;
-	bool is_server;
+	bool is_server, wants_alpn;
 };
 
 /* A client that does not offer ALPN at all never reaches select_protocol; it is turned away here, before the
@@ -65,8 +63,8 @@ configure_common(SSL_CTX *context)
 	SSL_CTX_set_max_cert_list(context, CHAIN_SIZE_MAX);
 	return SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1 &&
 	    SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1 &&
-	    SSL_CTX_set_ciphersuites(context, CIPHERSUITES) == 1 &&
-	    SSL_CTX_set1_groups_list(context, "X25519:P-256") == 1;
+	    SSL_CTX_set_ciphersuites(context, TLS_CIPHERSUITES) == 1 &&
+	    SSL_CTX_set1_groups_list(context, TLS_GROUPS) == 1;
 }
 
 static bool
@@ -79,16 +77,18 @@ configure_server(SSL_CTX *context)
 }
 
 static bool
-configure_client(SSL_CTX *context)
+configure_client(SSL_CTX *context, bool wants_alpn)
 {
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_verify_depth(context, CHAIN_DEPTH_MAX);
+	if (!wants_alpn)
+		return true;
 	/* 0 is success for this one function. */
 	return SSL_CTX_set_alpn_protos(context, (const unsigned char *)TLS_ALPN, sizeof TLS_ALPN - 1) == 0;
 }
 
 static enum error
-config_create(bool is_server, struct tls_config **out, struct fault *fault)
+config_create(bool is_server, bool wants_alpn, struct tls_config **out, struct fault *fault)
 {
 	struct tls_config *config = calloc(1, sizeof *config);
 
@@ -96,10 +96,11 @@ config_create(bool is_server, struct tls_config **out, struct fault *fault)
 	if (config == NULL)
 		return fault_set(fault, ERROR_out_of_memory, "tls", SLICE_EMPTY, NULL);
 	config->is_server = is_server;
+	config->wants_alpn = wants_alpn;
 	config->socket_method = socket_bio_method_create();
 	config->context = SSL_CTX_new(is_server ? TLS_server_method() : TLS_client_method());
 	if (config->socket_method == NULL || config->context == NULL || !configure_common(config->context) ||
-	    !(is_server ? configure_server(config->context) : configure_client(config->context))) {
+	    !(is_server ? configure_server(config->context) : configure_client(config->context, wants_alpn))) {
 		tls_config_destroy(config);
 		return fault_set(fault, ERROR_key_failed, "tls", SLICE_EMPTY, "OpenSSL 3 with TLS 1.3");
 	}
@@ -121,7 +122,7 @@ enum error
 tls_config_create_server(const char *certificate_path, const char *key_path, struct tls_config **out,
     struct fault *fault)
 {
-	enum error error = config_create(true, out, fault);
+	enum error error = config_create(true, true, out, fault);
 	if (error != ERROR_NONE)
 		return error;
 	SSL_CTX *context = (*out)->context;
@@ -133,15 +134,27 @@ tls_config_create_server(const char *certificate_path, const char *key_path, str
 	return ERROR_NONE;
 }
 
-enum error
-tls_config_create_client(const char *trust_path, struct tls_config **out, struct fault *fault)
+static enum error
+client_create(const char *trust_path, bool wants_alpn, struct tls_config **out, struct fault *fault)
 {
-	enum error error = config_create(false, out, fault);
+	enum error error = config_create(false, wants_alpn, out, fault);
 	if (error != ERROR_NONE)
 		return error;
 	if (SSL_CTX_load_verify_file((*out)->context, trust_path) != 1)
 		return config_refuse(out, trust_path, "certificates in PEM", fault);
 	return ERROR_NONE;
+}
+
+enum error
+tls_config_create_client(const char *trust_path, struct tls_config **out, struct fault *fault)
+{
+	return client_create(trust_path, true, out, fault);
+}
+
+enum error
+tls_config_create_client_without_alpn(const char *trust_path, struct tls_config **out, struct fault *fault)
+{
+	return client_create(trust_path, false, out, fault);
 }
 
 void
@@ -158,6 +171,12 @@ bool
 tls_config_is_server(const struct tls_config *config)
 {
 	return config->is_server;
+}
+
+bool
+tls_config_wants_alpn(const struct tls_config *config)
+{
+	return config->wants_alpn;
 }
 
 SSL_CTX *

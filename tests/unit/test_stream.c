@@ -413,11 +413,11 @@ other_protocols_are_turned_away(void **state)
 	}
 }
 
-/* A server that speaks TLS 1.3 with the right certificate, but of ALPN knows nothing. */
-static void
-client_wants_the_protocol_confirmed(void **state)
+/* How a client of `config` ends its handshake with a server that speaks TLS 1.3 with the right certificate, but of ALPN
+ * knows nothing. */
+static struct stream_result
+handshake_without_alpn(struct tls_config *config)
 {
-	(void)state;
 	int fds[2];
 	pair_sockets(fds);
 	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
@@ -426,19 +426,65 @@ client_wants_the_protocol_confirmed(void **state)
 	SSL *server = SSL_new(context);
 	SSL_set_fd(server, fds[0]);
 	SSL_set_accept_state(server);
-	struct stream *client = stream_create(pair_client_config, fds[1], "localhost");
+	struct stream *client = stream_create(config, fds[1], "localhost");
 	struct stream_result result = { .status = STREAM_WANT_READ };
 	for (int i = 0; i < 20 && pair_waits(result); i++) {
 		result = stream_handshake(client);
 		(void)SSL_do_handshake(server);
 	}
-	assert_int_equal(result.status, STREAM_FAILED);
-	assert_string_equal(result.reason, "the peer does not speak guichet/1");
 	stream_destroy(client);
 	SSL_free(server);
 	SSL_CTX_free(context);
 	close(fds[0]);
 	close(fds[1]);
+	return result;
+}
+
+static void
+client_wants_the_protocol_confirmed(void **state)
+{
+	(void)state;
+	struct stream_result result = handshake_without_alpn(pair_client_config);
+	assert_int_equal(result.status, STREAM_FAILED);
+	assert_string_equal(result.reason, "the peer does not speak guichet/1");
+}
+
+/* What measures other servers does without the protocol's name, and with all the rest. */
+static void
+client_without_alpn_trusts_no_stranger(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *trust;
+		enum stream_status status;
+	} rows[] = { { "office.pem", STREAM_PROGRESS }, { "stranger.pem", STREAM_FAILED } };
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct tls_config *config;
+		struct fault fault;
+		assert_int_equal(
+		    tls_config_create_client_without_alpn(pair_path(rows[i].trust), &config, &fault), ERROR_NONE);
+		assert_int_equal(handshake_without_alpn(config).status, rows[i].status);
+		tls_config_destroy(config);
+	}
+}
+
+/* Nor does it talk to an office: there the name is asked for. */
+static void
+office_turns_away_a_client_without_alpn(void **state)
+{
+	(void)state;
+	struct stream_result server, client;
+	struct fault fault;
+	struct tls_config *speaking = pair_client_config;
+	assert_int_equal(
+	    tls_config_create_client_without_alpn(pair_path("office.pem"), &pair_client_config, &fault), ERROR_NONE);
+	struct pair pair = pair_open("localhost");
+	pair_handshake(&pair, &server, &client);
+	assert_int_equal(server.status, STREAM_FAILED);
+	assert_int_equal(client.status, STREAM_FAILED);
+	pair_close(&pair);
+	tls_config_destroy(pair_client_config);
+	pair_client_config = speaking;
 }
 
 static void
@@ -546,6 +592,8 @@ main(void)
 		cmocka_unit_test(server_must_bear_the_name_asked_for),
 		cmocka_unit_test(other_protocols_are_turned_away),
 		cmocka_unit_test(client_wants_the_protocol_confirmed),
+		cmocka_unit_test(client_without_alpn_trusts_no_stranger),
+		cmocka_unit_test(office_turns_away_a_client_without_alpn),
 		cmocka_unit_test(key_updates_are_counted),
 		cmocka_unit_test(unusable_files_are_named),
 		cmocka_unit_test(idle_connection_is_lean),
