@@ -13,9 +13,10 @@ PYTHON  ?= /usr/bin/python3
 OBJCOPY ?= objcopy
 CFLAGS  ?= -O2 -g
 
-# What Debian 12 has to have; `make deps` installs what is missing.
+# What Debian 12 has to have; `make deps` installs what is missing, `make bench-deps` the servers compared with.
 packages = gcc make pkg-config libssl-dev libleveldb-dev zlib1g-dev libyajl-dev libcbor-dev libcmocka-dev \
 	openssl python3 python3-pytest git
+bench_packages = nginx redis-server
 
 # ---- flags: ours are added to the user's, never replaced by them ----
 
@@ -54,7 +55,6 @@ unit_lib = $(BUILD)/lib/libguichet-unit.a
 bench_lib = $(BUILD)/lib/libguichet-bench.a
 unit_tests = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(unit_src))
 fuzz_replays = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(fuzz_src))
-
 fuzz_binaries = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(fuzz_src))
 tables = $(BUILD)/bin/guichet-tables
 
@@ -147,10 +147,11 @@ $(fail_calls): $(call object,tests/fault/fail_calls.c)
 
 # ---- what a person types ----
 
-.PHONY: deps test demo install unit fuzz-replay fuzz fuzz-run pytest tables clean help
-deps: ## install the Debian packages that are missing
-	@test "$$(dpkg-query -W -f '$${db:Status-Abbrev}\n' $(packages) 2>/dev/null | grep -c '^ii')" = $(words $(packages)) || \
-	  (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(packages))
+.PHONY: deps bench-deps test demo install unit fuzz-replay fuzz fuzz-run pytest tables clean help
+wanted = $($(subst -,_,$(@:deps=packages)))
+deps bench-deps: ## install the Debian packages that are missing
+	@test "$$(dpkg-query -W -f '$${db:Status-Abbrev}\n' $(wanted) 2>/dev/null | grep -c '^ii')" = $(words $(wanted)) || \
+	  (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(wanted))
 
 test: deps ## set everything up and run every test
 	@$(MAKE) --no-print-directory all unit fuzz-replay pytest
@@ -193,6 +194,6 @@ clean: ## remove everything built
 	rm -rf $(BUILD)
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z -]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
