@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * guichet-bench: one function a subcommand, in a table that is dispatcher and usage. */
+#ifndef GUICHET_BENCH_H
+#define GUICHET_BENCH_H
+
+#include "protocol/error.h"
+
+/* What all subcommands may be told; zero or NULL where nothing was said. */
+struct bench_options {
+	const char *directory; /* corpora, results */
+	const char *programs;  /* where guichetd is: beside this program */
+	const char *returns;   /* .irj file */
+	const char *kind;      /* p256, rsa3072 */
+	const char *scenario;
+	unsigned long count, taxpayers, seconds, connections, window;
+	double rate; /* arrivals a second; 0: closed loop */
+};
+
+enum error bench_prepare(const struct bench_options *options, struct fault *fault);
+enum error bench_floor(const struct bench_options *options, struct fault *fault);
+enum error bench_all(const struct bench_options *options, struct fault *fault);
+enum error bench_run(const struct bench_options *options, struct fault *fault);
+
+#endif

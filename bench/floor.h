@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a filing cannot cost less than: the primitives alone, over the very bytes of a corpus, on the core that the
+ * server has, in CPU time of this thread. Storing is not in it, nor anything that the server decides.
+ *
+ * The functions measured are the ones that the server calls, so what they cost here they cost there. */
+#ifndef GUICHET_BENCH_FLOOR_H
+#define GUICHET_BENCH_FLOOR_H
+
+#include "bench/corpus.h"
+
+enum floor_part {
+	FLOOR_VERIFY,  /* the signature, its key imported first: each taxpayer comes once */
+	FLOOR_TLS,     /* the request's records in and the answer's out, over a socket of 127.0.0.1 */
+	FLOOR_INFLATE, /* the document */
+	FLOOR_DIGEST,  /* SHA-256 of manifest and document */
+	FLOOR_SEAL,    /* AES-256-GCM over what is archived */
+	FLOOR_SCAN,    /* the document's JSON through the parser, nothing built */
+	FLOOR_PARTS,
+};
+
+struct floor_result {
+	double ns[FLOOR_PARTS]; /* a filing */
+	double total_ns;
+};
+
+/* The part's name in tables and results. */
+const char *floor_part_name(enum floor_part part);
+
+/* Over the first `count` items at most, several times, the fastest of which counts for each part; answers have
+ * answer_size bytes. `office` is the directory whose TLS certificate is used. */
+must_check enum error floor_measure(struct corpus *corpus, const char *office, size_t count, size_t answer_size,
+    struct floor_result *out, struct fault *fault);
+
+#endif

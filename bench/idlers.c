@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A window of handshakes that moves over the whole number. */
+#include "bench/idlers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/stage.h"
+
+/* Handshakes at once: fewer than any server here would put off. */
+#define WINDOW ((size_t)128)
+/* Rounds without any progress, 10 ms each, before it is given up. */
+#define ROUNDS_MAX 1000
+
+struct idlers {
+	struct caller_config config;
+	struct caller **callers;
+	size_t count, begun, opened, ended;
+};
+
+static void
+on_opened(void *context, struct caller *caller)
+{
+	(void)caller;
+	((struct idlers *)context)->opened++;
+}
+
+static void
+on_replied(void *context, struct caller *caller, uint64_t ticket, const struct dialect_reply *reply)
+{
+	(void)context;
+	(void)caller;
+	(void)ticket;
+	(void)reply;
+}
+
+static void
+on_ended(void *context, struct caller *caller, const char *why)
+{
+	struct idlers *idlers = context;
+
+	(void)why;
+	idlers->callers[(size_t)(uintptr_t)caller_owner(caller)] = NULL;
+	idlers->ended++;
+	caller_destroy(caller);
+}
+
+static bool
+idlers_begin(struct idlers *idlers)
+{
+	while (idlers->begun < idlers->count && idlers->begun - idlers->opened - idlers->ended < WINDOW) {
+		idlers->callers[idlers->begun] = caller_create(&idlers->config, (void *)(uintptr_t)idlers->begun);
+		if (idlers->callers[idlers->begun] == NULL)
+			return false;
+		idlers->begun++;
+	}
+	return true;
+}
+
+static enum error
+idlers_wait(struct idlers *idlers, struct fault *fault)
+{
+	size_t before = 0;
+
+	for (int idle = 0; idlers->opened < idlers->count; idle++) {
+		if (!idlers_begin(idlers))
+			return fault_set(fault, ERROR_unreachable, "idle connections", slice_of_text(strerror(errno)),
+			    "descriptors for all of them");
+		loop_round(idlers->config.loop, 10);
+		if (idlers->opened != before)
+			idle = 0;
+		before = idlers->opened;
+		if (idle == ROUNDS_MAX || idlers->ended != 0)
+			return fault_set(fault, ERROR_unreachable, "idle connections", SLICE_EMPTY,
+			    "a server that takes all of them");
+	}
+	return ERROR_NONE;
+}
+
+static enum error
+resident_bytes(const struct stage_server *server, uint64_t *bytes, struct fault *fault)
+{
+	struct account account;
+	enum error error = process_account(server->process, &account, fault);
+
+	*bytes = account.resident_bytes;
+	return error;
+}
+
+enum error
+idlers_open(const struct stage_server *server, size_t count, struct idlers **out, uint64_t *bytes, struct fault *fault)
+{
+	struct idlers *idlers = calloc(1, sizeof *idlers);
+	uint64_t before = 0, after = 0;
+
+	if (idlers == NULL)
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	idlers->count = count;
+	idlers->callers = calloc(count, sizeof(struct caller *));
+	idlers->config = (struct caller_config){ server->loop, server->tls, server->dialect, server->port,
+		{ on_opened, on_replied, on_ended, idlers } };
+	enum error error = idlers->callers == NULL ?
+	    fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
+	    resident_bytes(server, &before, fault);
+	if (error == ERROR_NONE)
+		error = idlers_wait(idlers, fault);
+	if (error == ERROR_NONE)
+		error = resident_bytes(server, &after, fault);
+	*bytes = after > before ? after - before : 0;
+	if (error != ERROR_NONE)
+		idlers_close(idlers);
+	else
+		*out = idlers;
+	return error;
+}
+
+void
+idlers_close(struct idlers *idlers)
+{
+	if (idlers == NULL)
+		return;
+	for (size_t i = 0; idlers->callers != NULL && i < idlers->begun; i++)
+		caller_destroy(idlers->callers[i]);
+	free(idlers->callers);
+	free(idlers);
+}

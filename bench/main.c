@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The command line of guichet-bench. */
+#include <getopt.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+
+struct command {
+	const char *name, *about;
+	enum error (*run)(const struct bench_options *options, struct fault *fault);
+};
+
+static const struct command commands[] = {
+	{ "prepare", "makes holders, certificates and signed filings, once", bench_prepare },
+	{ "floor", "what a filing's primitives alone cost on this machine", bench_floor },
+	{ "all", "everything, the peers beside it; writes results.json", bench_all },
+	{ "run", "one scenario against guichetd", bench_run },
+};
+
+#define COMMANDS_COUNT (sizeof commands / sizeof commands[0])
+
+enum word { DIRECTORY = 1, PROGRAMS, RETURNS, KIND, SCENARIO, COUNT, TAXPAYERS, SECONDS, CONNECTIONS, WINDOW, RATE,
+	HELP };
+
+static const struct {
+	struct option option;
+	const char *about;
+} rows[] = {
+	{ { "dir", required_argument, NULL, DIRECTORY }, "DIR      corpora and results (build/bench)" },
+	{ { "programs", required_argument, NULL, PROGRAMS }, "DIR      where guichetd is (beside this program)" },
+	{ { "returns", required_argument, NULL, RETURNS }, "FILE     real returns, .irj (else generated)" },
+	{ { "kind", required_argument, NULL, KIND }, "KIND     keys of holders: rsa3072 (default) or p256" },
+	{ { "scenario", required_argument, NULL, SCENARIO }, "NAME     resident (default), evening, enrol, mixed" },
+	{ { "count", required_argument, NULL, COUNT }, "N        filings in the corpus" },
+	{ { "taxpayers", required_argument, NULL, TAXPAYERS }, "N        in the register" },
+	{ { "seconds", required_argument, NULL, SECONDS }, "N        length of the measured part" },
+	{ { "connections", required_argument, NULL, CONNECTIONS }, "N" },
+	{ { "window", required_argument, NULL, WINDOW }, "N        requests under way on each (closed loop)" },
+	{ { "rate", required_argument, NULL, RATE }, "N        arrivals a second: an open loop" },
+	{ { "help", no_argument, NULL, HELP }, "" },
+};
+
+#define ROWS_COUNT (sizeof rows / sizeof rows[0])
+
+static int
+usage(FILE *out)
+{
+	fprintf(out, "usage: guichet-bench COMMAND [OPTION]...\n\n");
+	for (size_t i = 0; i < COMMANDS_COUNT; i++)
+		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].about);
+	fprintf(out, "\n");
+	for (size_t i = 0; i < ROWS_COUNT; i++)
+		fprintf(out, "  --%-12s %s\n", rows[i].option.name, rows[i].about);
+	return out == stdout ? 0 : 2;
+}
+
+static bool
+take_number(const char *text, unsigned long *out)
+{
+	uint64_t number;
+
+	if (!decimal_decode(slice_of_text(text), 1000000000, &number) || number == 0)
+		return false;
+	*out = (unsigned long)number;
+	return true;
+}
+
+static bool
+take_option(struct bench_options *options, int which, const char *value)
+{
+	char *end = NULL;
+
+	switch (which) {
+	case DIRECTORY:
+		options->directory = value;
+		return true;
+	case PROGRAMS:
+		options->programs = value;
+		return true;
+	case RETURNS:
+		options->returns = value;
+		return true;
+	case KIND:
+		options->kind = value;
+		return true;
+	case SCENARIO:
+		options->scenario = value;
+		return true;
+	case COUNT:
+		return take_number(value, &options->count);
+	case TAXPAYERS:
+		return take_number(value, &options->taxpayers);
+	case SECONDS:
+		return take_number(value, &options->seconds);
+	case CONNECTIONS:
+		return take_number(value, &options->connections);
+	case WINDOW:
+		return take_number(value, &options->window);
+	case RATE:
+		options->rate = strtod(value, &end);
+		return *value != '\0' && *end == '\0' && options->rate > 0 && options->rate <= 1e7;
+	default:
+		return false;
+	}
+}
+
+static int
+fail(const struct fault *fault)
+{
+	const struct error_entry *entry = error_find((unsigned)fault->error);
+
+	fprintf(stderr, "guichet-bench: %s: %s (%.*s, %.*s, expected %.*s)\n", error_name(fault->error),
+	    entry == NULL ? "" : entry->english, (int)fault->place.size, (const char *)fault->place.data,
+	    (int)fault->value.size, (const char *)fault->value.data, (int)fault->expected.size,
+	    (const char *)fault->expected.data);
+	return 1;
+}
+
+/* The folder of this very program. */
+static const char *
+own_folder(void)
+{
+	static char path[4096];
+	ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
+
+	return size <= 0 ? "." : dirname(path);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct bench_options options = { .directory = "build/bench", .programs = own_folder(), .kind = "rsa3072",
+		.scenario = "resident" };
+	struct option long_options[ROWS_COUNT + 1] = { { 0 } };
+	struct fault fault = { .error = ERROR_NONE };
+	int which;
+
+	for (size_t i = 0; i < ROWS_COUNT; i++)
+		long_options[i] = rows[i].option;
+	if (argc >= 2 && strcmp(argv[1], "--help") == 0)
+		return usage(stdout);
+	while (argc >= 2 && (which = getopt_long(argc - 1, argv + 1, "", long_options, NULL)) != -1)
+		if (which == HELP)
+			return usage(stdout);
+		else if (!take_option(&options, which, optarg))
+			return usage(stderr);
+	for (size_t i = 0; argc >= 2 && i < COMMANDS_COUNT; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(&options, &fault) == ERROR_NONE ? 0 : fail(&fault);
+	return usage(stderr);
+}

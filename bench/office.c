@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * guichetd, cp and rm as processes. */
+#include "bench/office.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/problem.h"
+#include "client/trust.h"
+#include "server/loop.h"
+
+#define PATH_SIZE ((size_t)4096)
+#define TEXTS_SIZE ((size_t)64 * 1024)
+/* A register of millions takes minutes. */
+#define TOOL_MS (30 * 60 * 1000)
+#define START_MS (5 * 60 * 1000)
+#define STOP_MS (60 * 1000)
+#define STEP_NS 2000000
+
+struct office {
+	struct arena *arena;
+	struct process *process;
+	struct loop *loop;
+	uint16_t port;
+};
+
+/* ---- tools ---- */
+
+/* Runs a program to its end. The texts of the fault are constants. */
+static enum error
+run_tool(const char *const *argv, const char *output, struct fault *fault)
+{
+	const struct timespec step = { .tv_nsec = STEP_NS };
+	struct arena *arena = arena_create(TEXTS_SIZE);
+	const struct process_plan plan = { .argv = argv, .output_path = output, .arena = arena };
+	struct process *process = NULL;
+
+	if (arena == NULL)
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	enum error error = process_start(&plan, &process, fault);
+	if (error == ERROR_NONE) {
+		for (uint64_t waited_ns = 0; !process_has_ended(process) &&
+		    waited_ns < (uint64_t)TOOL_MS * 1000000; waited_ns += STEP_NS)
+			nanosleep(&step, NULL);
+		struct process_end end = process_stop(process, STOP_MS);
+		if (end.exit_code != 0)
+			error = ERROR_file_unreadable;
+	}
+	arena_destroy(arena);
+	return error == ERROR_NONE ? ERROR_NONE :
+				     fault_set(fault, error, argv[0], slice_of_text(output), "an end without failure");
+}
+
+enum error
+office_make(const char *programs, const char *directory, const char *registry, struct fault *fault)
+{
+	char guichetd[PATH_SIZE], output[PATH_SIZE];
+	const char *const init[] = { guichetd, "init", directory, NULL };
+	const char *const import[] = { guichetd, "import", "taxpayers", directory, registry, NULL };
+
+	snprintf(guichetd, sizeof guichetd, "%s/guichetd", programs);
+	snprintf(output, sizeof output, "%s.log", directory);
+	enum error error = run_tool(init, output, fault);
+	return error == ERROR_NONE ? run_tool(import, output, fault) : error;
+}
+
+enum error
+office_copy(const char *from, const char *to, struct fault *fault)
+{
+	char output[PATH_SIZE];
+	const char *const copy[] = { "cp", "-a", from, to, NULL };
+
+	snprintf(output, sizeof output, "%s.log", to);
+	return run_tool(copy, output, fault);
+}
+
+enum error
+office_remove(const char *directory, struct fault *fault)
+{
+	const char *const remove_all[] = { "rm", "-rf", directory, NULL };
+	return run_tool(remove_all, "/dev/null", fault);
+}
+
+enum error
+office_trust(const char *directory, struct guichet_trust **out, struct fault *fault)
+{
+	char public[PATH_SIZE];
+	struct guichet_problem *problem = guichet_problem_create();
+
+	snprintf(public, sizeof public, "%s/public", directory);
+	enum guichet_error error =
+	    problem == NULL ? GUICHET_ERROR_out_of_memory : guichet_trust_load(public, out, problem);
+	guichet_problem_destroy(problem);
+	return error == GUICHET_ERROR_none ? ERROR_NONE : fault_set(fault, (enum error)error, directory, SLICE_EMPTY,
+	    "an office that publishes what clients need");
+}
+
+/* ---- serving ---- */
+
+static enum error
+office_serve(struct office *office, const struct office_plan *plan, struct fault *fault)
+{
+	char guichetd[PATH_SIZE], port_file[PATH_SIZE], output[PATH_SIZE];
+	const char *const serve[] = { guichetd, "serve", plan->directory, "--listen", "127.0.0.1:0", "--port-file",
+		port_file, NULL };
+	cpu_set_t cpus;
+	const struct process_plan process = { .argv = serve, .output_path = output,
+		.cpus = plan->core < 0 ? NULL : &cpus, .arena = office->arena };
+
+	snprintf(guichetd, sizeof guichetd, "%s/guichetd", plan->programs);
+	snprintf(port_file, sizeof port_file, "%s.port", plan->directory);
+	snprintf(output, sizeof output, "%s.log", plan->directory);
+	(void)unlink(port_file);
+	CPU_ZERO(&cpus);
+	if (plan->core >= 0)
+		CPU_SET((size_t)plan->core, &cpus);
+	enum error error = process_start(&process, &office->process, fault);
+	if (error == ERROR_NONE)
+		error = process_await_port_file(office->process, port_file, START_MS, &office->port, fault);
+	return error;
+}
+
+enum error
+office_start(const struct office_plan *plan, struct office **out, struct fault *fault)
+{
+	struct office *office = calloc(1, sizeof *office);
+
+	if (office == NULL)
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	office->arena = arena_create(TEXTS_SIZE);
+	office->loop = loop_create(NULL);
+	enum error error = office->arena == NULL || office->loop == NULL ?
+	    fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
+	    office_serve(office, plan, fault);
+	if (error == ERROR_NONE) {
+		*out = office;
+		return ERROR_NONE;
+	}
+	/* What it said last is lost with the arena; it stands in the file. */
+	if (fault->value.size != 0)
+		fprintf(stderr, "%.*s\n", (int)fault->value.size, (const char *)fault->value.data);
+	(void)office_stop(office);
+	return fault_set(fault, error, "guichetd serve", SLICE_EMPTY, "a server that listens");
+}
+
+bool
+office_stop(struct office *office)
+{
+	if (office == NULL)
+		return true;
+	struct process_end end = process_stop(office->process, STOP_MS);
+	if (office->loop != NULL)
+		loop_destroy(office->loop);
+	arena_destroy(office->arena);
+	free(office);
+	return end.exit_code == 0;
+}
+
+uint16_t
+office_port(const struct office *office)
+{
+	return office->port;
+}
+
+struct process *
+office_process(const struct office *office)
+{
+	return office->process;
+}
+
+struct loop *
+office_loop(const struct office *office)
+{
+	return office->loop;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Counters; no decision is made here. */
+#include "bench/outcome.h"
+
+#include <stdlib.h>
+
+#define SECOND_NS ((uint64_t)1000000000)
+
+struct outcome *
+outcome_create(uint64_t warmup_ns, uint64_t duration_ns, uint64_t grace_ns)
+{
+	struct outcome *outcome = calloc(1, sizeof *outcome);
+
+	if (outcome == NULL)
+		return NULL;
+	outcome->warmup_ns = warmup_ns;
+	outcome->duration_ns = duration_ns;
+	outcome->seconds_count = (size_t)((warmup_ns + duration_ns + grace_ns) / SECOND_NS) + 2;
+	outcome->seconds = calloc(outcome->seconds_count, sizeof *outcome->seconds);
+	outcome->latency = histogram_create();
+	outcome->refusal = histogram_create();
+	outcome->lag = histogram_create();
+	outcome->second = histogram_create();
+	if (outcome->seconds != NULL && outcome->latency != NULL && outcome->refusal != NULL && outcome->lag != NULL &&
+	    outcome->second != NULL)
+		return outcome;
+	outcome_destroy(outcome);
+	return NULL;
+}
+
+void
+outcome_destroy(struct outcome *outcome)
+{
+	if (outcome == NULL)
+		return;
+	free(outcome->seconds);
+	histogram_destroy(outcome->latency);
+	histogram_destroy(outcome->refusal);
+	histogram_destroy(outcome->lag);
+	histogram_destroy(outcome->second);
+	free(outcome);
+}
+
+static void
+second_close(struct outcome *outcome)
+{
+	struct outcome_second *second = &outcome->seconds[outcome->second_now];
+
+	if (histogram_count(outcome->second) == 0)
+		return;
+	second->p50_ns = histogram_percentile_ns(outcome->second, 50);
+	second->p99_ns = histogram_percentile_ns(outcome->second, 99);
+	second->max_ns = histogram_max_ns(outcome->second);
+	histogram_clear(outcome->second);
+}
+
+/* The row of that moment; what comes after the last second counts in it. */
+static struct outcome_second *
+second_at(struct outcome *outcome, uint64_t now_ns)
+{
+	size_t nth = (size_t)(now_ns / SECOND_NS);
+
+	if (nth >= outcome->seconds_count)
+		nth = outcome->seconds_count - 1;
+	if (nth != outcome->second_now) {
+		second_close(outcome);
+		outcome->second_now = nth;
+	}
+	return &outcome->seconds[nth];
+}
+
+static void
+count_code(struct outcome *outcome, uint32_t status)
+{
+	size_t at = 0;
+
+	while (at < outcome->codes_count && outcome->codes[at].status != status)
+		at++;
+	if (at == outcome->codes_count && at < OUTCOME_CODES_MAX)
+		outcome->codes[outcome->codes_count++].status = status;
+	outcome->codes[at < OUTCOME_CODES_MAX ? at : OUTCOME_CODES_MAX - 1].count++;
+}
+
+static bool
+is_measured(const struct outcome *outcome, uint64_t now_ns)
+{
+	return now_ns >= outcome->warmup_ns && now_ns < outcome->warmup_ns + outcome->duration_ns;
+}
+
+void
+outcome_answered(struct outcome *outcome, uint64_t now_ns, uint32_t status, uint64_t took_ns)
+{
+	struct outcome_second *second = second_at(outcome, now_ns);
+
+	count_code(outcome, status);
+	if (status == 0) {
+		second->accepted++;
+		histogram_record(outcome->second, took_ns);
+	} else {
+		second->refused++;
+	}
+	if (!is_measured(outcome, now_ns))
+		return;
+	*(status == 0 ? &outcome->accepted : &outcome->refused) += 1;
+	histogram_record(status == 0 ? outcome->latency : outcome->refusal, took_ns);
+}
+
+void
+outcome_lost(struct outcome *outcome, uint64_t now_ns)
+{
+	second_at(outcome, now_ns)->lost++;
+	outcome->lost++;
+}
+
+void
+outcome_close(struct outcome *outcome)
+{
+	second_close(outcome);
+}
+
+double
+outcome_rate(const struct outcome *outcome)
+{
+	return outcome->duration_ns == 0 ? 0 : (double)outcome->accepted * 1e9 / (double)outcome->duration_ns;
+}
+
+uint64_t
+outcome_count_of(const struct outcome *outcome, uint32_t status)
+{
+	for (size_t i = 0; i < outcome->codes_count; i++)
+		if (outcome->codes[i].status == status)
+			return outcome->codes[i].count;
+	return 0;
+}

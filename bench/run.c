@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The subcommands of guichet-bench, each between its options and the modules that do the work. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/bench.h"
+#include "bench/floor.h"
+#include "bench/prepare.h"
+#include "bench/scenario.h"
+#include "bench/suite.h"
+
+#define PATH_SIZE ((size_t)4096)
+#define SECOND_NS ((uint64_t)1000000000)
+/* Filings of a corpus when nothing else is said. */
+#define COUNT_P256 100000
+#define COUNT_RSA 60000
+#define TAXPAYERS_MIN 1000
+#define WARMUP_NS SECOND_NS
+#define SECONDS 8
+#define FLOOR_SAMPLE ((size_t)2000)
+#define FLOOR_ANSWER ((size_t)2000)
+#define SUITE_ARENA ((size_t)16 * 1024 * 1024)
+#define RESULTS_MAX ((size_t)64 * 1024 * 1024)
+
+static enum error
+plan_of(const struct bench_options *options, const char *kind, struct prepare_plan *plan, struct fault *fault)
+{
+	*plan = (struct prepare_plan){
+		.directory = options->directory,
+		.programs = options->programs,
+		.returns = options->returns,
+		.algorithm = key_algorithm_find(slice_of_text(kind)),
+		.count = options->count,
+	};
+	if (plan->algorithm == 0)
+		return fault_set(fault, ERROR_usage, "--kind", slice_of_text(kind), "rsa3072 or p256");
+	if (plan->count == 0)
+		plan->count = plan->algorithm == KEY_P256 ? COUNT_P256 : COUNT_RSA;
+	plan->taxpayers = options->taxpayers > plan->count ? options->taxpayers : plan->count;
+	if (plan->taxpayers < TAXPAYERS_MIN)
+		plan->taxpayers = TAXPAYERS_MIN;
+	return ERROR_NONE;
+}
+
+enum error
+bench_prepare(const struct bench_options *options, struct fault *fault)
+{
+	struct prepare_plan plan;
+	enum error error = plan_of(options, options->kind, &plan, fault);
+
+	return error == ERROR_NONE ? prepare_run(&plan, fault) : error;
+}
+
+/* The corpus of that kind, prepared if need be. */
+static enum error
+open_corpus(const struct bench_options *options, const char *kind, struct corpus **out, struct fault *fault)
+{
+	struct prepare_plan plan;
+	char path[PATH_SIZE];
+	enum error error = plan_of(options, kind, &plan, fault);
+
+	if (error == ERROR_NONE)
+		error = prepare_run(&plan, fault);
+	snprintf(path, sizeof path, "%s/%s/corpus", options->directory, kind);
+	return error == ERROR_NONE ? corpus_open(path, out, fault) : error;
+}
+
+enum error
+bench_floor(const struct bench_options *options, struct fault *fault)
+{
+	struct floor_result result;
+	struct corpus *corpus = NULL;
+	char office[PATH_SIZE];
+	enum error error = open_corpus(options, options->kind, &corpus, fault);
+
+	snprintf(office, sizeof office, "%s/%s/office", options->directory, options->kind);
+	if (error == ERROR_NONE)
+		error = floor_measure(corpus, office, FLOOR_SAMPLE, FLOOR_ANSWER, &result, fault);
+	for (size_t part = 0; error == ERROR_NONE && part < FLOOR_PARTS; part++)
+		printf("  %-10s %8.2f us\n", floor_part_name((enum floor_part)part), result.ns[part] / 1e3);
+	if (error == ERROR_NONE)
+		printf("  %-10s %8.2f us of CPU a filing, %s\n", "floor", result.total_ns / 1e3, options->kind);
+	corpus_close(corpus);
+	return error;
+}
+
+static void
+print_run(const struct stage_result *result)
+{
+	const struct outcome *outcome = result->outcome;
+	const struct histogram *latency = outcome->latency;
+
+	printf("%-10s %10.0f/s  p50 %8.3f ms  p99 %8.3f ms  max %8.3f ms  cpu %7.1f us (%.0f%% system)\n", result->name,
+	    outcome_rate(outcome), (double)histogram_percentile_ns(latency, 50) / 1e6,
+	    (double)histogram_percentile_ns(latency, 99) / 1e6, (double)histogram_max_ns(latency) / 1e6,
+	    stage_cpu_us(result),
+	    result->cpu_ns == 0 ? 0 : 100.0 * (double)result->system_ns / (double)result->cpu_ns);
+	printf("           accepted %llu refused %llu lost %llu unanswered %llu unsent %llu reconnects %llu\n",
+	    (unsigned long long)outcome->accepted, (unsigned long long)outcome->refused,
+	    (unsigned long long)outcome->lost, (unsigned long long)outcome->unanswered,
+	    (unsigned long long)outcome->unsent, (unsigned long long)outcome->reconnects);
+	if (result->is_open_loop)
+		printf("           offered %.0f/s, generator late by %.3f ms (p99)\n", result->offered,
+		    (double)histogram_percentile_ns(outcome->lag, 99) / 1e6);
+	if (result->has_receipts)
+		printf("           receipts %llu verified %llu same again %llu\n",
+		    (unsigned long long)result->receipts.received, (unsigned long long)result->receipts.verified,
+		    (unsigned long long)result->receipts.same);
+	for (size_t i = 0; i < outcome->codes_count; i++)
+		printf("           %-24s %llu\n", error_name((enum error)outcome->codes[i].status),
+		    (unsigned long long)outcome->codes[i].count);
+	if (result->why_invalid != NULL)
+		printf("           INVALID: %s\n", result->why_invalid);
+}
+
+static enum error
+run_once(const struct bench_options *options, struct corpus *corpus, struct arena *arena, struct fault *fault)
+{
+	struct stage_result result = { .outcome = NULL };
+	struct scenario_plan plan = {
+		.scenario = scenario_find(options->scenario),
+		.name = options->scenario,
+		.directory = options->directory,
+		.programs = options->programs,
+		.kind = options->kind,
+		.corpus = corpus,
+		.connections = options->connections,
+		.window = options->window,
+		.warmup_ns = WARMUP_NS,
+		.duration_ns = (options->seconds != 0 ? options->seconds : SECONDS) * SECOND_NS,
+	};
+	enum error error = ERROR_NONE;
+
+	if (plan.scenario == NULL)
+		return fault_set(fault, ERROR_usage, "--scenario", slice_of_text(options->scenario),
+		    "one of those that --help names");
+	if (options->rate != 0)
+		error = curve_make_ramp(options->rate, options->rate, plan.warmup_ns + plan.duration_ns, arena,
+		    &plan.curve, fault);
+	if (error == ERROR_NONE)
+		error = scenario_run(&plan, &result, fault);
+	if (error == ERROR_NONE)
+		print_run(&result);
+	stage_result_free(&result);
+	return error;
+}
+
+enum error
+bench_run(const struct bench_options *options, struct fault *fault)
+{
+	struct corpus *corpus = NULL;
+	struct arena *arena = arena_create(SUITE_ARENA);
+	enum error error = arena == NULL ? fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
+					   open_corpus(options, options->kind, &corpus, fault);
+
+	if (error == ERROR_NONE)
+		error = run_once(options, corpus, arena, fault);
+	corpus_close(corpus);
+	arena_destroy(arena);
+	return error;
+}
+
+/* ---- all ---- */
+
+static enum error
+write_results(const struct bench_options *options, const struct results *results, struct fault *fault)
+{
+	char path[PATH_SIZE];
+	struct buf *buf = buf_create(RESULTS_MAX);
+
+	if (buf == NULL)
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	results_put(buf, results);
+	snprintf(path, sizeof path, "%s/results.json", options->directory);
+	FILE *file = fopen(path, "wb");
+	struct slice text = buf_peek(buf);
+	bool is_good = buf_ok(buf) && file != NULL && fwrite(text.data, 1, text.size, file) == text.size;
+	if (file != NULL)
+		is_good = fclose(file) == 0 && is_good;
+	buf_destroy(buf);
+	return is_good ? ERROR_NONE : fault_set(fault, ERROR_file_unreadable, "results.json",
+	    slice_of_text(strerror(errno)), "room to write it");
+}
+
+enum error
+bench_all(const struct bench_options *options, struct fault *fault)
+{
+	struct results *results = calloc(1, sizeof *results);
+	struct suite suite = { .options = options, .results = results, .arena = arena_create(SUITE_ARENA) };
+	struct fault write_fault;
+	enum error error = ERROR_NONE;
+
+	if (results == NULL || suite.arena == NULL)
+		error = fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	for (int kind = 0; error == ERROR_NONE && kind < RESULTS_KINDS; kind++)
+		error = open_corpus(options, results_kind_name((enum results_kind)kind), &suite.corpora[kind], fault);
+	if (error == ERROR_NONE) {
+		error = suite_run(&suite, fault);
+		results_print(results);
+		enum error written = write_results(options, results, &write_fault);
+		if (error == ERROR_NONE && written != ERROR_NONE) {
+			*fault = write_fault;
+			error = written;
+		}
+	}
+	for (int kind = 0; kind < RESULTS_KINDS; kind++)
+		corpus_close(suite.corpora[kind]);
+	if (results != NULL)
+		results_free(results);
+	free(results);
+	arena_destroy(suite.arena);
+	return error;
+}

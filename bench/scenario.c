@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A table of scenarios and the one way to run them. */
+#include "bench/scenario.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "bench/office.h"
+#include "client/trust.h"
+
+#define PATH_SIZE ((size_t)4096)
+
+static const struct scenario scenarios[] = {
+	{ "resident", "a vendor's gateway: resident connections, filings signed by their holders", &script_file,
+	    "office", 64, 1, false, true, 0, 0 },
+	{ "evening", "one new connection for each filing", &script_file, "office", 64, 1, true, true, 0, 0 },
+	{ "enrol", "a storm of enrolments, one new connection for each", &script_enrol, "office-new", 64, 1, true,
+	    false, 0, 0 },
+	{ "mixed", "log-in, list of filings, a filing, its receipt again, on a new connection", &script_mixed,
+	    "office", 64, 1, true, true, 0, 0 },
+	{ "idle", "many connections that say nothing, beside a light load", &script_file, "office", 64, 1, false,
+	    true, 18000, 0.1 },
+	{ "latency70", "resident connections at 70 % of the highest rate", &script_file, "office", 64, 128, false,
+	    true, 0, 0.7 },
+	{ "overload", "resident connections at 150 % of the highest rate", &script_file, "office", 64, 128, false,
+	    true, 0, 1.5 },
+};
+
+const struct scenario *
+scenario_table(size_t *count)
+{
+	*count = sizeof scenarios / sizeof scenarios[0];
+	return scenarios;
+}
+
+const struct scenario *
+scenario_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
+		if (strcmp(scenarios[i].name, name) == 0)
+			return &scenarios[i];
+	return NULL;
+}
+
+static enum error
+scenario_play(const struct scenario_plan *plan, const struct stage_server *server, const struct guichet_trust *trust,
+    struct stage_result *result, struct fault *fault)
+{
+	const struct scenario *scenario = plan->scenario;
+	struct script *script = script_create(scenario->script, plan->corpus);
+	const struct stage_plan stage = {
+		.name = plan->name,
+		.scenario = scenario->name,
+		.kind = plan->kind,
+		.script = script,
+		.connections = plan->connections != 0 ? plan->connections : scenario->connections,
+		.window = plan->window != 0 ? plan->window : scenario->window,
+		.is_fresh = scenario->is_fresh,
+		.idlers = plan->idlers != 0 ? plan->idlers : scenario->idlers,
+		.curve = plan->curve,
+		.arrivals = SCHEDULE_POISSON,
+		.jobs_max = corpus_count(plan->corpus),
+		.warmup_ns = plan->warmup_ns,
+		.duration_ns = plan->duration_ns,
+	};
+
+	if (script == NULL)
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	enum error error = stage_run(server, &stage, result, fault);
+	if (error == ERROR_NONE && scenario->has_receipts)
+		error = stage_verify(server, plan->corpus, trust, script, result, fault);
+	script_destroy(script);
+	return error;
+}
+
+enum error
+scenario_run(const struct scenario_plan *plan, struct stage_result *result, struct fault *fault)
+{
+	char template[PATH_SIZE], directory[PATH_SIZE];
+	const struct office_plan office_plan = { plan->programs, directory, STAGE_SERVER_CORE };
+	struct office *office = NULL;
+	struct guichet_trust *trust = NULL;
+
+	snprintf(template, sizeof template, "%s/%s/%s", plan->directory, plan->kind, plan->scenario->office);
+	snprintf(directory, sizeof directory, "%s/office-run", plan->directory);
+	*result = (struct stage_result){ .name = plan->name };
+	enum error error = office_remove(directory, fault);
+	if (error == ERROR_NONE)
+		error = office_copy(template, directory, fault);
+	if (error == ERROR_NONE)
+		error = office_trust(directory, &trust, fault);
+	if (error == ERROR_NONE)
+		error = office_start(&office_plan, &office, fault);
+	if (error == ERROR_NONE) {
+		const struct stage_server server = { "guichetd", office_loop(office), trust->tls, &dialect_guichet,
+			office_process(office), office_port(office) };
+		error = scenario_play(plan, &server, trust, result, fault);
+	}
+	if (!office_stop(office) && error == ERROR_NONE)
+		error = fault_set(fault, ERROR_unreachable, "guichetd", SLICE_EMPTY,
+		    "a server that ends in good order");
+	guichet_trust_destroy(trust);
+	return error;
+}

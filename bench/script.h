@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the jobs of a scenario send, out of a corpus: one script a kind of client. Scripts keep what they were answered,
+ * so that every receipt can be verified after the run and compared with what the server gives when asked again. */
+#ifndef GUICHET_BENCH_SCRIPT_H
+#define GUICHET_BENCH_SCRIPT_H
+
+#include "bench/corpus.h"
+#include "bench/drive.h"
+
+struct script;
+
+struct script_kind {
+	const char *name;
+	/* As drive_script.next. */
+	bool (*next)(struct script *script, const struct drive_job *job, struct caller *caller,
+	    const struct dialect_reply *reply, struct slice *request);
+};
+
+/* file: the filing. enrol: the enrolment. mixed: log-in, list of filings, the filing, its receipt again. hello. */
+extern const struct script_kind script_file, script_enrol, script_mixed, script_hello;
+
+/* Keeps answers for as many jobs as the corpus has items. NULL when memory is short. */
+must_check struct script *script_create(const struct script_kind *kind, struct corpus *corpus);
+void script_destroy(struct script *script);
+/* For a plan; borrowed. */
+const struct drive_script *script_drive(const struct script *script);
+/* The body of the last answer to that job; empty when there was none. Borrowed until script_destroy. */
+struct slice script_answer(const struct script *script, uint64_t number);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One measured run of any server under any load, with what the kernel accounts for the server meanwhile. */
+#ifndef GUICHET_BENCH_STAGE_H
+#define GUICHET_BENCH_STAGE_H
+
+#include "bench/drive.h"
+#include "bench/process.h"
+#include "bench/receipts.h"
+#include "bench/script.h"
+
+struct guichet_trust;
+
+/* Where server and generator run, each with a core of its own. */
+#define STAGE_SERVER_CORE 0
+#define STAGE_GENERATOR_CORE 1
+
+/* A server that runs. */
+struct stage_server {
+	const char *name; /* guichetd, nginx, redis */
+	struct loop *loop;
+	const struct tls_config *tls;
+	const struct dialect *dialect;
+	struct process *process;
+	uint16_t port;
+};
+
+struct stage_plan {
+	const char *name, *scenario, *kind; /* for reports; kind is "" where keys do not matter */
+	struct script *script;
+	size_t connections, window;
+	bool is_fresh;
+	size_t idlers;             /* connections that say nothing, opened before and kept */
+	const struct curve *curve; /* NULL: closed loop */
+	enum schedule_kind arrivals;
+	uint64_t jobs_max;
+	uint64_t warmup_ns, duration_ns; /* the second is the curve's own without its warm-up in an open loop */
+};
+
+struct stage_result {
+	const char *name, *scenario, *kind, *server;
+	struct outcome *outcome;
+	bool is_open_loop;
+	double offered; /* arrivals a second meant in the measured part; open loop */
+	const char *why_invalid; /* NULL: valid */
+	uint64_t cpu_ns, system_ns; /* of the server, all threads, in the measured part */
+	uint64_t resident_bytes, anonymous_bytes; /* at its end */
+	uint64_t idle_bytes; /* resident bytes that the idlers added */
+	bool has_receipts;
+	struct receipts_report receipts;
+};
+
+/* Puts this thread on the generator's core, or a server's plan on the server's. */
+void stage_pin_generator(void);
+void stage_server_cpus(cpu_set_t *cpus);
+
+must_check enum error stage_run(const struct stage_server *server, const struct stage_plan *plan,
+    struct stage_result *result, struct fault *fault);
+/* Asks for the receipts of all jobs of that run again and verifies every one. */
+must_check enum error stage_verify(const struct stage_server *server, struct corpus *corpus,
+    const struct guichet_trust *trust, const struct script *script, struct stage_result *result, struct fault *fault);
+void stage_result_free(struct stage_result *result);
+
+/* CPU of the server for each accepted, in microseconds; 0 when nothing was. */
+double stage_cpu_us(const struct stage_result *result);
+
+#endif

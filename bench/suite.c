@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A list of steps, each of which adds runs and figures. */
+#include "bench/suite.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "bench/bare_disk.h"
+#include "bench/office.h"
+#include "bench/peer.h"
+#include "bench/scenario.h"
+#include "protocol/check.h"
+#include "protocol/limits.h"
+#include "protocol/net/tls_config.h"
+
+#define PATH_SIZE ((size_t)4096)
+#define SECOND_NS ((uint64_t)1000000000)
+#define WARMUP_NS SECOND_NS
+/* A receipt's answer, in bytes: what the floor and nginx answer with. */
+#define ANSWER_SIZE ((size_t)2000)
+#define FLOOR_SAMPLE ((size_t)2000)
+#define DISK_APPENDS ((size_t)2000)
+/* Requests under way on each connection of a pipelining client. */
+#define PIPELINE ((size_t)16)
+#define PEER_CONNECTIONS 19000
+
+static void
+say(const struct stage_result *run)
+{
+	const struct histogram *latency = run->outcome->latency;
+
+	printf("%-24s %9.0f/s  p50 %8.2f  p99 %8.2f  max %8.2f ms  cpu %7.1f us%s%s\n", run->name,
+	    outcome_rate(run->outcome), (double)histogram_percentile_ns(latency, 50) / 1e6,
+	    (double)histogram_percentile_ns(latency, 99) / 1e6, (double)histogram_max_ns(latency) / 1e6,
+	    stage_cpu_us(run), run->why_invalid == NULL ? "" : "  INVALID: ",
+	    run->why_invalid == NULL ? "" : run->why_invalid);
+	fflush(stdout);
+}
+
+static const char *
+name_of(const struct suite *suite, const char *what, enum results_kind kind)
+{
+	struct slice name;
+	char text[128];
+	int size = snprintf(text, sizeof text, "%s %s", what, results_kind_name(kind));
+
+	return size > 0 && arena_copy(suite->arena, slice_of(text, (size_t)size), &name) ? (const char *)name.data :
+											     what;
+}
+
+static uint64_t
+measured_ns(const struct suite *suite)
+{
+	return (suite->options->seconds != 0 ? suite->options->seconds : 8) * SECOND_NS;
+}
+
+static double
+p99_ms(const struct stage_result *run)
+{
+	return (double)histogram_percentile_ns(run->outcome->latency, 99) / 1e6;
+}
+
+/* ---- guichetd ---- */
+
+static enum error
+step_floor(struct suite *suite, enum results_kind kind, struct fault *fault)
+{
+	char office[PATH_SIZE];
+
+	snprintf(office, sizeof office, "%s/%s/office", suite->options->directory, results_kind_name(kind));
+	cpu_set_t cpus;
+	stage_server_cpus(&cpus);
+	(void)sched_setaffinity(0, sizeof cpus, &cpus);
+	enum error error = floor_measure(suite->corpora[kind], office, FLOOR_SAMPLE, ANSWER_SIZE,
+	    &suite->results->floor[kind], fault);
+	suite->results->has_floor[kind] = error == ERROR_NONE;
+	printf("%-24s %7.1f us of CPU a filing\n", name_of(suite, "floor", kind),
+	    suite->results->floor[kind].total_ns / 1e3);
+	return error;
+}
+
+/* Runs a scenario; in an open loop at its part of the highest rate. */
+static enum error
+run_scenario(struct suite *suite, const char *name, enum results_kind kind, struct stage_result **out,
+    struct fault *fault)
+{
+	struct scenario_plan plan = {
+		.scenario = scenario_find(name),
+		.name = name_of(suite, name, kind),
+		.directory = suite->options->directory,
+		.programs = suite->options->programs,
+		.kind = results_kind_name(kind),
+		.corpus = suite->corpora[kind],
+		.warmup_ns = WARMUP_NS,
+		.duration_ns = measured_ns(suite),
+	};
+	enum error error = ERROR_NONE;
+
+	check(plan.scenario != NULL);
+	if (plan.scenario->load != 0) {
+		double rate = plan.scenario->load * suite->highest[kind];
+		/* No longer than there are filings. */
+		uint64_t longest_ns = (uint64_t)(0.95 * (double)corpus_count(plan.corpus) / rate * 1e9);
+		if (plan.warmup_ns + plan.duration_ns > longest_ns)
+			plan.duration_ns = longest_ns - plan.warmup_ns;
+		error = curve_make_ramp(rate, rate, plan.warmup_ns + plan.duration_ns, suite->arena, &plan.curve,
+		    fault);
+	}
+	*out = results_run(suite->results);
+	if (error == ERROR_NONE)
+		error = scenario_run(&plan, *out, fault);
+	if (error == ERROR_NONE)
+		say(*out);
+	return error;
+}
+
+static enum error
+step_resident(struct suite *suite, enum results_kind kind, struct fault *fault)
+{
+	struct results *results = suite->results;
+	struct stage_result *run;
+	enum error error = run_scenario(suite, "resident", kind, &run, fault);
+
+	if (error != ERROR_NONE)
+		return error;
+	suite->highest[kind] = outcome_rate(run->outcome);
+	results_figure(results, "resident", "rate", kind, suite->highest[kind]);
+	results_figure(results, "resident", "p99_ms", kind, p99_ms(run));
+	results_figure(results, "resident", "cpu_us", kind, stage_cpu_us(run));
+	results_figure(results, "resident", "efficiency", kind,
+	    results->floor[kind].total_ns / 1e3 / stage_cpu_us(run));
+	return ERROR_NONE;
+}
+
+static enum error
+step_latency70(struct suite *suite, enum results_kind kind, struct fault *fault)
+{
+	struct stage_result *run;
+	enum error error = run_scenario(suite, "latency70", kind, &run, fault);
+
+	if (error == ERROR_NONE)
+		results_figure(suite->results, "latency70", "p99_ms", kind, p99_ms(run));
+	return error;
+}
+
+static enum error
+step_overload(struct suite *suite, enum results_kind kind, struct fault *fault)
+{
+	struct stage_result *run;
+	enum error error = run_scenario(suite, "overload", kind, &run, fault);
+
+	if (error != ERROR_NONE)
+		return error;
+	results_figure(suite->results, "overload", "goodput_ratio", kind,
+	    outcome_rate(run->outcome) / suite->highest[kind]);
+	results_figure(suite->results, "overload", "p99_ms", kind, p99_ms(run));
+	return ERROR_NONE;
+}
+
+static enum error
+step_evening(struct suite *suite, enum results_kind kind, struct fault *fault)
+{
+	struct stage_result *run;
+	enum error error = run_scenario(suite, "evening", kind, &run, fault);
+
+	if (error != ERROR_NONE)
+		return error;
+	results_figure(suite->results, "evening", "rate", kind, outcome_rate(run->outcome));
+	results_figure(suite->results, "evening", "cpu_us", kind, stage_cpu_us(run));
+	results_figure(suite->results, "evening", "p99_ms", kind, p99_ms(run));
+	return ERROR_NONE;
+}
+
+static enum error
+step_enrol(struct suite *suite, enum results_kind kind, struct fault *fault)
+{
+	struct stage_result *run;
+	enum error error = run_scenario(suite, "enrol", kind, &run, fault);
+
+	if (error == ERROR_NONE)
+		results_figure(suite->results, "enrol", "rate", kind, outcome_rate(run->outcome));
+	return error;
+}
+
+static enum error
+step_mixed(struct suite *suite, enum results_kind kind, struct fault *fault)
+{
+	struct stage_result *run;
+	enum error error = run_scenario(suite, "mixed", kind, &run, fault);
+
+	if (error == ERROR_NONE)
+		results_figure(suite->results, "mixed", "rate", kind, outcome_rate(run->outcome));
+	return error;
+}
+
+static enum error
+step_idle(struct suite *suite, enum results_kind kind, struct fault *fault)
+{
+	struct stage_result *run;
+	enum error error = run_scenario(suite, "idle", kind, &run, fault);
+
+	if (error == ERROR_NONE)
+		results_figure(suite->results, "idle", "bytes_per_connection", kind,
+		    (double)run->idle_bytes / (double)scenario_find("idle")->idlers);
+	return error;
+}
+
+/* ---- peers ---- */
+
+struct peer_run {
+	enum peer_kind kind;
+	const char *name;
+	const struct dialect *dialect;
+	size_t connections, window, idlers;
+	bool is_fresh;
+};
+
+/* Where a peer lives, and whose certificate it shows. */
+struct peer_paths {
+	char directory[PATH_SIZE], certificate[PATH_SIZE], key[PATH_SIZE], trust[PATH_SIZE];
+};
+
+static struct peer_paths
+peer_paths_of(const struct suite *suite, enum results_kind kind)
+{
+	const char *directory = suite->options->directory, *name = results_kind_name(kind);
+	struct peer_paths paths;
+
+	snprintf(paths.directory, PATH_SIZE, "%s/peer", directory);
+	snprintf(paths.certificate, PATH_SIZE, "%s/%s/office/keys/tls-server.pem", directory, name);
+	snprintf(paths.key, PATH_SIZE, "%s/%s/office/keys/tls-server.key", directory, name);
+	snprintf(paths.trust, PATH_SIZE, "%s/%s/office/public/tls.pem", directory, name);
+	return paths;
+}
+
+static enum error
+start_peer(struct suite *suite, enum peer_kind kind, const struct peer_paths *paths, struct peer *peer,
+    struct fault *fault)
+{
+	cpu_set_t cpus;
+	const struct peer_plan plan = {
+		.directory = paths->directory,
+		.certificate_path = paths->certificate,
+		.key_path = paths->key,
+		.cpus = &cpus,
+		.connections_max = PEER_CONNECTIONS,
+		.body_max = LIMIT_FRAME_BODY,
+		.answer_size = ANSWER_SIZE,
+		.arena = suite->arena,
+	};
+
+	stage_server_cpus(&cpus);
+	enum error error = office_remove(paths->directory, fault);
+	if (error == ERROR_NONE && mkdir(paths->directory, 0777) != 0)
+		error = fault_set(fault, ERROR_file_unreadable, "peer", SLICE_EMPTY, "a directory that can be made");
+	return error == ERROR_NONE ? peer_start(kind, &plan, peer, fault) : error;
+}
+
+/* The same filings, in the peer's dialect. */
+static enum error
+drive_peer(struct suite *suite, const struct peer_run *wanted, enum results_kind kind, struct stage_server *server,
+    struct stage_result *result, struct fault *fault)
+{
+	struct script *script = script_create(&script_file, suite->corpora[kind]);
+	const struct stage_plan plan = {
+		.name = name_of(suite, wanted->name, kind),
+		.scenario = wanted->name,
+		.kind = results_kind_name(kind),
+		.script = script,
+		.connections = wanted->connections,
+		.window = wanted->window,
+		.is_fresh = wanted->is_fresh,
+		.idlers = wanted->idlers,
+		.jobs_max = corpus_count(suite->corpora[kind]),
+		.warmup_ns = WARMUP_NS,
+		.duration_ns = measured_ns(suite),
+	};
+	enum error error = ERROR_NONE;
+
+	server->loop = loop_create(NULL);
+	if (script == NULL || server->loop == NULL)
+		error = fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	if (error == ERROR_NONE)
+		error = stage_run(server, &plan, result, fault);
+	if (server->loop != NULL)
+		loop_destroy(server->loop);
+	script_destroy(script);
+	return error;
+}
+
+static enum error
+run_peer(struct suite *suite, const struct peer_run *wanted, enum results_kind kind, struct stage_result **out,
+    struct fault *fault)
+{
+	const struct peer_paths paths = peer_paths_of(suite, kind);
+	struct tls_config *tls = NULL;
+	struct peer peer = { .process = NULL };
+	enum error error = tls_config_create_client_without_alpn(paths.trust, &tls, fault);
+
+	*out = results_run(suite->results);
+	if (error == ERROR_NONE)
+		error = start_peer(suite, wanted->kind, &paths, &peer, fault);
+	if (error == ERROR_NONE) {
+		struct stage_server server = { wanted->kind == PEER_NGINX ? "nginx" : "redis", NULL, tls,
+			wanted->dialect, peer.process, peer.port };
+		error = drive_peer(suite, wanted, kind, &server, *out, fault);
+		(void)peer_stop(&peer);
+	}
+	if (error == ERROR_NONE)
+		say(*out);
+	tls_config_destroy(tls);
+	return error;
+}
+
+static const struct peer_run nginx_keepalive = { PEER_NGINX, "nginx keepalive", &dialect_http, 64, 1, 0, false };
+static const struct peer_run nginx_evening = { PEER_NGINX, "nginx evening", &dialect_http, 64, 1, 0, true };
+static const struct peer_run nginx_idle = { PEER_NGINX, "nginx idle", &dialect_http, 64, 1, 18000, false };
+static const struct peer_run redis_plain = { PEER_REDIS, "redis", &dialect_resp, 64, 1, 0, false };
+static const struct peer_run redis_pipelined = { PEER_REDIS, "redis pipelined", &dialect_resp, 64, PIPELINE, 0, false };
+
+static enum error
+step_redis(struct suite *suite, enum results_kind kind, struct fault *fault)
+{
+	struct stage_result *run;
+	enum error error = run_peer(suite, &redis_plain, kind, &run, fault);
+
+	if (error != ERROR_NONE)
+		return error;
+	results_figure(suite->results, "redis", "rate", kind, outcome_rate(run->outcome));
+	results_figure(suite->results, "redis", "cpu_us", kind, stage_cpu_us(run));
+	results_figure(suite->results, "resident", "vs_redis", kind, suite->highest[kind] / outcome_rate(run->outcome));
+	error = run_peer(suite, &redis_pipelined, kind, &run, fault);
+	if (error == ERROR_NONE)
+		results_figure(suite->results, "redis", "pipelined_rate", kind, outcome_rate(run->outcome));
+	return error;
+}
+
+static enum error
+step_nginx(struct suite *suite, enum results_kind kind, struct fault *fault)
+{
+	struct results *results = suite->results;
+	struct stage_result *run;
+	double ours = 0;
+	enum error error = run_peer(suite, &nginx_keepalive, kind, &run, fault);
+
+	if (error == ERROR_NONE) {
+		results_figure(results, "nginx", "keepalive_rate", kind, outcome_rate(run->outcome));
+		error = run_peer(suite, &nginx_evening, kind, &run, fault);
+	}
+	if (error != ERROR_NONE)
+		return error;
+	results_figure(results, "nginx", "evening_cpu_us", kind, stage_cpu_us(run));
+	if (results_find(results, "evening", "cpu_us", kind, &ours))
+		results_figure(results, "evening", "vs_nginx", kind, stage_cpu_us(run) / ours);
+	return ERROR_NONE;
+}
+
+static enum error
+step_nginx_idle(struct suite *suite, enum results_kind kind, struct fault *fault)
+{
+	struct stage_result *run;
+	double ours = 0;
+	enum error error = run_peer(suite, &nginx_idle, kind, &run, fault);
+
+	if (error != ERROR_NONE)
+		return error;
+	double theirs = (double)run->idle_bytes / (double)nginx_idle.idlers;
+	results_figure(suite->results, "nginx", "idle_bytes_per_connection", kind, theirs);
+	if (results_find(suite->results, "idle", "bytes_per_connection", kind, &ours))
+		results_figure(suite->results, "idle", "vs_nginx", kind, ours / theirs);
+	return ERROR_NONE;
+}
+
+/* ---- the disk alone ---- */
+
+static enum error
+step_disk(struct suite *suite, enum results_kind kind, struct fault *fault)
+{
+	char path[PATH_SIZE];
+	uint64_t *durations_ns = calloc(DISK_APPENDS, sizeof *durations_ns), total_ns;
+	struct histogram *histogram = histogram_create();
+	cpu_set_t cpus;
+	const struct bare_disk_plan plan = { path, corpus_item(suite->corpora[kind], 0).file, DISK_APPENDS, &cpus };
+	double p99 = 0, ours;
+	enum error error = ERROR_NONE;
+
+	stage_server_cpus(&cpus);
+	snprintf(path, sizeof path, "%s/disk", suite->options->directory);
+	if (durations_ns == NULL || histogram == NULL)
+		error = fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	if (error == ERROR_NONE)
+		error = bare_disk_run(&plan, durations_ns, &total_ns, fault);
+	for (size_t i = 0; error == ERROR_NONE && i < DISK_APPENDS; i++)
+		histogram_record(histogram, durations_ns[i]);
+	if (error == ERROR_NONE) {
+		p99 = (double)histogram_percentile_ns(histogram, 99) / 1e6;
+		printf("%-24s %9.0f/s  p50 %8.2f  p99 %8.2f  max %8.2f ms\n", name_of(suite, "disk", kind),
+		    (double)DISK_APPENDS * 1e9 / (double)total_ns,
+		    (double)histogram_percentile_ns(histogram, 50) / 1e6, p99,
+		    (double)histogram_max_ns(histogram) / 1e6);
+		results_figure(suite->results, "disk", "p99_ms", kind, p99);
+		if (results_find(suite->results, "latency70", "p99_ms", kind, &ours))
+			results_figure(suite->results, "latency70", "p99_over_fsync", kind, ours / p99);
+	}
+	histogram_destroy(histogram);
+	free(durations_ns);
+	return error;
+}
+
+/* ---- all of it ---- */
+
+static const struct step {
+	enum error (*run)(struct suite *suite, enum results_kind kind, struct fault *fault);
+	bool for_default_only; /* keys do not matter */
+} steps[] = {
+	{ step_floor, false },
+	{ step_resident, false },
+	{ step_redis, false },
+	{ step_latency70, false },
+	{ step_disk, false },
+	{ step_overload, false },
+	{ step_evening, false },
+	{ step_nginx, false },
+	{ step_enrol, false },
+	{ step_mixed, false },
+	{ step_idle, true },
+	{ step_nginx_idle, true },
+};
+
+enum error
+suite_run(struct suite *suite, struct fault *fault)
+{
+	for (int kind = 0; kind < RESULTS_KINDS; kind++)
+		for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+			if (steps[i].for_default_only && kind != 0)
+				continue;
+			enum error error = steps[i].run(suite, (enum results_kind)kind, fault);
+			if (error != ERROR_NONE)
+				return error;
+		}
+	return ERROR_NONE;
+}
