@@ -66,6 +66,8 @@ examples = $(patsubst client/%.c,$(BUILD)/%,$(wildcard client/examples/*.c))
 # Programs that the tests in tests/fault run: a load to be interrupted, and a library that makes calls fail.
 load = $(BUILD)/tests/load
 fail_calls = $(BUILD)/tests/fail_calls.so
+# The same for tests/integration: as many revoked certificates as one asks for.
+revoke_many = $(BUILD)/tests/revoke_many
 FUZZ_SECONDS ?= 30
 
 .PHONY: all
@@ -142,6 +144,11 @@ $(tables): $(call object,tests/docs/tables.c tests/docs/sample.c) $(protocol_lib
 $(load): $(call object,$(wildcard tests/fault/load.c tests/fault/verify.c)) $(client_lib) $(protocol_lib)
 	$(call link,$(protocol_libs))
 
+$(revoke_many): $(call object,tests/integration/revoke_many.c) $(server_lib) $(protocol_lib)
+	@mkdir -p $(@D)
+	@echo '  ld $@'
+	$(Q)$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs) $(server_libs)
+
 $(fail_calls): $(call object,tests/fault/fail_calls.c)
 	$(call link,-shared -ldl)
 
@@ -169,7 +176,7 @@ demo: deps ## the main job on real input in front of the reader
 	@$(MAKE) --no-print-directory all
 	@BIN=$(BUILD)/bin PYTHON=$(PYTHON) tests/demo.sh
 
-pytest: all $(tables) $(examples) $(load) $(fail_calls)
+pytest: all $(tables) $(examples) $(load) $(fail_calls) $(revoke_many)
 	@GUICHET_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider tests
 
 unit: $(unit_tests) ## run the unit tests

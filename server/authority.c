@@ -5,7 +5,6 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,6 +13,7 @@
 #include "protocol/digest.h"
 #include "server/authority_files.h"
 #include "server/profile.h"
+#include "server/revocation_list.h"
 
 struct authority {
 	EVP_PKEY *issuing_key, *log_key;
@@ -389,109 +389,18 @@ done:
 
 /* ---- revocation ---- */
 
-/* 7 was never given out, 8 is only for delta lists (RFC 5280 5.3.1). */
-static bool
-reason_ok(unsigned reason)
-{
-	return reason <= 10 && reason != 7 && reason != 8;
-}
-
-static X509_REVOKED *
-revoked_create(const struct authority_revoked *entry)
-{
-	X509_REVOKED *revoked = X509_REVOKED_new();
-	ASN1_INTEGER *serial = profile_serial_create(entry->serial);
-	ASN1_TIME *time = profile_time_create(entry->time);
-	ASN1_ENUMERATED *reason = ASN1_ENUMERATED_new();
-	bool made = revoked != NULL && serial != NULL && time != NULL && reason != NULL &&
-	    X509_REVOKED_set_serialNumber(revoked, serial) == 1 && X509_REVOKED_set_revocationDate(revoked, time) == 1;
-
-	/* "Unspecified" is said by saying nothing. */
-	if (made && entry->reason != 0)
-		made = ASN1_ENUMERATED_set(reason, (long)entry->reason) == 1 &&
-		    X509_REVOKED_add1_ext_i2d(revoked, NID_crl_reason, reason, 0, X509V3_ADD_DEFAULT) == 1;
-	ASN1_INTEGER_free(serial);
-	ASN1_TIME_free(time);
-	ASN1_ENUMERATED_free(reason);
-	if (made)
-		return revoked;
-	X509_REVOKED_free(revoked);
-	return NULL;
-}
-
-static bool
-crl_put_entries(X509_CRL *crl, const struct authority_revoked *revoked, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		X509_REVOKED *entry = revoked_create(&revoked[i]);
-		if (entry == NULL || X509_CRL_add0_revoked(crl, entry) != 1) {
-			X509_REVOKED_free(entry);
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool
-crl_put_times(X509_CRL *crl, uint64_t this_update, uint64_t next_update)
-{
-	ASN1_TIME *now = profile_time_create(this_update), *next = profile_time_create(next_update);
-	bool put = now != NULL && next != NULL && X509_CRL_set1_lastUpdate(crl, now) == 1 &&
-	    X509_CRL_set1_nextUpdate(crl, next) == 1;
-
-	ASN1_TIME_free(now);
-	ASN1_TIME_free(next);
-	return put;
-}
-
-static bool
-crl_put_extensions(X509_CRL *crl, X509 *issuer, uint64_t number)
-{
-	AUTHORITY_KEYID *key = AUTHORITY_KEYID_new();
-	ASN1_INTEGER *serial = ASN1_INTEGER_new();
-	bool put = key != NULL && serial != NULL &&
-	    (key->keyid = ASN1_OCTET_STRING_dup(X509_get0_subject_key_id(issuer))) != NULL &&
-	    ASN1_INTEGER_set_uint64(serial, number) == 1 &&
-	    X509_CRL_add1_ext_i2d(crl, NID_authority_key_identifier, key, 0, X509V3_ADD_DEFAULT) == 1 &&
-	    X509_CRL_add1_ext_i2d(crl, NID_crl_number, serial, 0, X509V3_ADD_DEFAULT) == 1;
-
-	AUTHORITY_KEYID_free(key);
-	ASN1_INTEGER_free(serial);
-	return put;
-}
-
-static enum error
-crl_append(X509_CRL *crl, struct buf *pem)
-{
-	BIO *bio = BIO_new(BIO_s_mem());
-	char *text;
-
-	if (bio == NULL || PEM_write_bio_X509_CRL(bio, crl) != 1) {
-		BIO_free(bio);
-		return ERROR_key_failed;
-	}
-	long size = BIO_get_mem_data(bio, &text);
-	buf_put(pem, slice_of(text, (size_t)size));
-	BIO_free(bio);
-	return buf_ok(pem) ? ERROR_NONE : ERROR_out_of_memory;
-}
-
 enum error
 authority_crl(struct authority *authority, const struct authority_revoked *revoked, size_t count,
     uint64_t this_update, uint64_t next_update, uint64_t number, struct buf *pem)
 {
-	for (size_t i = 0; i < count; i++)
-		if (!reason_ok(revoked[i].reason))
-			return ERROR_field_invalid;
-	X509_CRL *crl = X509_CRL_new();
-	enum error error = ERROR_key_failed;
-	if (crl != NULL && X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1 &&
-	    X509_CRL_set_issuer_name(crl, X509_get_subject_name(authority->issuing)) == 1 &&
-	    crl_put_times(crl, this_update, next_update) && crl_put_entries(crl, revoked, count) &&
-	    crl_put_extensions(crl, authority->issuing, number) &&
-	    X509_CRL_sign(crl, authority->issuing_key, profile_digest(authority->issuing_key)) > 0)
-		error = crl_append(crl, pem);
-	X509_CRL_free(crl);
-	ERR_clear_error();
-	return error;
+	const struct revocation_list list = {
+		.issuer = authority->issuing,
+		.key = authority->issuing_key,
+		.revoked = revoked,
+		.count = count,
+		.this_update = this_update,
+		.next_update = next_update,
+		.number = number,
+	};
+	return revocation_list_put(pem, &list);
 }

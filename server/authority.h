@@ -124,13 +124,14 @@ must_check enum error authority_issue(struct authority *authority, const struct 
 /* ---- revocation ---- */
 
 struct authority_revoked {
-	uint8_t serial[SERIAL_SIZE];
+	uint8_t serial[SERIAL_SIZE]; /* shaped */
 	uint64_t time;
 	unsigned reason; /* RFC 5280 5.3.1: 0 to 6, 9, 10 */
 };
 
 /* Appends a CRL (RFC 5280 5, version 2) in PEM; `number` rises from one to the next. ERROR_field_invalid for a reason
- * that is none, ERROR_key_failed, ERROR_out_of_memory. About 2 microseconds and 60 bytes an entry. */
+ * that is none, a serial that was not shaped, a time past the year 9999; ERROR_key_failed; ERROR_out_of_memory, also
+ * for a list that `pem` has no room for. About 0.3 microseconds and 60 bytes an entry, and no other memory. */
 must_check enum error authority_crl(struct authority *authority, const struct authority_revoked *revoked, size_t count,
     uint64_t this_update, uint64_t next_update, uint64_t number, struct buf *pem);
 

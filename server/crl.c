@@ -73,6 +73,15 @@ crl_mark(struct crl *crl)
 	crl->is_marked = true;
 }
 
+/* What was taken in. */
+static void
+crl_forget(struct crl *crl)
+{
+	free(crl->revoked);
+	crl->revoked = NULL;
+	crl->count = crl->alloc = 0;
+}
+
 /* ---- on the worker's thread ---- */
 
 static bool
@@ -106,15 +115,18 @@ crl_sign(struct crl *crl)
 {
 	struct buf *pem = buf_create(PUBLICATION_CRL_MAX);
 	uint64_t now = crl->begun_ms / 1000;
+	bool is_made = false;
 
-	if (pem != NULL &&
-	    authority_crl(crl->authority, crl->revoked, crl->count, now, now + CRL_LIFE_S, crl->begun_ms, pem) ==
-		ERROR_NONE)
+	if (pem != NULL) {
+		buf_set_public(pem);
+		is_made = authority_crl(crl->authority, crl->revoked, crl->count, now, now + CRL_LIFE_S, crl->begun_ms,
+		    pem) == ERROR_NONE;
+	}
+	/* Given back before the list is copied. */
+	crl_forget(crl);
+	if (is_made)
 		crl->pem = content_create(buf_peek(pem));
 	buf_destroy(pem);
-	free(crl->revoked);
-	crl->revoked = NULL;
-	crl->count = crl->alloc = 0;
 }
 
 /* Takes in the page; after the last one makes the list. */
@@ -140,9 +152,7 @@ crl_end(struct crl *crl)
 
 	crl->is_under_way = false;
 	crl->pem = NULL;
-	free(crl->revoked);
-	crl->revoked = NULL;
-	crl->count = crl->alloc = 0;
+	crl_forget(crl);
 	if (pem == NULL)
 		crl->is_marked = true;
 	crl->made(crl->context, pem);

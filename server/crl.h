@@ -3,10 +3,16 @@
  * When the certificate revocation list is made anew (A5): after a revocation, at most once a minute, and in any case
  * well before its nextUpdate.
  *
- * At 300,000 entries a list takes a second of work. So the loop only reads pages of records;
- * a worker's jobs, one a page, decode them and in the end build and sign the list. That is the one
- * use of libcrypto off the loop's thread, and it is through an authority of the list's own (a second set of handles
- * for the same keys), so that no object of OpenSSL is ever shared by two threads. */
+ * At 300,000 entries a list takes half a second. So the loop only reads pages of records; a worker's jobs, one a page,
+ * decode them and in the end build and sign the list. That is the one use of libcrypto off the loop's thread, and it is
+ * through an authority of the list's own (a second set of handles for the same keys), so that no object of OpenSSL is
+ * ever shared by two threads.
+ *
+ * Measured by tests/integration/measure_crl.py on two busy cores, with 100,000 and 300,000 entries: crl.pem of 5.7 and
+ * 17.1 MB at most 0.2 and 0.6 s after the tick; a client that asked hello without a pause waited no longer than beside
+ * an empty office; RssAnon 21 and 59 MiB at most, 16 and 28 MiB afterwards; the server starts in 0.03 s. Steps of the
+ * loop, by a clock around them: a page 0.15 ms, seldom 1 ms and more; the end, which frees the list of before, up to
+ * 3 ms. */
 #ifndef GUICHET_CRL_H
 #define GUICHET_CRL_H
 

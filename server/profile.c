@@ -137,16 +137,6 @@ profile_time_get(const ASN1_TIME *asn1, uint64_t *out)
 	return time >= 0;
 }
 
-ASN1_INTEGER *
-profile_serial_create(const uint8_t serial[SERIAL_SIZE])
-{
-	BIGNUM *number = BN_bin2bn(serial, SERIAL_SIZE, NULL);
-	ASN1_INTEGER *integer = number == NULL ? NULL : BN_to_ASN1_INTEGER(number, NULL);
-
-	BN_free(number);
-	return integer;
-}
-
 bool
 profile_text_ok(struct slice text)
 {
@@ -214,9 +204,11 @@ certificate_set_validity(X509 *certificate, uint64_t not_before, uint64_t not_af
 static bool
 certificate_set_serial(X509 *certificate, const uint8_t serial[SERIAL_SIZE])
 {
-	ASN1_INTEGER *integer = profile_serial_create(serial);
+	BIGNUM *number = BN_bin2bn(serial, SERIAL_SIZE, NULL);
+	ASN1_INTEGER *integer = number == NULL ? NULL : BN_to_ASN1_INTEGER(number, NULL);
 	bool set = integer != NULL && X509_set_serialNumber(certificate, integer) == 1;
 
+	BN_free(number);
 	ASN1_INTEGER_free(integer);
 	return set;
 }

@@ -48,8 +48,6 @@ must_check bool profile_name_put(X509_NAME *name, int nid, struct slice text);
 must_check ASN1_TIME *profile_time_create(uint64_t time);
 /* The time that a certificate has; false when it is none, or before 1970. */
 must_check bool profile_time_get(const ASN1_TIME *asn1, uint64_t *out);
-/* A serial number; NULL on failure. The caller frees it. */
-must_check ASN1_INTEGER *profile_serial_create(const uint8_t serial[SERIAL_SIZE]);
 /* SHA-256, SHA-384 for a key of 384 bits. */
 const EVP_MD *profile_digest(EVP_PKEY *key);
 

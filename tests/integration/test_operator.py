@@ -70,6 +70,12 @@ def check_crl(office, serial):
     assert "verify OK" in checked.stderr
 
 
+def revoke_many(office, count):
+    """Certificates that nobody has, issued and revoked offline."""
+    program = office.program.parents[1] / "tests" / "revoke_many"
+    subprocess.run([program, office.directory, str(count)], check=True)
+
+
 def crl_number(office):
     text = openssl("crl", "-in", office.public / "crl.pem", "-noout", "-crlnumber").stdout
     return int(text.strip().removeprefix("crlNumber="), 16)
@@ -115,6 +121,17 @@ def test_revoked_while_the_server_is_stopped(office, tmp_path):
     with stranger.Connection("127.0.0.1", office.port, office.tls_pem) as connection:
         assert stranger.checkpoint_read(connection.checkpoint())[0] == 2
     assert office.stop() == 0
+
+
+def test_more_are_revoked_than_are_read_at_a_step(office):
+    revoke_many(office, 600)
+    office.start()
+    wait_until(lambda: len(crl_serials(office)) == 600, "the list")
+    serial = max(crl_serials(office))
+    check_crl(office, serial)
+    assert office.stop() == 0
+    audited = office.run("audit", office.directory).stdout
+    assert re.search(r"600\s+revocations in the published list", audited)
 
 
 @pytest.mark.parametrize("command", [["revoke", "0" * 32], ["import"], ["issue"], ["audit"], ["serve"],

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "protocol/net/tls_config.h"
+#include "protocol/time.h"
 
 static struct authority *authority;
 
@@ -404,11 +405,107 @@ revoked_certificates_are_refused(void **state)
 	place_expect_output("Key Compromise");
 	place_expect_output("Superseded");
 	place_expect_output("Last Update: Apr  4 10:00:00 2026 GMT\n        Next Update: Apr 11 10:00:00 2026 GMT\n");
-	revoked[1].reason = 7;
-	assert_int_equal(authority_crl(authority, revoked, 3, PLACE_NOW, PLACE_NOW + PLACE_DAY, 78, pem),
-	    ERROR_field_invalid);
 	buf_destroy(pem);
 	EVP_PKEY_free(key);
+}
+
+/* Entries that differ in what their bytes depend on: time before and from 2050 on, reason or none. */
+static void
+revoked_make(struct authority_revoked *revoked, size_t count)
+{
+	static const uint64_t times[] = { PLACE_NOW, 0, 2524607999, 2524608000, TIME_MAX };
+	static const unsigned reasons[] = { 0, 1, 4, 10 };
+
+	for (size_t i = 0; i < count; i++) {
+		revoked[i] = (struct authority_revoked){ .serial = { 0x40 }, .time = times[i % 5],
+			.reason = reasons[i % 4] };
+		bytes_poke_u32(revoked[i].serial + 12, (uint32_t)i);
+	}
+}
+
+static void
+expect_entry(X509_REVOKED *entry, const struct authority_revoked *revoked)
+{
+	const ASN1_INTEGER *serial = X509_REVOKED_get0_serialNumber(entry);
+	ASN1_ENUMERATED *reason = X509_REVOKED_get_ext_d2i(entry, NID_crl_reason, NULL, NULL);
+
+	assert_int_equal(serial->length, SERIAL_SIZE);
+	assert_memory_equal(serial->data, revoked->serial, SERIAL_SIZE);
+	assert_int_equal(ASN1_TIME_cmp_time_t(X509_REVOKED_get0_revocationDate(entry), (time_t)revoked->time), 0);
+	assert_int_equal(reason == NULL ? 0 : ASN1_ENUMERATED_get(reason), revoked->reason);
+	ASN1_ENUMERATED_free(reason);
+}
+
+/* What OpenSSL reads in the list, and that it would have written the same: the part that is signed, and the PEM. */
+static void
+expect_list(struct slice pem, X509 *issuer, const struct authority_revoked *revoked, size_t count)
+{
+	BIO *in = BIO_new_mem_buf(pem.data, (int)pem.size), *again = BIO_new(BIO_s_mem());
+	X509_CRL *list = PEM_read_bio_X509_CRL(in, NULL, NULL, NULL);
+	unsigned char *der = NULL, *tbs = NULL;
+	char *text;
+
+	assert_non_null(list);
+	assert_int_equal(X509_CRL_verify(list, X509_get0_pubkey(issuer)), 1);
+	STACK_OF(X509_REVOKED) *entries = X509_CRL_get_REVOKED(list);
+	assert_int_equal(count == 0 ? -1 : (int)count, sk_X509_REVOKED_num(entries));
+	for (size_t i = 0; i < count; i++)
+		expect_entry(sk_X509_REVOKED_value(entries, (int)i), &revoked[i]);
+	assert_int_equal(PEM_write_bio_X509_CRL(again, list), 1);
+	assert_int_equal(BIO_get_mem_data(again, &text), pem.size);
+	assert_memory_equal(text, pem.data, pem.size);
+	int der_size = i2d_X509_CRL(list, &der), tbs_size = i2d_re_X509_CRL_tbs(list, &tbs);
+	assert_true(tbs_size > 0 && memmem(der, (size_t)der_size, tbs, (size_t)tbs_size) != NULL);
+	OPENSSL_free(der);
+	OPENSSL_free(tbs);
+	X509_CRL_free(list);
+	BIO_free(in);
+	BIO_free(again);
+}
+
+/* Every size of the entries up to some, so that every length of a length and every end of a line occurs. */
+static void
+lists_are_what_openssl_would_have_written(void **state)
+{
+	(void)state;
+	enum { MANY = 1400 };
+	struct authority_revoked revoked[MANY];
+	struct buf *pem = buf_create(1024 * 1024);
+	FILE *file = fopen(place_path("public/ca.pem"), "rb");
+	X509 *issuer = PEM_read_X509(file, NULL, NULL, NULL);
+
+	revoked_make(revoked, MANY);
+	for (size_t count = 0; count <= MANY; count += count < 80 ? 1 : 330) {
+		assert_int_equal(authority_crl(authority, revoked, count, PLACE_NOW, TIME_MAX, 1 + count, pem), ERROR_NONE);
+		expect_list(buf_peek(pem), issuer, revoked, count);
+		buf_clear(pem);
+	}
+	X509_free(issuer);
+	fclose(file);
+	buf_destroy(pem);
+}
+
+static void
+what_cannot_be_listed_is_an_error(void **state)
+{
+	(void)state;
+	static const struct authority_revoked rows[] = {
+		{ .serial = { 0x3f }, .time = PLACE_NOW },
+		{ .serial = { 0x80 }, .time = PLACE_NOW },
+		{ .serial = { 0x40 }, .time = TIME_MAX + 1 },
+		{ .serial = { 0x40 }, .time = PLACE_NOW, .reason = 7 },
+		{ .serial = { 0x40 }, .time = PLACE_NOW, .reason = 8 },
+		{ .serial = { 0x40 }, .time = PLACE_NOW, .reason = 11 },
+	};
+	struct authority_revoked revoked[10];
+	struct buf *pem = buf_create(1000);
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		assert_int_equal(authority_crl(authority, &rows[i], 1, PLACE_NOW, PLACE_NOW + PLACE_DAY, 78, pem), ERROR_field_invalid);
+	assert_int_equal(buf_size(pem), 0);
+	revoked_make(revoked, 10);
+	assert_int_equal(authority_crl(authority, revoked, 10, PLACE_NOW, PLACE_NOW + PLACE_DAY, 78, pem), ERROR_out_of_memory);
+	buf_destroy(pem);
 }
 
 static void
@@ -480,6 +577,8 @@ main(void)
 		cmocka_unit_test(expiry_is_the_same_date_exclusive),
 		cmocka_unit_test(shaped_serials_are_positive_and_full_length),
 		cmocka_unit_test(revoked_certificates_are_refused),
+		cmocka_unit_test(lists_are_what_openssl_would_have_written),
+		cmocka_unit_test(what_cannot_be_listed_is_an_error),
 		cmocka_unit_test(first_list_is_empty_and_valid),
 		cmocka_unit_test(costs_are_told),
 	};
