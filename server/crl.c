@@ -22,7 +22,8 @@ struct crl {
 	void (*made)(void *context, struct content *pem);
 	void *context;
 	bool is_marked, is_under_way, is_settled;
-	uint64_t begun_ms;
+	uint64_t begun_ms, begun_steady_ms; /* the newest list, by either clock */
+	uint64_t number;                    /* its number, 0: there is none */
 
 	/* The list under way. The loop's while a page is read, the worker's while it is taken in. */
 	struct authority *authority;
@@ -119,7 +120,7 @@ crl_sign(struct crl *crl)
 
 	if (pem != NULL) {
 		buf_set_public(pem);
-		is_made = authority_crl(crl->authority, crl->revoked, crl->count, now, now + CRL_LIFE_S, crl->begun_ms,
+		is_made = authority_crl(crl->authority, crl->revoked, crl->count, now, now + CRL_LIFE_S, crl->number,
 		    pem) == ERROR_NONE;
 	}
 	/* Given back before the list is copied. */
@@ -212,18 +213,30 @@ crl_begin(struct crl *crl, uint64_t now_ms)
 	crl->is_under_way = true;
 	crl->is_good = true;
 	crl->begun_ms = now_ms;
+	crl->number = now_ms > crl->number ? now_ms : crl->number + 1;
 	crl->from[0] = KEY_revocation;
 	crl->from_size = 1;
 	crl_read_page(crl);
 }
 
-void
-crl_tick(struct crl *crl, uint64_t now_ms)
+/* A list whose time has not come yet is worth nothing to its readers either: the clock was ahead and has been set
+ * back. */
+static bool
+crl_is_due(const struct crl *crl, uint64_t now_ms)
 {
-	uint64_t pause_s = crl->is_marked ? CRL_PAUSE_S : CRL_RENEW_S;
+	uint64_t now = now_ms / 1000, begun = crl->begun_ms / 1000;
 
-	if (!crl->is_under_way && (crl->begun_ms == 0 || now_ms / 1000 >= crl->begun_ms / 1000 + pause_s))
-		crl_begin(crl, now_ms);
+	return crl->is_marked || now < begun || now >= begun + CRL_RENEW_S;
+}
+
+void
+crl_tick(struct crl *crl, uint64_t now_ms, uint64_t steady_ms)
+{
+	if (crl->is_under_way || (crl->number != 0 &&
+	    (!crl_is_due(crl, now_ms) || steady_ms < crl->begun_steady_ms + CRL_PAUSE_S * 1000)))
+		return;
+	crl->begun_steady_ms = steady_ms;
+	crl_begin(crl, now_ms);
 }
 
 bool

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * When the certificate revocation list is made anew (A5): after a revocation, at most once a minute, and in any case
- * well before its nextUpdate.
+ * When the certificate revocation list is made anew (A5): after a revocation, at most once a minute, in any case well
+ * before its nextUpdate, and when the clock was set back before its thisUpdate.
  *
  * At 300,000 entries a list takes half a second. So the loop only reads pages of records; a worker's jobs, one a page,
  * decode them and in the end build and sign the list. That is the one use of libcrypto off the loop's thread, and it is
@@ -38,9 +38,10 @@ must_check struct crl *crl_create(struct authority *authority, struct store *sto
 void crl_destroy(struct crl *crl);
 /* A revocation is durable: the next list is due. */
 void crl_mark(struct crl *crl);
-/* Begins the list if it is due at `now_ms` (since 1970), which also becomes its number: lists made one after the other
- * by different processes have different ones. */
-void crl_tick(struct crl *crl, uint64_t now_ms);
+/* Begins the list if it is due at `now_ms` (since 1970), the pause measured by a clock that never jumps. now_ms also
+ * becomes its number, so that lists of processes one after the other have different ones; while the clock stands back,
+ * the number after the last. */
+void crl_tick(struct crl *crl, uint64_t now_ms, uint64_t steady_ms);
 /* Before the end: begins the list at once if a revocation waits for it. True when there is nothing to wait for. */
 must_check bool crl_settle(struct crl *crl, uint64_t now_ms);
 /* Blocks until no list is under way: for tools and the end. */

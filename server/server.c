@@ -217,7 +217,7 @@ tick_fire(struct loop_timer *timer)
 
 	publisher_tick(server->publisher);
 	dispatch_work(server->dispatch, decide_upload_sweep, loop_wall_ms(server->loop));
-	crl_tick(server->crl, loop_wall_ms(server->loop));
+	crl_tick(server->crl, loop_wall_ms(server->loop), loop_steady_ms(server->loop));
 	log_settle(server->log);
 	tls_warn(server);
 	loop_timer_set(server->loop, timer, loop_steady_ms(server->loop) + TICK_MS);

@@ -437,7 +437,7 @@ admin_office_publish_crl(struct admin_office *office, struct fault *fault)
 	if (crl == NULL)
 		return no_memory(fault);
 	crl_mark(crl);
-	crl_tick(crl, clock_wall_ms());
+	crl_tick(crl, clock_wall_ms(), clock_steady_ms());
 	crl_finish(crl);
 	crl_destroy(crl);
 	return writing.is_written ? ERROR_NONE :

@@ -13,6 +13,7 @@
 #include "tests/unit/decision_fixture.h"
 
 #define NOW_MS (FIXTURE_NOW * 1000)
+#define STEADY_MS ((uint64_t)5000) /* a machine that has just been started */
 #define MANY 1700 /* several pages, the last one not full */
 
 struct office_lists {
@@ -59,6 +60,13 @@ teardown(void **state)
 	return 0;
 }
 
+/* So many seconds later, by both clocks. */
+static void
+tick(struct office_lists *lists, uint64_t after_s)
+{
+	crl_tick(lists->crl, NOW_MS + after_s * 1000, STEADY_MS + after_s * 1000);
+}
+
 static struct slice
 revocation_key(struct office_lists *lists, uint32_t number)
 {
@@ -85,15 +93,23 @@ put(struct office_lists *lists, uint32_t from, uint32_t count, uint64_t not_afte
 	assert_int_equal(store_commit_now(batch), ERROR_NONE);
 }
 
-/* How many entries the newest list has; and that the one of `number` is, or is not, among them. */
-static int
-entries(struct office_lists *lists, uint32_t number, bool is_listed)
+static X509_CRL *
+newest(struct office_lists *lists)
 {
 	assert_non_null(lists->pem);
 	struct slice pem = content_bytes(lists->pem);
 	BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
 	X509_CRL *list = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
 	assert_non_null(list);
+	BIO_free(bio);
+	return list;
+}
+
+/* How many entries the newest list has; and that the one of `number` is, or is not, among them. */
+static int
+entries(struct office_lists *lists, uint32_t number, bool is_listed)
+{
+	X509_CRL *list = newest(lists);
 	int count = sk_X509_REVOKED_num(X509_CRL_get_REVOKED(list)), found = 0;
 	struct slice key = revocation_key(lists, number);
 	for (int i = 0; i < count; i++) {
@@ -103,7 +119,6 @@ entries(struct office_lists *lists, uint32_t number, bool is_listed)
 	}
 	assert_int_equal(found, is_listed ? 1 : 0);
 	X509_CRL_free(list);
-	BIO_free(bio);
 	return count;
 }
 
@@ -113,7 +128,7 @@ every_page_is_listed(void **state)
 	struct office_lists *lists = *state;
 
 	put(lists, 0, MANY, FIXTURE_NOW + 1000);
-	crl_tick(lists->crl, NOW_MS);
+	tick(lists, 0);
 	/* The loop has read one page and no more, and nothing is signed on it. */
 	assert_int_equal(lists->made, 0);
 	worker_wait(lists->worker);
@@ -127,12 +142,12 @@ pages_may_end_with_the_records(void **state)
 {
 	struct office_lists *lists = *state;
 
-	crl_tick(lists->crl, NOW_MS);
+	tick(lists, 0);
 	crl_finish(lists->crl);
 	assert_true(entries(lists, 0, false) <= 0);
 	put(lists, 0, 1024, FIXTURE_NOW + 1000);
 	crl_mark(lists->crl);
-	crl_tick(lists->crl, NOW_MS + CRL_PAUSE_S * 1000);
+	tick(lists, CRL_PAUSE_S);
 	crl_finish(lists->crl);
 	assert_int_equal(entries(lists, 1023, true), 1024);
 }
@@ -144,8 +159,8 @@ a_late_store_is_waited_for(void **state)
 
 	put(lists, 0, MANY, FIXTURE_NOW + 1000);
 	memory_store_defer(lists->fixture->store, true, false);
-	crl_tick(lists->crl, NOW_MS);
-	crl_tick(lists->crl, NOW_MS + CRL_RENEW_S * 1000); /* one at a time */
+	tick(lists, 0);
+	tick(lists, CRL_RENEW_S); /* one at a time */
 	worker_wait(lists->worker);
 	assert_int_equal(lists->made, 0);
 	crl_finish(lists->crl);
@@ -162,14 +177,14 @@ the_long_expired_are_not_listed(void **state)
 	put(lists, 300, 1, FIXTURE_NOW - CRL_KEEP_S);
 	put(lists, 301, 1, FIXTURE_NOW + 1);
 	put(lists, 302, 1, 0);
-	crl_tick(lists->crl, NOW_MS);
+	tick(lists, 0);
 	crl_finish(lists->crl);
 	assert_int_equal(entries(lists, 0, false), 3);
 	(void)entries(lists, 300, true);
 	(void)entries(lists, 302, true);
 	/* Every list that is made while an entry is kept has it, and one is made at least that often. */
 	assert_true(CRL_KEEP_S >= 2 * CRL_RENEW_S);
-	crl_tick(lists->crl, NOW_MS + CRL_RENEW_S * 1000);
+	tick(lists, CRL_RENEW_S);
 	crl_finish(lists->crl);
 	assert_int_equal(entries(lists, 300, false), 2);
 }
@@ -194,7 +209,7 @@ lists_are_a_pause_apart(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		if (rows[i].is_marked)
 			crl_mark(lists->crl);
-		crl_tick(lists->crl, NOW_MS + rows[i].after_s * 1000);
+		tick(lists, rows[i].after_s);
 		crl_finish(lists->crl);
 		assert_int_equal(lists->made, rows[i].made);
 	}
@@ -204,6 +219,67 @@ lists_are_a_pause_apart(void **state)
 	crl_finish(lists->crl);
 	assert_true(crl_settle(lists->crl, NOW_MS + rows[6].after_s * 1000 + 2));
 	assert_int_equal(lists->made, 4);
+}
+
+/* The newest list's number; and that it is valid from `after_s` on, for as long as one is. */
+static uint64_t
+number_of_list(struct office_lists *lists, uint64_t after_s)
+{
+	X509_CRL *list = newest(lists);
+	ASN1_INTEGER *number = X509_CRL_get_ext_d2i(list, NID_crl_number, NULL, NULL);
+	time_t from = (time_t)(FIXTURE_NOW + after_s);
+	uint64_t value;
+
+	assert_int_equal(ASN1_TIME_cmp_time_t(X509_CRL_get0_lastUpdate(list), from), 0);
+	assert_int_equal(ASN1_TIME_cmp_time_t(X509_CRL_get0_nextUpdate(list), from + (time_t)CRL_LIFE_S), 0);
+	assert_int_equal(ASN1_INTEGER_get_uint64(&value, number), 1);
+	ASN1_INTEGER_free(number);
+	X509_CRL_free(list);
+	return value;
+}
+
+/* The wall clock goes where it will, the other one as time does. */
+static void
+lists_follow_a_clock_that_jumps(void **state)
+{
+	struct office_lists *lists = *state;
+	static const uint64_t year_s = 365 * 86400;
+	static const struct {
+		uint64_t wall_s, steady_s;
+		bool is_marked;
+		unsigned made;
+	} rows[] = {
+		{ 2 * year_s, 0, false, 1 },
+		/* Back: the list has not begun yet, and what is revoked does not wait for two years. */
+		{ 10, 10, false, 1 },
+		{ CRL_PAUSE_S, CRL_PAUSE_S, false, 2 },
+		{ CRL_PAUSE_S + 1, CRL_PAUSE_S + 1, true, 2 },
+		{ 2 * CRL_PAUSE_S, 2 * CRL_PAUSE_S, false, 3 },
+		/* Forward: the list is too old or has ended, but a minute is a minute. */
+		{ CRL_RENEW_S + 2 * CRL_PAUSE_S, 3 * CRL_PAUSE_S - 1, true, 3 },
+		{ CRL_RENEW_S + 2 * CRL_PAUSE_S + 1, 3 * CRL_PAUSE_S, false, 4 },
+		{ year_s, 4 * CRL_PAUSE_S, false, 5 },
+		/* Back by less than a pause: nothing is due. */
+		{ year_s + 1, 5 * CRL_PAUSE_S, false, 5 },
+		{ year_s, 6 * CRL_PAUSE_S, false, 5 },
+	};
+	uint64_t last = 0;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		unsigned before = lists->made;
+		if (rows[i].is_marked)
+			crl_mark(lists->crl);
+		crl_tick(lists->crl, NOW_MS + rows[i].wall_s * 1000, STEADY_MS + rows[i].steady_s * 1000);
+		crl_finish(lists->crl);
+		assert_int_equal(lists->made, rows[i].made);
+		if (lists->made == before)
+			continue;
+		uint64_t number = number_of_list(lists, rows[i].wall_s);
+		assert_true(number > last);
+		last = number;
+	}
+	/* A list ends long after the next one has begun, and that lets some fail. */
+	assert_true(CRL_LIFE_S >= 2 * CRL_RENEW_S);
 }
 
 static void
@@ -216,16 +292,16 @@ what_cannot_be_made_is_told_and_tried_again(void **state)
 
 	store_put(batch, (struct retention){ key_retention(key), 2026 }, key, SLICE_LITERAL("no record"));
 	assert_int_equal(store_commit_now(batch), ERROR_NONE);
-	crl_tick(lists->crl, NOW_MS);
+	tick(lists, 0);
 	crl_finish(lists->crl);
 	assert_int_equal(lists->made, 0);
 	assert_int_equal(lists->failed, 1);
 	batch = store_batch_create(store);
 	store_remove(batch, key);
 	assert_int_equal(store_commit_now(batch), ERROR_NONE);
-	crl_tick(lists->crl, NOW_MS + 1000);
+	tick(lists, 1);
 	assert_int_equal(lists->failed + lists->made, 1);
-	crl_tick(lists->crl, NOW_MS + CRL_PAUSE_S * 1000);
+	tick(lists, CRL_PAUSE_S);
 	crl_finish(lists->crl);
 	assert_int_equal(lists->made, 1);
 }
@@ -240,6 +316,7 @@ main(void)
 		LIST_TEST(a_late_store_is_waited_for),
 		LIST_TEST(the_long_expired_are_not_listed),
 		LIST_TEST(lists_are_a_pause_apart),
+		LIST_TEST(lists_follow_a_clock_that_jumps),
 		LIST_TEST(what_cannot_be_made_is_told_and_tried_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
