@@ -34,6 +34,15 @@ attempts_pace(uint64_t failures)
 	return pace < ATTEMPTS_PACE_MAX_S ? pace : ATTEMPTS_PACE_MAX_S;
 }
 
+/* What a counter asks of who failed: the pair's grows up to the longest, those that others fill as well do not. */
+static uint64_t
+counter_wait(enum counter counter, uint64_t failures)
+{
+	uint64_t wait = attempts_wait(failures, failures_free[counter]);
+
+	return counter == PAIR || wait < ATTEMPTS_WAIT_SHARED_MAX_S ? wait : ATTEMPTS_WAIT_SHARED_MAX_S;
+}
+
 /* What stands for the address: all of an IPv4 one, the network of an IPv6 one. */
 static struct keyed
 address_keyed(const struct decision *decision)
@@ -65,7 +74,7 @@ attempts_check(struct decision *decision, struct slice spi, struct attempts *att
 	attempts->keys[ADDRESS] = KEY_MAKE(decision->arena, KEY_attempts_address, key_part_keyed(&address));
 	for (int i = PAIR; i <= ADDRESS; i++)
 		view_want(decision->view, attempts->keys[i]);
-	for (int i = PAIR; i <= ADDRESS; i++) {
+	for (enum counter i = PAIR; i <= ADDRESS; i++) {
 		struct rec_attempts *counts = &attempts->counts[i];
 		*counts = (struct rec_attempts){ 0 };
 		if (view_get(decision->view, attempts->keys[i], record_attempts(), counts) == VIEW_AGAIN)
@@ -78,7 +87,7 @@ attempts_check(struct decision *decision, struct slice spi, struct attempts *att
 			counts->last_at = now;
 		if (counts->last_at + ATTEMPTS_FORGET_S <= now)
 			counts->failures = 0;
-		uint64_t each = attempts_wait(counts->failures, failures_free[i]);
+		uint64_t each = counter_wait(i, counts->failures);
 		if (each > wait)
 			wait = each;
 	}
@@ -100,7 +109,7 @@ attempts_refuse(struct decision *decision, struct attempts *attempts)
 			attempts->counts[i].failures++;
 		attempts->counts[i].last_at = decision->context->now;
 	}
-	uint64_t wait = attempts_wait(attempts->counts[ADDRESS].failures, ATTEMPTS_FREE_ADDRESS);
+	uint64_t wait = counter_wait(ADDRESS, attempts->counts[ADDRESS].failures);
 	enum outcome outcome = wait == 0 ? refuse(decision, ERROR_identification_refused) : refuse_for(decision, wait);
 	/* After refusing, which drops what was noted before. */
 	for (int i = PAIR; i <= ADDRESS; i++)

@@ -3,10 +3,11 @@
  * Failed attempts to be identified (A1), counted per (person, address), per person and per address; an IPv6 address by
  * its network of 64 bits, since a subscriber has all of one.
  *
- * Who failed has to wait before being heard again: longer with each failure of that pair beyond a few, and as long as
- * the failures of everybody against that person, or of that address against everybody, ask for. These waits count from
- * the pair's own last failure, so nobody can make others wait who did nothing: from an address that behaves, a pair
- * that has not failed is always heard, and its success is never delayed.
+ * Who failed has to wait before being heard again: longer with each failure of that pair beyond a few, up to an hour;
+ * and as long as the failures of everybody against that person, or of that address against everybody, ask for, up to a
+ * minute: what others did must not make an hour of one slip, and slows those who guess no less, whose own count grows.
+ * These waits count from the pair's own last failure, so nobody can make others wait who did nothing: from an address
+ * that behaves, a pair that has not failed is always heard, and its success is never delayed.
  *
  * An address over its limit is heard at a pace besides, whomever it asks for: one comparison that fails, then none for
  * a second, growing to ten. Otherwise each new person would give it one guess for nothing. "Nobody can lock another
@@ -28,6 +29,8 @@
 /* The first wait; each further failure doubles it, up to the longest. */
 #define ATTEMPTS_WAIT_FIRST_S 10U
 #define ATTEMPTS_WAIT_MAX_S 3600U
+/* The longest for what others count to as well: failures against that person, failures of that address. */
+#define ATTEMPTS_WAIT_SHARED_MAX_S 60U
 #define ATTEMPTS_FORGET_S 86400U
 /* The pace of an address over its limit begins at one second; so many further failures add another, up to the
  * longest. */

@@ -105,6 +105,12 @@ nobody_locks_another_out(void **state)
 	from_address(fixture, 1000);
 	struct person again = *jeanne;
 	assert_int_equal(attempt(fixture, &again, true)->refusal.error, ERROR_NONE);
+	/* And when so many have failed that the longest wait is due, a slip of one's own costs a minute. */
+	for (unsigned i = 0; i < 20; i++) {
+		from_address(fixture, 3000 + i);
+		assert_refused(attempt(fixture, jeanne, false), ERROR_identification_refused, NULL, NULL, NULL);
+	}
+	assert_waits(attempt(fixture, jeanne, true), ATTEMPTS_WAIT_SHARED_MAX_S);
 	/* Nor does anything of it delay who comes from elsewhere with the right facts. */
 	from_address(fixture, 5000);
 	assert_int_equal(attempt(fixture, jeanne, true)->refusal.error, ERROR_NONE);
@@ -163,6 +169,10 @@ an_address_over_its_limit_gets_few_guesses(void **state)
 		heard += attempt(fixture, &stranger, true)->puts != NULL;
 	}
 	assert_in_range(heard, 360, 600);
+	/* Whoever shares it and slips waits a minute. */
+	fixture->now += ATTEMPTS_PACE_MAX_S;
+	stranger.taxpayer.spi = people_spi(fixture, 2000000000 + 3600);
+	assert_waits(attempt(fixture, &stranger, true), ATTEMPTS_WAIT_SHARED_MAX_S);
 	/* With the clock set back nobody waits until it has caught up. */
 	fixture->now -= 7200;
 	assert_int_equal(attempt(fixture, jeanne, true)->refusal.error, ERROR_NONE);
