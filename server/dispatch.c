@@ -294,12 +294,19 @@ job_settled(struct commit_entry *entry)
 	job_answer(job);
 }
 
-/* What it waited for is durable: decide afresh. */
+/* What it waited for is durable: decide afresh, unless one who waited before it now writes what it read. So of a crowd
+ * that writes one record, one decides after each batch and not all of them, which would cost the square of their
+ * number. */
 static void
 job_again(struct commit_entry *entry)
 {
 	struct job *job = (struct job *)entry;
+	struct commit *commit = job->dispatch->config.commit;
 
+	if (commit_conflicts(commit, job->view)) {
+		commit_wait(commit, entry);
+		return;
+	}
 	job->is_waiting = false;
 	job_restart(job);
 }
@@ -343,8 +350,8 @@ effects_write(const struct effects *effects)
 	return effects->puts != NULL || effects->blobs != NULL || effects->leaves != NULL;
 }
 
-/* Do too many requests from this address wait for each other already? Each of them decides again after every batch, so
- * a crowd of them costs the square of its number. */
+/* Do too many requests from this address wait for each other already? The last of them waits for as many batches, and
+ * each is looked at again after every one. */
 static bool
 dispatch_crowded(const struct dispatch *dispatch, const struct job *newcomer)
 {

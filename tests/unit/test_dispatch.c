@@ -609,6 +609,27 @@ a_crowd_of_one_address_is_busy(void **state)
 	process_destroy(process);
 }
 
+/* After each batch one of a crowd decides, not all of them: twice each, and in the order they came. */
+static void
+a_crowd_decides_one_after_the_other(void **state)
+{
+	enum { CROWD = 40 };
+	struct process *process = process_create(&late_commits);
+
+	(void)state;
+	runs = 0;
+	for (uint32_t stream = 0; stream < CROWD; stream++)
+		ask(process, stream, (struct wish){ 'a', 'b', 0, 0 });
+	ask(process, CROWD, (struct wish){ 'c', 'a', TASK_CHAIN, 0 });
+	drain(process);
+	for (uint32_t stream = 0; stream < CROWD; stream++)
+		assert_int_equal(process->asked->received[stream], stream + 1);
+	/* Whoever only reads what they write comes after them, and is not forgotten. */
+	assert_int_equal(process->asked->received[CROWD], 1);
+	assert_int_equal(runs, 2 * (CROWD + 1) - 1);
+	process_destroy(process);
+}
+
 /* After a failed commit the jobs are never answered; they end with the process, which here is the test's. */
 static struct process *ended;
 
@@ -650,6 +671,7 @@ main(void)
 		cmocka_unit_test(damage_stops_nobody_else),
 		cmocka_unit_test(refusals_wait_for_what_they_rest_on),
 		cmocka_unit_test(a_crowd_of_one_address_is_busy),
+		cmocka_unit_test(a_crowd_decides_one_after_the_other),
 		cmocka_unit_test(no_answer_leaves_after_a_failed_commit),
 	};
 	return cmocka_run_group_tests_name("dispatch", tests, NULL, NULL);
