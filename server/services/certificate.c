@@ -10,6 +10,7 @@
 #include "protocol/receipt.h"
 #include "server/gate.h"
 #include "server/office.h"
+#include "server/services/attempts.h"
 
 /* Where the decision's randomness goes, 16 bytes each. */
 enum random_use { RANDOM_ISSUE_NONCE, RANDOM_SERIAL, RANDOM_REVOKE_NONCE, RANDOM_MAIL };
@@ -143,6 +144,7 @@ struct issuing {
 	uint8_t serial[SERIAL_SIZE];
 	struct slice der;
 	struct rec_certificate *record;
+	uint64_t replaced; /* certificates of this holder, lately, the one that is ended now included */
 };
 
 static struct slice
@@ -215,10 +217,31 @@ tell_replaced(struct decision *decision, struct slice email)
 	    slice_of(decision->context->random + 16 * RANDOM_MAIL, 16)), record_mail(), mail);
 }
 
+/* Has the certificate lasted long enough to be replaced, after so many before it? A clock that was set back makes
+ * nobody wait for longer than the longest. */
+static enum outcome
+check_lasted(struct decision *decision, const struct rec_serial *current, const struct rec_certificate *earlier,
+    struct issuing *issuing)
+{
+	uint64_t now = decision->context->now;
+	uint64_t age = earlier->not_before < now ? now - earlier->not_before : 0;
+	uint64_t replaced = current->has_replaced && age < ATTEMPTS_FORGET_S ? current->replaced : 0;
+	uint64_t wait = attempts_wait(replaced, CERTIFICATE_REPLACED_FREE);
+
+	issuing->replaced = replaced + 1;
+	if (age >= wait)
+		return PROCEED;
+	enum outcome outcome = refuse_value(decision, ERROR_attempts_exceeded, "csr", SLICE_EMPTY,
+	    SLICE_LITERAL("the certificate of before, or a new one later: many were replaced lately"));
+	decision->effects->retry_after_ms = (wait - age) * 1000;
+	return outcome;
+}
+
 /* A person's certificate of this role, if there is one, ends with the new one. */
 static enum outcome
-revoke_earlier(struct decision *decision, const struct certificate_plan *plan)
+revoke_earlier(struct decision *decision, struct issuing *issuing)
 {
+	const struct certificate_plan *plan = issuing->plan;
 	struct rec_serial current;
 	struct rec_certificate *earlier = arena_alloc(decision->arena, sizeof *earlier);
 	struct key_public key;
@@ -241,6 +264,9 @@ revoke_earlier(struct decision *decision, const struct certificate_plan *plan)
 	case VIEW_FOUND:
 		break;
 	}
+	enum outcome outcome = check_lasted(decision, &current, earlier, issuing);
+	if (outcome != PROCEED)
+		return outcome;
 	if (!earlier->has_revoked_at)
 		certificate_revoke(decision, earlier, REASON_SUPERSEDED);
 	if (earlier->has_email && earlier->email.size != 0)
@@ -283,6 +309,7 @@ put_certificate(struct decision *decision, struct issuing *issuing, struct slice
 	const struct certificate_plan *plan = issuing->plan;
 	struct rec_certificate *record = issuing->record;
 	struct rec_serial *serial = arena_alloc(decision->arena, sizeof *serial);
+	struct rec_serial *current = arena_alloc(decision->arena, sizeof *current);
 	struct rec_archive_certificate archive = {
 		.leaf = issue_leaf(decision, record),
 		.certificate = issuing->der,
@@ -296,17 +323,19 @@ put_certificate(struct decision *decision, struct issuing *issuing, struct slice
 		.issued_at = decision->context->now,
 	};
 
-	if (serial == NULL || archive.leaf.size == 0) {
+	if (serial == NULL || current == NULL || archive.leaf.size == 0) {
 		decision->effects->failed = true;
 		return;
 	}
 	serial->serial = record->serial;
+	*current = (struct rec_serial){ .serial = record->serial, .has_replaced = issuing->replaced != 0,
+		.replaced = issuing->replaced };
 	(void)effects_leaf(decision, archive.leaf,
 	    effects_archive(decision, RETENTION_CERTIFICATE, record_archive_certificate(), &archive, &record->archive));
 	effects_put(decision, KEY_MAKE(decision->arena, KEY_certificate, record->serial), record_certificate(), record);
 	effects_put(decision, owner_key, record_serial(), serial);
 	if (plan->spi.size != 0)
-		effects_put(decision, holder_key(decision, plan), record_serial(), serial);
+		effects_put(decision, holder_key(decision, plan), record_serial(), current);
 }
 
 enum outcome
@@ -336,7 +365,7 @@ certificate_issue(struct decision *decision, const struct certificate_plan *plan
 		break;
 	}
 	if (plan->spi.size != 0) {
-		enum outcome outcome = revoke_earlier(decision, plan);
+		enum outcome outcome = revoke_earlier(decision, issuing);
 		if (outcome != PROCEED)
 			return outcome;
 	}

@@ -10,6 +10,11 @@
 /* Reasons of RFC 5280 5.3.1 that are used here. */
 #define REASON_SUPERSEDED 4U
 
+/* Certificates that a person may replace one after the other; then each has to last a while, longer each time, as in
+ * attempts.h, until one has lasted a day. Every one stays in the log, in the list of revocations for three years, and
+ * sends a mail: without an end to it one person could fill them for everybody. */
+#define CERTIFICATE_REPLACED_FREE 5U
+
 /* The record and its public key. A key that its record cannot hold is damage of the store, not absence. */
 must_check enum view_state certificate_find(struct decision *decision, struct slice serial, struct rec_certificate *out,
     struct key_public *key);
@@ -25,8 +30,8 @@ struct certificate_plan {
 };
 
 /* Checks the request and answers with a certificate: the same for the same request, a new one otherwise; a person's
- * earlier certificate of that role is then revoked and the earlier address told (design section 4). The answer is a
- * certificate_answer. */
+ * earlier certificate of that role is then revoked and the earlier address told (design section 4). Refuses with
+ * attempts_exceeded when too many were replaced. The answer is a certificate_answer. */
 must_check enum outcome certificate_issue(struct decision *decision, const struct certificate_plan *plan);
 
 /* Effects: the record says revoked, the CRL gets a line, the log a leaf. `certificate` lives in the arena and is

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "protocol/digest.h"
+#include "server/services/attempts.h"
+#include "server/services/certificate.h"
 #include "tests/unit/people.h"
 #include "tests/unit/unit.h"
 
@@ -212,6 +214,53 @@ a_new_key_ends_the_old_certificate(void **state)
 	assert_refused(enrol(fixture, &facts), ERROR_key_in_use, "csr", NULL, "*");
 }
 
+/* Asks for a certificate for a new key, and keeps its serial number in the person. */
+static struct effects *
+enrol_anew(struct decision_fixture *fixture, struct person *person)
+{
+	EVP_PKEY *key = key_generate(KEY_P256);
+	person->csr = people_csr(fixture, key, NULL);
+	const struct msg_enrol_request facts = people_facts(fixture, person);
+	EVP_PKEY_free(key);
+	return enrol(fixture, &facts);
+}
+
+static void
+certificates_replaced_too_often_have_to_last(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct person *paul = people_enrol(fixture, 3000000002, "H1");
+	uint64_t wait_s = ATTEMPTS_WAIT_FIRST_S;
+	struct effects *effects;
+
+	for (unsigned i = 0; i < CERTIFICATE_REPLACED_FREE; i++)
+		assert_int_equal(enrol_anew(fixture, jeanne)->refusal.error, ERROR_NONE);
+	struct slice last = jeanne->csr;
+	for (; wait_s < 100; wait_s *= 2) {
+		effects = enrol_anew(fixture, jeanne);
+		assert_refused(effects, ERROR_attempts_exceeded, "csr", NULL, "*");
+		assert_int_equal(effects->retry_after_ms, wait_s * 1000);
+		assert_null(effects->puts);
+		/* The one that there is can be had again. */
+		jeanne->csr = last;
+		const struct msg_enrol_request facts = people_facts(fixture, jeanne);
+		assert_int_equal(enrol(fixture, &facts)->refusal.error, ERROR_NONE);
+		fixture->now += wait_s;
+		assert_int_equal(enrol_anew(fixture, jeanne)->refusal.error, ERROR_NONE);
+		last = jeanne->csr;
+	}
+	/* Nobody else waits, and a clock that was set back does not make it longer. */
+	assert_int_equal(enrol_anew(fixture, paul)->refusal.error, ERROR_NONE);
+	fixture->now -= 86400;
+	assert_int_equal(enrol_anew(fixture, jeanne)->retry_after_ms, wait_s * 1000);
+	/* One that lasted a day starts it afresh. */
+	fixture->now += 2 * 86400;
+	for (unsigned i = 0; i < CERTIFICATE_REPLACED_FREE; i++)
+		assert_int_equal(enrol_anew(fixture, jeanne)->refusal.error, ERROR_NONE);
+	assert_refused(enrol_anew(fixture, jeanne), ERROR_attempts_exceeded, "csr", NULL, "*");
+}
+
 static void
 keys_have_one_holder(void **state)
 {
@@ -242,6 +291,7 @@ main(void)
 		PEOPLE_TEST(the_certificate_is_the_holder_s_for_three_years),
 		PEOPLE_TEST(the_same_request_gets_the_same_certificate),
 		PEOPLE_TEST(a_new_key_ends_the_old_certificate),
+		PEOPLE_TEST(certificates_replaced_too_often_have_to_last),
 		PEOPLE_TEST(keys_have_one_holder),
 	};
 	return RUN_OVER_BOTH("enrolment", tests);
