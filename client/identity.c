@@ -17,6 +17,9 @@
 
 /* PBKDF2 rounds for the key file: a tenth of a second a guess on the reference machine. */
 #define PKCS12_ITERATIONS 100000
+/* A filing's signature costs the office 30 µs to verify with RSA-3072 and 45 µs with P-256, import of the key
+ * included. */
+#define ALGORITHM_DEFAULT KEY_RSA3072
 /* Key, certificate and wrapping. */
 #define PKCS12_SIZE_MAX ((size_t)64 * 1024)
 
@@ -64,14 +67,16 @@ guichet_identity_destroy(struct guichet_identity *identity)
 enum guichet_error
 guichet_identity_generate(const char *algorithm, struct guichet_identity **out, struct guichet_problem *problem)
 {
-	enum key_algorithm number = key_algorithm_find(slice_of_text(algorithm));
+	enum key_algorithm number =
+	    algorithm == NULL ? ALGORITHM_DEFAULT : key_algorithm_find(slice_of_text(algorithm));
 
 	*out = NULL;
 	if (number == 0)
 		return problem_set(problem, ERROR_usage, "key", slice_of_text(algorithm), "p256 or rsa3072");
 	EVP_PKEY *key = key_generate(number);
 	if (key == NULL)
-		return problem_set(problem, ERROR_key_failed, "key", slice_of_text(algorithm), "a new key pair");
+		return problem_set(problem, ERROR_key_failed, "key", slice_of_text(key_algorithm_name(number)),
+		    "a new key pair");
 	*out = identity_create(key);
 	if (*out != NULL)
 		return GUICHET_ERROR_none;

@@ -49,7 +49,7 @@ IFS=, read -r spi name _ filer income _ < <(sed -n 2p "generated/register.csv")
 printf 'un mot de passe\n' >"password"
 office=(--server "$address" --trust "office/public")
 show "$bin/guichet" enrol "${office[@]}" --spi "$spi" --birth-name "$name" --filer-number "$filer" \
-	--reference-income "$income" --email contribuable@example.fr --accept-contract \
+	--reference-income "$income" --email contribuable@example.fr --accept-contract --key p256 \
 	--password-file "password" --out "me.p12"
 
 step "A return"

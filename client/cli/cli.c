@@ -50,9 +50,21 @@ cli_open_identity(struct cli *cli)
 
 /* ---- waiting ---- */
 
-static void
-wipe_progress(struct cli *cli)
+void
+cli_begin(struct cli *cli, const char *what)
 {
+	if (!isatty(STDERR_FILENO))
+		return;
+	fprintf(stderr, "guichet: %s ...", what);
+	fflush(stderr);
+	cli->progress_shown = true;
+}
+
+void
+cli_end(struct cli *cli)
+{
+	if (!isatty(STDERR_FILENO))
+		return;
 	if (cli->progress_shown)
 		fprintf(stderr, "\r%79s\r", "");
 	cli->progress_shown = false;
@@ -83,8 +95,7 @@ tell_retry(void *context, const struct guichet_problem *problem, uint64_t wait_m
 {
 	struct cli *cli = context;
 
-	if (isatty(STDERR_FILENO))
-		wipe_progress(cli);
+	cli_end(cli);
 	fprintf(stderr, "guichet: %s (%s%s%s); trying again in %.1f s\n", guichet_problem_english(problem),
 	    guichet_problem_place(problem), guichet_problem_value(problem)[0] != '\0' ? ": " : "",
 	    guichet_problem_value(problem), (double)wait_ms / 1000);
@@ -100,8 +111,7 @@ cli_wait(struct cli *cli, struct guichet_request *request, const char *what)
 		show_progress(cli, request, what, clock_monotonic_ms() - begun_ms);
 		guichet_request_wait_ms(request, PROGRESS_MS);
 	}
-	if (isatty(STDERR_FILENO))
-		wipe_progress(cli);
+	cli_end(cli);
 	if (guichet_request_error(request) != GUICHET_ERROR_none)
 		problem_copy(cli->problem, guichet_request_problem(request));
 	return guichet_request_error(request);

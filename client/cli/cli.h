@@ -57,6 +57,9 @@ must_check enum guichet_error cli_connect(struct cli *cli);
 /* All three, as every command does that asks for one's own. */
 must_check enum guichet_error cli_log_in(struct cli *cli);
 
+/* Around what keeps this machine computing for a second and cannot be asked how far it is: a line at the terminal. */
+void cli_begin(struct cli *cli, const char *what);
+void cli_end(struct cli *cli);
 /* Waits for a request with a line of progress once it takes over a second; its error stands in cli->problem. `what`
  * says what is going on. */
 must_check enum guichet_error cli_wait(struct cli *cli, struct guichet_request *request, const char *what);

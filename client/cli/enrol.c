@@ -61,11 +61,11 @@ enrol(struct cli *cli)
 		.email = cli_value(cli, OPTION_EMAIL),
 		.accepts_contract = true,
 	};
-	const char *algorithm = cli_value(cli, OPTION_KEY);
 	struct guichet_request *request = NULL;
 
-	enum guichet_error error =
-	    guichet_identity_generate(algorithm != NULL ? algorithm : "p256", &cli->identity, cli->problem);
+	cli_begin(cli, "making a key pair");
+	enum guichet_error error = guichet_identity_generate(cli_value(cli, OPTION_KEY), &cli->identity, cli->problem);
+	cli_end(cli);
 	if (error == GUICHET_ERROR_none)
 		error = cli_connect(cli);
 	if (error == GUICHET_ERROR_none)

@@ -50,12 +50,16 @@ class Holder:
     def me(self):
         return *self.online, "--as", self.p12, "--password-file", self.place / "password"
 
-    def enrol(self, *options, code=OK, **changed):
+    def enrol_words(self, **changed):
         facts = {"spi": self.person.spi, "birth-name": self.person.birth_name, "filer-number": self.person.filer_number,
-                 "reference-income": self.person.reference_income, "email": "moi@example.fr", **changed}
+                 "reference-income": self.person.reference_income, "email": "moi@example.fr",
+                 "key": "p256", **changed}  # an RSA key takes long to make
         words = [word for name, value in facts.items() for word in (f"--{name}", value)]
-        return guichet("enrol", *self.online, *words, "--accept-contract", "--password-file", self.place / "password",
-                       "--out", self.p12, *options, code=code)
+        return ["enrol", *self.online, *words, "--accept-contract", "--password-file", self.place / "password",
+                "--out", self.p12]
+
+    def enrol(self, *options, code=OK, **changed):
+        return guichet(*self.enrol_words(**changed), *options, code=code)
 
     def file(self, *words, out="receipt.json", code=OK):
         return guichet("file", *self.me, "--out", self.place / out, *words, self.place / "return.json", code=code)
@@ -72,7 +76,7 @@ def office(offices):
 @pytest.fixture(scope="module")
 def holders(office, tmp_path_factory):
     """A function that makes another holder each time, of a household of one."""
-    people = office.people(40)
+    people = office.people(60)
     office.start()
     alone = [person for person in people if [p.household for p in people].count(person.household) == 1]
     place = tmp_path_factory.mktemp("holders")
@@ -192,6 +196,16 @@ def terminal_read(terminal, until=None):
             break
         seen += data
     return seen.decode()
+
+
+def test_making_a_key_is_shown_at_a_terminal(holders):
+    holder = holders()
+    holder.p12.unlink()
+    child, terminal = terminal_run(*holder.enrol_words(key="rsa3072"))
+    seen = terminal_read(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == OK
+    # Shown before it is made, and wiped before anything else is said.
+    assert re.match(r"guichet: making a key pair \.\.\.\r +\r", seen) and "kept in" in seen, seen
 
 
 def test_password_is_asked_for_unseen(holders):
@@ -314,7 +328,7 @@ def test_one_key_is_enough_to_verify(office, holders, tmp_path):
 
 
 def test_revoked_is_refused(holders):
-    holder = holders("--key", "rsa3072")
+    holder = holders()
     revoked = json.loads(guichet("revoke", *holder.me, "--reason", "key-compromise", "--json"))
     told = json.loads(guichet("filings", *holder.me, "--json", code=REFUSED))
     assert told["error"] == "certificate_revoked" and len(told["correlation"]) == 16 and len(revoked["serial"]) == 32

@@ -109,7 +109,7 @@ def enrolled(offices, tmp_path_factory):
     run(BUILD / "bin/guichet", "enrol", "--server", f"127.0.0.1:{office.port}", "--trust", office.public, "--spi", person.spi,
         "--birth-name", person.birth_name, "--filer-number", person.filer_number, "--reference-income",
         person.reference_income, "--email", "moi@example.fr", "--accept-contract", "--out", place / "me.p12",
-        "--password-file", place / "password")
+        "--password-file", place / "password", "--key", "p256")
     return office, place
 
 

@@ -77,9 +77,10 @@ class Taxpayer:
 
     def enrol_words(self, **changed):
         facts = {"spi": self.person.spi, "birth-name": self.person.birth_name, "filer-number": self.person.filer_number,
-                 "reference-income": self.person.reference_income, "email": self.email, "out": self.key_file, **changed}
-        return "enrol", *self.office_words(), *(word for name, value in facts.items() for word in (f"--{name}", value)), \
-            "--accept-contract", *self.password_words()
+                 "reference-income": self.person.reference_income, "email": self.email, "out": self.key_file,
+                 "key": "p256", **changed}  # an RSA key takes long to make
+        return "enrol", *self.office_words(), "--accept-contract", *self.password_words(), \
+            *(word for name, value in facts.items() if value is not None for word in (f"--{name}", value))
 
     def enrol(self, code=OK, **changed):
         """-> what it said, from its JSON."""

@@ -286,7 +286,7 @@ def test_enrolling_again_ends_the_old_certificate(someone):
     assert told["error"] == "certificate_revoked"
 
 
-@pytest.mark.parametrize("key, name", [("p256", "id-ecPublicKey"), ("rsa3072", "rsaEncryption")])
+@pytest.mark.parametrize("key, name", [(None, "rsaEncryption"), ("rsa3072", "rsaEncryption"), ("p256", "id-ecPublicKey")])
 def test_kinds_of_keys(office, tmp_path, key, name):
     taxpayer = Taxpayer(office, office.crowd.pop(), tmp_path)
     taxpayer.enrol(key=key)
