@@ -30,7 +30,7 @@ struct collector {
 static bool
 is_accepted(struct collector *collector, struct slice content)
 {
-	const struct rules_document document = { SLICE_LITERAL("2042"), content };
+	const struct rules_document document = { .type = SLICE_LITERAL("2042"), .content = content };
 	struct rules_result result;
 
 	arena_reset(collector->scratch);

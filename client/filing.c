@@ -120,72 +120,93 @@ filing_find_document(const struct guichet_filing *filing, const uint8_t digest[D
 	return i;
 }
 
-/* Appends a document; its texts must live as long as the filing. */
+/* Appends a document; its texts must live as long as the filing. `name` is for the problem. */
 static enum guichet_error
-add_document(struct guichet_filing *filing, const struct manifest_document *document, struct guichet_problem *problem)
+add_document(struct guichet_filing *filing, const struct manifest_document *document, const char *name,
+    struct guichet_problem *problem)
 {
 	char expected[64];
+	size_t same = filing_find_document(filing, document->digest);
 
-	if (filing_find_document(filing, document->digest) < filing->content.documents_count)
-		return problem_set(problem, ERROR_usage, "document", document->type, "each document once");
+	if (same < filing->content.documents_count)
+		return problem_set(problem, ERROR_usage, name, filing->documents[same].type, "each document once");
 	if (filing->content.documents_count == LIMIT_DOCUMENTS) {
 		snprintf(expected, sizeof expected, "at most %d documents in a filing", LIMIT_DOCUMENTS);
-		return problem_set(problem, ERROR_usage, "document", document->type, expected);
+		return problem_set(problem, ERROR_usage, name, document->type, expected);
 	}
 	filing->documents[filing->content.documents_count++] = *document;
 	return GUICHET_ERROR_none;
 }
 
-/* Reads which form it is; the slice is copied into the filing's arena. */
-static enum guichet_error
-read_form(struct guichet_filing *filing, struct slice content, struct slice *form, struct guichet_problem *problem)
+/* Reads which form it is; the slice is copied into the filing's arena. Empty when the document does not tell: why it
+ * does not is for the rules to say, beside all else that they find. False when memory is short. */
+static bool
+read_form(struct guichet_filing *filing, struct slice content, struct slice *form)
 {
 	struct arena *arena = arena_create(json_arena_max(&return_limits));
 	const struct json *root = NULL;
 	struct fault fault = { 0 };
-	enum guichet_error result = GUICHET_ERROR_none;
 
 	enum error error =
 	    arena != NULL ? json_parse(content, &return_limits, arena, &root, &fault) : ERROR_out_of_memory;
-	if (error != ERROR_NONE) {
-		result = problem_set_fault(problem, error, &fault);
-	} else {
-		struct slice found = json_find_text(root, "form");
-		if (found.size == 0 || found.size > LIMIT_LABEL)
-			result = problem_set(problem, ERROR_json_malformed, "form", found,
-			    "a member \"form\" that names the form, such as \"2042\"");
-		else if (!arena_copy(filing->arena, found, form))
-			result = problem_set(problem, ERROR_out_of_memory, "form", SLICE_EMPTY, NULL);
-	}
+	struct slice found = json_find_text(root, "form");
+	bool good = error != ERROR_out_of_memory;
+	if (good && found.size != 0 && found.size <= LIMIT_LABEL)
+		good = arena_copy(filing->arena, found, form);
 	arena_destroy(arena);
-	return result;
+	return good;
+}
+
+/* The name as a text that can be shown and put into JSON. */
+static bool
+copy_name(struct guichet_filing *filing, const char *name, struct slice *out)
+{
+	size_t size = strlen(name);
+	bool is_text = slice_is_utf8(slice_of(name, size));
+	char *copy = arena_alloc(filing->arena, size + 1);
+
+	if (copy == NULL)
+		return false;
+	for (size_t i = 0; i < size; i++)
+		copy[i] = is_text || (unsigned char)name[i] < 0x80 ? name[i] : '?';
+	*out = slice_of(copy, size);
+	return true;
 }
 
 enum guichet_error
-guichet_filing_add_return(struct guichet_filing *filing, struct guichet_bytes content, struct guichet_problem *problem)
+filing_add_return(struct guichet_filing *filing, const char *name, struct guichet_bytes content,
+    struct guichet_problem *problem)
 {
 	struct manifest_document document = { .media_type = SLICE_LITERAL(MANIFEST_RETURN_MEDIA),
 		.size = content.size };
-	struct slice copy;
+	struct slice copy, name_copy;
 	enum guichet_error error = need_unsigned(filing, problem);
 
 	if (error != GUICHET_ERROR_none)
 		return error;
 	if (content.size > LIMIT_RETURN_SIZE || filing->returns_total + content.size > LIMIT_RETURNS_TOTAL)
-		return problem_set(problem, ERROR_usage, "return", SLICE_LITERAL("too large"),
+		return problem_set(problem, ERROR_usage, name, SLICE_LITERAL("too large"),
 		    "at most 128 KiB in one return document and 256 KiB in all of them");
-	error = read_form(filing, slice_of_public(content), &document.type, problem);
-	if (error != GUICHET_ERROR_none)
-		return error;
+	if (!read_form(filing, slice_of_public(content), &document.type) || !copy_name(filing, name, &name_copy) ||
+	    !arena_copy(filing->arena, slice_of_public(content), &copy))
+		return problem_set(problem, ERROR_out_of_memory, name, SLICE_EMPTY, NULL);
 	digest_bytes(slice_of_public(content), document.digest);
-	if (!arena_copy(filing->arena, slice_of_public(content), &copy))
-		return problem_set(problem, ERROR_out_of_memory, "return", SLICE_EMPTY, NULL);
-	error = add_document(filing, &document, problem);
+	error = add_document(filing, &document, name, problem);
 	if (error != GUICHET_ERROR_none)
 		return error;
 	filing->returns[filing->content.documents_count - 1] = copy;
+	filing->names[filing->content.documents_count - 1] = name_copy;
 	filing->returns_total += content.size;
 	return GUICHET_ERROR_none;
+}
+
+enum guichet_error
+guichet_filing_add_return(struct guichet_filing *filing, struct guichet_bytes content, struct guichet_problem *problem)
+{
+	char name[32];
+
+	snprintf(name, sizeof name, "document %zu", filing->content.documents_count + 1);
+	return filing_add_return(filing, name, content, problem);
 }
 
 /* By the end of the path, in lower case; NULL when it says nothing. */
@@ -279,7 +300,7 @@ guichet_filing_add_attachment(struct guichet_filing *filing, const char *path, c
 	    !copy_text(filing->arena, "", media_type, &document.media_type) ||
 	    !copy_text(filing->arena, "", path, &path_copy))
 		return problem_set(problem, ERROR_out_of_memory, path, SLICE_EMPTY, NULL);
-	error = add_document(filing, &document, problem);
+	error = add_document(filing, &document, path, problem);
 	if (error != GUICHET_ERROR_none)
 		return error;
 	filing->paths[filing->content.documents_count - 1] = (const char *)path_copy.data;
@@ -302,7 +323,11 @@ guichet_filing_check(const struct guichet_filing *filing, struct guichet_problem
 		return needed;
 	for (size_t i = 0; i < filing->content.documents_count; i++)
 		if (manifest_is_return(&filing->documents[i]))
-			documents[count++] = (struct rules_document){ filing->documents[i].type, filing->returns[i] };
+			documents[count++] = (struct rules_document){
+				.type = filing->documents[i].type,
+				.content = filing->returns[i],
+				.name = filing->names[i],
+			};
 	struct arena *arena = arena_create(rules_arena_max(filing->returns_total, count));
 	enum error error = arena == NULL ?
 	    ERROR_out_of_memory :
@@ -366,6 +391,18 @@ make_manifest(struct guichet_filing *filing)
 	return error;
 }
 
+static enum guichet_error
+need_documents(const struct guichet_filing *filing, struct guichet_problem *problem)
+{
+	if (filing->content.documents_count == 0)
+		return problem_set(problem, ERROR_usage, "filing", SLICE_LITERAL("no document"), "at least a return");
+	for (size_t i = 0; i < filing->content.documents_count; i++)
+		if (filing->documents[i].type.size == 0)
+			return problem_set(problem, ERROR_json_malformed, (const char *)filing->names[i].data,
+			    SLICE_EMPTY, "a return that names its form; guichet_filing_check says why it does not");
+	return GUICHET_ERROR_none;
+}
+
 enum guichet_error
 guichet_filing_sign(struct guichet_filing *filing, const struct guichet_identity *identity, uint64_t signing_time,
     struct guichet_problem *problem)
@@ -376,8 +413,9 @@ guichet_filing_sign(struct guichet_filing *filing, const struct guichet_identity
 		return needed;
 	if (!identity_has_certificate(identity))
 		return problem_set(problem, ERROR_usage, "identity", SLICE_LITERAL("no certificate"), "enrol first");
-	if (filing->content.documents_count == 0)
-		return problem_set(problem, ERROR_usage, "filing", SLICE_LITERAL("no document"), "at least a return");
+	needed = need_documents(filing, problem);
+	if (needed != GUICHET_ERROR_none)
+		return needed;
 	filing->signing_time = choose_signing_time(identity, signing_time);
 	if (filing->signing_time < identity_not_before(identity) ||
 	    filing->signing_time > guichet_identity_not_after(identity))

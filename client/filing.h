@@ -14,6 +14,7 @@ struct guichet_filing {
 	struct manifest content;
 	struct manifest_document documents[LIMIT_DOCUMENTS]; /* content.documents */
 	struct slice returns[LIMIT_DOCUMENTS];               /* bytes of return documents; data NULL: not supplied */
+	struct slice names[LIMIT_DOCUMENTS];                 /* of return documents, as findings call them */
 	const char *paths[LIMIT_DOCUMENTS];                  /* of attachments; NULL: not supplied */
 	size_t attachments_count;
 	size_t returns_total; /* bytes */
@@ -30,6 +31,9 @@ struct guichet_filing {
 must_check enum guichet_error filing_need_complete(const struct guichet_filing *filing,
     struct guichet_problem *problem);
 
+/* guichet_filing_add_return under a name: what findings and problems call a document that does not tell its form. */
+must_check enum guichet_error filing_add_return(struct guichet_filing *filing, const char *name,
+    struct guichet_bytes content, struct guichet_problem *problem);
 /* A filing without anything; NULL when memory is short. */
 must_check struct guichet_filing *filing_create(const struct guichet_trust *trust);
 /* The document with that digest; the count when there is none. */

@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,8 +52,12 @@ load_verifier(struct guichet_trust *trust, const char *path, struct slice conten
 static enum error
 load_tls(struct guichet_trust *trust, const char *path, struct slice content, struct fault *fault)
 {
+	enum error error = tls_config_create_client(path, &trust->tls, fault);
+
 	(void)content;
-	return tls_config_create_client(path, &trust->tls, fault);
+	if (error == ERROR_file_unreadable) /* the path again */
+		fault->place = fault->value = SLICE_EMPTY;
+	return error;
 }
 
 static enum error
@@ -62,6 +67,7 @@ load_authority(struct guichet_trust *trust, const char *path, struct slice conte
 	X509 *certificate;
 	bool good = bio != NULL, any = false;
 
+	(void)path;
 	trust->authority = X509_STORE_new();
 	good = good && trust->authority != NULL;
 	while (good && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
@@ -72,7 +78,7 @@ load_authority(struct guichet_trust *trust, const char *path, struct slice conte
 	ERR_clear_error();
 	if (good && any)
 		return ERROR_NONE;
-	return fault_set(fault, ERROR_file_unreadable, "ca.pem", slice_of_text(path), "certificates in PEM");
+	return fault_set(fault, ERROR_file_unreadable, NULL, SLICE_EMPTY, "certificates in PEM");
 }
 
 static enum error
@@ -103,6 +109,19 @@ static const struct {
 	{ "catalogue.json", false, LIMIT_JSON_FILE, load_catalogue },
 };
 
+/* A fault in a file says in which: "public/campaign.json, line 3, column 7 (byte 41)". */
+static enum guichet_error
+fail_in_file(const char *path, enum error error, const struct fault *fault, struct guichet_problem *problem)
+{
+	char place[TRUST_PATH_MAX + 512];
+	struct fault named = *fault;
+
+	snprintf(place, sizeof place, "%s%s%.*s", path, fault->place.size != 0 ? ", " : "", (int)fault->place.size,
+	    (const char *)fault->place.data);
+	named.place = slice_of_text(place);
+	return problem_set_fault(problem, error, &named);
+}
+
 static enum guichet_error
 load(struct guichet_trust *trust, size_t nth, struct guichet_problem *problem)
 {
@@ -118,10 +137,8 @@ load(struct guichet_trust *trust, size_t nth, struct guichet_problem *problem)
 	if (read != GUICHET_ERROR_none)
 		return read;
 	enum error error = files[nth].load(trust, path, slice_of_public(guichet_blob_bytes(content)), &fault);
-	if (error != ERROR_NONE && fault.place.size == 0)
-		fault.place = slice_of_text(path);
 	if (error != ERROR_NONE)
-		problem_set_fault(problem, error, &fault);
+		fail_in_file(path, error, &fault, problem);
 	guichet_blob_destroy(content);
 	return (enum guichet_error)error;
 }

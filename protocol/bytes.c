@@ -83,17 +83,22 @@ utf8_sequence(const uint8_t *p, size_t left)
 	return length;
 }
 
+size_t
+slice_utf8_prefix(struct slice s)
+{
+	size_t at = 0, step = 1;
+
+	while (at < s.size && step != 0) {
+		step = utf8_sequence(s.data + at, s.size - at);
+		at += step;
+	}
+	return at;
+}
+
 bool
 slice_is_utf8(struct slice s)
 {
-	size_t at = 0;
-	while (at < s.size) {
-		size_t step = utf8_sequence(s.data + at, s.size - at);
-		if (step == 0)
-			return false;
-		at += step;
-	}
-	return true;
+	return slice_utf8_prefix(s) == s.size;
 }
 
 uint16_t

@@ -43,6 +43,8 @@ bool slice_starts_with(struct slice whole, struct slice prefix);
 struct slice slice_from(struct slice s, size_t from);
 /* Well-formed UTF-8 (RFC 3629: no overlong form, no surrogate, at most U+10FFFF)? */
 bool slice_is_utf8(struct slice s);
+/* The size of the longest beginning that is. */
+size_t slice_utf8_prefix(struct slice s);
 
 uint16_t bytes_peek_u16(const uint8_t *p);
 uint32_t bytes_peek_u32(const uint8_t *p);

@@ -11,6 +11,7 @@
 #include <yajl/yajl_parse.h>
 
 #include "protocol/check.h"
+#include "protocol/json_fault.h"
 
 /* The deepest nesting that any caller may ask for. */
 #define DEPTH_MAX 32
@@ -31,6 +32,7 @@ struct builder {
 	size_t values;
 	struct slice name; /* of the member whose value comes next */
 	enum error error;
+	const char *expected; /* by a limit that is passed; NULL: none is */
 	struct fault *fault;
 	jmp_buf memory_short;
 };
@@ -76,21 +78,24 @@ yajl_leave(void *context, void *old)
 
 /* ---- faults ---- */
 
-static enum error
-fault_at_byte(struct arena *arena, struct fault *fault, size_t at, const char *expected)
-{
-	char place[32];
-	int size = snprintf(place, sizeof place, "byte %zu", at);
-	enum error error = fault_set(fault, ERROR_json_malformed, NULL, SLICE_EMPTY, expected);
-	if (!arena_copy(arena, slice_of(place, (size_t)size), &fault->place))
-		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
-	return error;
-}
-
 static int
 builder_stop(struct builder *b, enum error error, const char *expected)
 {
 	b->error = fault_set(b->fault, error, NULL, SLICE_EMPTY, expected);
+	return 0;
+}
+
+/* More of something than may be; where, only the parser knows. */
+static int
+builder_stop_limit(struct builder *b, size_t limit, const char *what)
+{
+	char text[64];
+	struct slice expected;
+
+	snprintf(text, sizeof text, "at most %zu %s", limit, what);
+	if (!arena_copy(b->arena, slice_of_text(text), &expected))
+		return builder_stop(b, ERROR_out_of_memory, NULL);
+	b->expected = (const char *)expected.data;
 	return 0;
 }
 
@@ -111,8 +116,18 @@ path_append(const struct builder *b, unsigned at, char *path, size_t *used)
 		*used = PATH_SIZE - 1;
 }
 
+/* A slice of our copy of the text, and not what yajl unescaped? */
+static bool
+builder_has(const struct builder *b, const void *data)
+{
+	uintptr_t from = (uintptr_t)b->text.data, at = (uintptr_t)data;
+
+	return at >= from && at - from <= b->text.size;
+}
+
+/* The path, and where in the text the two stand; an escaped name is known by itself alone. */
 static int
-builder_stop_twice(struct builder *b, struct slice name)
+builder_stop_twice(struct builder *b, struct slice name, struct slice other)
 {
 	char path[PATH_SIZE];
 	size_t used = 0;
@@ -121,13 +136,17 @@ builder_stop_twice(struct builder *b, struct slice name)
 		path_append(b, at, path, &used);
 	if (used != 0 && used < PATH_SIZE)
 		path[used++] = '.';
-	if (name.size > PATH_SIZE - used)
-		name.size = PATH_SIZE - used;
-	if (name.size != 0)
-		memcpy(path + used, name.data, name.size);
+	size_t size = name.size < PATH_SIZE - used ? name.size : PATH_SIZE - used;
+	if (size != 0)
+		memcpy(path + used, name.data, size);
 	builder_stop(b, ERROR_json_malformed, expected_once);
 	b->fault->value = name;
-	if (!arena_copy(b->arena, slice_of(path, used + name.size), &b->fault->place))
+	/* Each with the quotation mark before it. */
+	if (builder_has(b, name.data) && builder_has(b, other.data))
+		b->error = json_fault_twice(b->fault, b->arena, b->text, (size_t)(name.data - b->text.data) - 1,
+		    (size_t)(other.data - b->text.data) - 1, expected_once);
+	size = slice_utf8_prefix(slice_of(path, used + size)); /* may have been cut */
+	if (!arena_copy(b->arena, slice_of(path, size), &b->fault->place))
 		return builder_stop(b, ERROR_out_of_memory, NULL);
 	return 0;
 }
@@ -144,8 +163,7 @@ json_fault_is_twice(const struct fault *fault)
 static bool
 builder_keep(struct builder *b, const unsigned char *data, size_t size, struct slice *out)
 {
-	uintptr_t from = (uintptr_t)b->text.data, at = (uintptr_t)data;
-	if (at >= from && at - from <= b->text.size) {
+	if (builder_has(b, data)) {
 		*out = slice_of(data, size);
 		return true;
 	}
@@ -158,7 +176,7 @@ builder_add(struct builder *b, enum json_type type)
 	struct json *value;
 
 	if (b->values++ == b->limits->values_max) {
-		builder_stop(b, ERROR_json_malformed, "fewer values");
+		builder_stop_limit(b, b->limits->values_max, "values");
 		return NULL;
 	}
 	value = arena_alloc(b->arena, sizeof *value);
@@ -193,7 +211,7 @@ builder_open(struct builder *b, enum json_type type)
 	if (value == NULL)
 		return 0;
 	if (b->depth == b->limits->depth_max)
-		return builder_stop(b, ERROR_json_malformed, "fewer levels of nesting");
+		return builder_stop_limit(b, b->limits->depth_max, "levels of nesting");
 	b->open[b->depth] = value;
 	b->last[b->depth] = NULL;
 	b->is_sorted[b->depth] = true;
@@ -314,7 +332,7 @@ on_object_end(void *context)
 	}
 	for (i = 1; i < count; i++)
 		if (slice_equal(heap[i - 1]->name, heap[i]->name))
-			return builder_stop_twice(b, heap[i]->name);
+			return builder_stop_twice(b, heap[i - 1]->name, heap[i]->name);
 	b->depth--;
 	return 1;
 }
@@ -341,8 +359,8 @@ escape_unit(struct slice text, size_t at)
 	return unit;
 }
 
-/* The escape at `at`: how many bytes it takes, 0 when it stands for no character we accept. What is no escape at all
- * is left to yajl. */
+/* The escape at `at`: how many bytes it takes, 0 when it is none or stands for no character we accept. A text that
+ * ends there is left to yajl. */
 static size_t
 escape_size(struct slice text, size_t at)
 {
@@ -350,9 +368,11 @@ escape_size(struct slice text, size_t at)
 
 	if (text.size - at < 2)
 		return 1;
+	if (text.data[at + 1] != 'u')
+		return memchr("\"\\/bfnrt", text.data[at + 1], 8) != NULL ? 2 : 0;
 	unit = escape_unit(text, at);
 	if (unit < 0)
-		return 2;
+		return 0;
 	if (unit == 0 || (unit >= 0xdc00 && unit <= 0xdfff))
 		return 0;
 	if (unit < 0xd800 || unit > 0xdbff)
@@ -369,7 +389,7 @@ text_scan(struct slice text, struct arena *arena, struct fault *fault)
 	for (size_t at = 0; at < text.size;) {
 		uint8_t c = text.data[at];
 		if (c < 0x20 && c != '\t' && c != '\n' && c != '\r')
-			return fault_at_byte(arena, fault, at, "no control character");
+			return json_fault_byte(fault, arena, text, at);
 		if (c >= 0x80)
 			is_ascii = false;
 		if (c != '\\') {
@@ -378,15 +398,30 @@ text_scan(struct slice text, struct arena *arena, struct fault *fault)
 		}
 		size_t size = escape_size(text, at);
 		if (size == 0)
-			return fault_at_byte(arena, fault, at, "an escape of one character, not U+0000");
+			return json_fault_escape(fault, arena, text, at);
 		at += size;
 	}
-	if (!is_ascii && !slice_is_utf8(text))
-		return fault_set(fault, ERROR_json_malformed, NULL, SLICE_EMPTY, "UTF-8");
-	return ERROR_NONE;
+	if (is_ascii)
+		return ERROR_NONE;
+	size_t good = slice_utf8_prefix(text);
+	return good < text.size ? json_fault_byte(fault, arena, text, good) : ERROR_NONE;
 }
 
 /* ---- parsing ---- */
+
+static enum error
+builder_fault(const struct builder *b, size_t at, bool wants_more)
+{
+	const struct json_stop stop = {
+		.at = at + (at < b->text.size && b->text.data[at] == '/'), /* a comment is refused before it is taken */
+		.wants_more = wants_more,
+		.container = b->depth != 0 ? b->open[b->depth - 1] : NULL,
+		.has_root = b->root != NULL,
+		.expected = b->expected,
+	};
+
+	return json_fault_token(b->fault, b->arena, b->text, &stop);
+}
 
 static enum error
 builder_run(struct builder *b)
@@ -408,13 +443,12 @@ builder_run(struct builder *b)
 	(void)yajl_config(handle, yajl_dont_validate_strings, 1); /* text_scan did, and better */
 	status = yajl_parse(handle, b->text.data, b->text.size);
 	size_t at = yajl_get_bytes_consumed(handle);
-	if (status == yajl_status_ok)
+	bool wants_more = status == yajl_status_ok;
+	if (wants_more)
 		status = yajl_complete_parse(handle);
-	if (b->error != ERROR_NONE)
+	if (b->error != ERROR_NONE || status == yajl_status_ok)
 		return b->error;
-	if (status != yajl_status_ok)
-		return fault_at_byte(b->arena, b->fault, at, "JSON");
-	return ERROR_NONE;
+	return builder_fault(b, at, wants_more);
 }
 
 enum error
@@ -427,7 +461,7 @@ json_parse(struct slice text, const struct json_limits *limits, struct arena *ar
 	check(limits->depth_max <= DEPTH_MAX);
 	*out = NULL;
 	if (text.size > limits->size_max)
-		return fault_set(fault, ERROR_json_malformed, NULL, SLICE_EMPTY, "a shorter text");
+		return json_fault_size(fault, arena, text.size, limits->size_max);
 	error = text_scan(text, arena, fault);
 	if (error != ERROR_NONE)
 		return error;

@@ -30,11 +30,12 @@ struct json_limits {
 
 /* Parses all of `text`, which is copied into the arena, so it may go. depth_max is at most 32. U+0000 is refused,
  * written or escaped; so are halves of surrogate pairs. On failure ERROR_json_malformed (or ERROR_out_of_memory) and
- * *fault with how far reading came ("byte 17") or the path of the duplicate member. */
+ * *fault: where reading stopped, "line 3, column 7 (byte 41)", what stands there and what could have, all texts with a
+ * NUL behind them; or the path of a member that stands twice. */
 must_check enum error json_parse(struct slice text, const struct json_limits *limits, struct arena *arena,
     const struct json **out, struct fault *fault);
 /* Did json_parse refuse because a member stands twice in its object? Then place is its path ("boxes.1AJ") and value
- * its name. */
+ * says where the two stand, or is the name where that is not known. */
 bool json_fault_is_twice(const struct fault *fault);
 /* An arena of so many bytes holds any one text within the limits, whatever a peer puts into it. */
 size_t json_arena_max(const struct json_limits *limits);

@@ -95,7 +95,7 @@ checker_add(struct checker *c, enum rule rule, struct slice document, struct sli
 		return;
 	}
 	f->items[f->count++] = (struct finding){
-		.rule = entry, .document = text_cut(document, LIMIT_LABEL), .place = text_cut(place, TEXT_MAX),
+		.rule = entry, .document = document, .place = text_cut(place, TEXT_MAX),
 		.value = text_cut(value, TEXT_MAX),
 		.expected = expected == NULL ? SLICE_EMPTY : slice_of_text(expected),
 	};
@@ -377,7 +377,10 @@ root_check(struct checker *c, struct checked_document *document, struct slice ty
 
 	checker_members(c, document->label, root, "", members);
 	form = member_check(c, document, root, "form", JSON_STRING, "a form's code, \"2042\"");
-	if (form != NULL && !slice_equal(form->text, type))
+	if (form != NULL && type.size == 0)
+		checker_add(c, RULE_form_unknown, document->label, SLICE_LITERAL("form"), form->text,
+		    "a form of the catalogue");
+	else if (form != NULL && !slice_equal(form->text, type))
 		checker_add(c, RULE_form_differs, document->label, SLICE_LITERAL("form"), form->text,
 		    checker_text(c, "%.*s", (int)text_cut(type, LIMIT_LABEL).size, (const char *)type.data));
 	year = member_check(c, document, root, "income_year", JSON_NUMBER, "a year");
@@ -403,7 +406,7 @@ document_check(struct checker *c, struct checked_document *document, const struc
 	enum error error;
 
 	document->form = catalogue_find_form(c->catalogue, in->type);
-	if (document->form == NULL)
+	if (document->form == NULL && in->type.size != 0)
 		checker_add(c, RULE_form_unknown, document->label, SLICE_EMPTY, in->type, "a form of the catalogue");
 	error = json_parse(in->content, &limits, c->arena, &root, &fault);
 	if (error == ERROR_out_of_memory) {
@@ -413,7 +416,7 @@ document_check(struct checker *c, struct checked_document *document, const struc
 	if (error != ERROR_NONE) {
 		bool is_twice = json_fault_is_twice(&fault);
 		checker_add(c, is_twice ? RULE_member_twice : RULE_json_malformed, document->label, fault.place,
-		    fault.value, (const char *)fault.expected.data); /* a constant of json.c */
+		    fault.value, (const char *)fault.expected.data);
 		return;
 	}
 	if (root->type != JSON_OBJECT)
@@ -424,26 +427,37 @@ document_check(struct checker *c, struct checked_document *document, const struc
 
 /* ---- the filing ---- */
 
-/* Labels the documents: a form's second one is "2044#2", which is wrong already. */
+/* Labels a document: a form's second one is "2044#2", which is wrong already. */
+static void
+document_label(struct checker *c, const struct rules_document *in, size_t i)
+{
+	size_t nth = 1;
+
+	c->documents[i].label = text_cut(in[i].type, LIMIT_LABEL);
+	if (in[i].type.size == 0) {
+		c->documents[i].label = in[i].name;
+		return;
+	}
+	for (size_t before = 0; before < i; before++)
+		nth += slice_equal(in[before].type, in[i].type);
+	if (nth == 1)
+		return;
+	struct slice type = text_cut(in[i].type, LIMIT_LABEL - 8);
+	c->documents[i].label = checker_format(c, "%.*s#%zu", (int)type.size, (const char *)type.data, nth);
+	checker_add(c, RULE_form_twice, c->documents[i].label, SLICE_EMPTY, SLICE_EMPTY, "each form once");
+}
+
 static void
 forms_check(struct checker *c, const struct rules_document *in)
 {
-	bool has_main = false;
+	bool may_have_main = false; /* a document without type may be it */
 
 	for (size_t i = 0; i < c->count; i++) {
-		size_t nth = 1;
-		for (size_t before = 0; before < i; before++)
-			nth += slice_equal(in[before].type, in[i].type);
 		const struct catalogue_form *form = catalogue_find_form(c->catalogue, in[i].type);
-		has_main = has_main || (form != NULL && form->is_main);
-		c->documents[i].label = in[i].type;
-		if (nth == 1)
-			continue;
-		struct slice type = text_cut(in[i].type, LIMIT_LABEL - 8);
-		c->documents[i].label = checker_format(c, "%.*s#%zu", (int)type.size, (const char *)type.data, nth);
-		checker_add(c, RULE_form_twice, c->documents[i].label, SLICE_EMPTY, SLICE_EMPTY, "each form once");
+		may_have_main = may_have_main || in[i].type.size == 0 || (form != NULL && form->is_main);
+		document_label(c, in, i);
 	}
-	if (!has_main)
+	if (!may_have_main)
 		checker_add(c, RULE_form_missing, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY, "the main form");
 }
 

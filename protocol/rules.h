@@ -30,7 +30,7 @@ const struct rule_entry *rule_find(unsigned number); /* NULL when unknown */
 
 struct finding {
 	const struct rule_entry *rule;
-	struct slice document; /* "2042", "2044#2" for the second document */
+	struct slice document; /* "2042", "2044#2" for the second document; its name when it has no type */
 	struct slice place;    /* box code or path; may be empty */
 	struct slice value, expected; /* may be empty */
 };
@@ -50,8 +50,9 @@ struct paper_due {
 
 /* One return document as it came. */
 struct rules_document {
-	struct slice type; /* form, as in the manifest */
+	struct slice type; /* form, as in the manifest; empty before there is one, when the document names none */
 	struct slice content;
+	struct slice name; /* what findings call a document without type */
 };
 
 struct rules_result {
@@ -65,7 +66,7 @@ size_t rules_arena_max(size_t content_size, size_t documents_count);
 
 /* Checks the return documents of one filing (at most LIMIT_DOCUMENTS; attachments are not among them) against catalogue
  * and income year. ERROR_NONE: look at result->findings.errors; otherwise memory is short. Pure; never fails on any
- * content. What it found lives in the arena, or is borrowed from the catalogue and from the documents' types. */
+ * content. What it found lives in the arena, or is borrowed from the catalogue and the documents' types and names. */
 must_check enum error rules_check(const struct catalogue *catalogue, uint64_t income_year,
     const struct rules_document *documents, size_t count, struct arena *arena, struct rules_result *result);
 

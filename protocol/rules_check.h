@@ -19,7 +19,7 @@ struct gift_box {
 
 /* One document while it is checked. */
 struct checked_document {
-	struct slice label; /* "2042", "2044#2" */
+	struct slice label; /* "2042", "2044#2", or the name when it has no type */
 	const struct catalogue_form *form; /* NULL: unknown */
 	const struct json *donations; /* NULL: none */
 	struct gift_box *gifts;

@@ -25,8 +25,8 @@ read_public(const char *directory, const char *name, struct arena *arena, struct
 	return settings_read_file(path, publications_size_max(name), arena, out, fault);
 }
 
-/* A fault in a file says in which: "campaign.json, byte 17". Its texts are copied, since they may live in memory that
- * goes with the office. */
+/* A fault in a file says in which: "campaign.json, line 3, column 7 (byte 41)". Its texts are copied, since they may
+ * live in memory that goes with the office. */
 static enum error
 name_file(const char *name, struct arena *arena, struct fault *fault)
 {

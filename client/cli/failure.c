@@ -9,6 +9,7 @@
 #include "client/problem.h"
 #include "protocol/error.h"
 #include "protocol/json.h"
+#include "protocol/rules.h"
 
 /* Errors from here on are made on this side of the wire. */
 #define FIRST_LOCAL_ERROR 900
@@ -105,13 +106,24 @@ print_field(const char *name, struct guichet_record finding, const char *field)
 	print_line("    ", name, (const char *)bytes.data, bytes.size);
 }
 
+/* A newer office may have rules that have no name here. */
+static const char *
+rule_name(unsigned number)
+{
+	const struct rule_entry *rule = rule_find(number);
+
+	return rule != NULL ? rule->name : "unknown";
+}
+
 void
 cli_print_findings(const struct guichet_problem *problem)
 {
 	for (size_t i = 0; i < guichet_problem_findings(problem); i++) {
 		struct guichet_record finding = guichet_problem_finding(problem, i);
-		fprintf(stderr, "  %s, rule %u\n", guichet_record_uint(finding, "severity") == 1 ? "error" : "advice",
-		    (unsigned)guichet_record_uint(finding, "rule"));
+		unsigned number = (unsigned)guichet_record_uint(finding, "rule");
+		fprintf(stderr, "  %s, rule %u (%s)\n",
+		    guichet_record_uint(finding, "severity") == SEVERITY_ERROR ? "error" : "advice", number,
+		    rule_name(number));
 		print_field("document: ", finding, "document");
 		print_field("place:    ", finding, "place");
 		print_field("value:    ", finding, "value");

@@ -9,6 +9,7 @@
 
 #include "client/blob.h"
 #include "client/cli/cli.h"
+#include "client/filing.h"
 #include "client/problem.h"
 #include "protocol/json.h"
 #include "protocol/limits.h"
@@ -36,7 +37,7 @@ add_return(struct task *task, const char *path)
 
 	if (error != GUICHET_ERROR_none)
 		return error;
-	error = guichet_filing_add_return(task->filing, guichet_blob_bytes(content), problem);
+	error = filing_add_return(task->filing, path, guichet_blob_bytes(content), problem);
 	guichet_blob_destroy(content);
 	return error;
 }

@@ -143,8 +143,85 @@ def test_checking_needs_no_certificate(office, holders, tmp_path):
     told = json.loads(guichet(*check, "--json", tmp_path / "bad.json", code=REFUSED))
     assert told["error"] == "document_refused" and [f["place"] for f in told["findings"]] == ["ZZZ9"]
     assert "ZZZ9" in guichet(*check, tmp_path / "bad.json", code=REFUSED)
-    (tmp_path / "bad.json").write_text("{")
-    assert "json_malformed" in guichet(*check, tmp_path / "bad.json", code=FAILED)
+
+
+@pytest.mark.parametrize("name,content,place,value,expected", [
+    ("campaign.json", b'{"type":\n', ", line 2, column 1 (byte 9)", "the end of the text", "a JSON value"),
+    ("catalogue.json", b"[]", ", type", None, "guichet-catalogue"),
+    ("log.vkey", b"not a key\n", ", verifier key", "not a key", "name+key id+base64"),
+    ("ca.pem", b"-----BEGIN\n", "", None, "certificates in PEM"),
+    ("tls.pem", b"", "", None, None),
+])
+def test_faulty_file_of_the_office_is_named(office, tmp_path, name, content, place, value, expected):
+    shutil.copytree(office.public, tmp_path / "public")
+    (tmp_path / "public" / name).write_bytes(content)
+    told = json.loads(guichet("verify", "--trust", tmp_path / "public", "x", "--json", code=FAILED))
+    assert told["place"] == f"{tmp_path}/public/{name}{place}"
+    assert told.get("value") == value and (expected is None or expected in told["expected"])
+
+
+# A document that is none: bytes, rule, place, value, expected.
+NO_RETURNS = {
+    "text": (b"Bonjour", 1, "line 1, column 1 (byte 0)", "Bonjour", "a JSON value"),
+    "cut short": (b'{"form":"2042",\n "boxes":{', 1, "line 2, column 11 (byte 26)", "the end of the text",
+                  "the name of a member, or }"),
+    "empty": (b"", 1, "line 1, column 1 (byte 0)", "the end of the text", "a JSON value"),
+    "mark": (b"\xef\xbb\xbf{}", 1, "line 1, column 1 (byte 0)", "a byte order mark", "a JSON value"),
+    "latin": ('{"form":"2042","é'.encode("latin-1"), 1, "line 1, column 17 (byte 16)", "byte 0xe9", "UTF-8"),
+    "twice": (b'{"form":"2042","boxes":{"1AJ":1,"1AJ":2}}', 2, "boxes.1AJ",
+              "line 1, column 25 (byte 24) and line 1, column 33 (byte 32)", "each member of an object once"),
+    "list": (b"[1]", 5, None, "[...]", "an object"),
+    "no form": (b'{"income_year":2025}', 4, "form", None, 'a form\'s code, "2042"'),
+}
+
+
+@pytest.mark.parametrize("fault", NO_RETURNS)
+def test_what_is_no_return_is_said_by_file_rule_and_place(office, tmp_path, fault):
+    content, *told = NO_RETURNS[fault]
+    (tmp_path / "no return.json").write_bytes(content)
+    check = ["file", "--check", "--trust", office.public, "no return.json"]
+    found = json.loads(guichet(*check, "--json", code=REFUSED, cwd=tmp_path))
+    assert found["error"] == "document_refused" and found["number"] == 91
+    first = found["findings"][0]
+    assert first["document"] == "no return.json"
+    assert [first.get(name) for name in ("rule", "place", "value", "expected")] == told
+    text = guichet(*check, code=REFUSED, cwd=tmp_path)
+    assert re.search(rf"error, rule {told[0]} \([a-z_]+\)\n    document: no return.json\n", text)
+    for name, word in zip(("place", "value", "expected"), told[1:]):
+        assert word is None or re.search(rf"    {name}: +{re.escape(word)}\n", text)
+
+
+def test_faults_of_all_documents_are_told(office, holders, tmp_path):
+    holder = holders()
+    (tmp_path / "one.json").write_bytes(b"{")
+    (tmp_path / "other.json").write_bytes(b"}")
+    document = json.loads(holder.person.content)
+    document["boxes"]["ZZZ9"] = 1
+    (tmp_path / "bad.json").write_text(json.dumps(document))
+    words = ["file", *holder.me, "--json", "one.json", "bad.json", "other.json", "--out", holder.place / "receipt.json"]
+    told = json.loads(guichet(*words, code=REFUSED, cwd=tmp_path))
+    assert [(f["document"], f["rule"]) for f in told["findings"]] == [("one.json", 1), ("2042", 40), ("other.json", 1)]
+    assert not (holder.place / "receipt.filing").exists()
+    # A name in another encoding than JSON's is shown as far as it can be.
+    name = tmp_path / os.fsdecode(b"d\xe9claration.json")
+    name.write_bytes(b"{")
+    check = ["file", "--check", "--trust", office.public, "--json", name]
+    assert json.loads(guichet(*check, code=REFUSED))["findings"][0]["document"] == f"{tmp_path}/d?claration.json"
+
+
+@pytest.mark.parametrize("name,value", [("no.json", "No such file or directory"), (".", "Is a directory")])
+def test_document_that_cannot_be_read_is_named(office, tmp_path, name, value):
+    check = ["file", "--check", "--trust", office.public, name]
+    told = json.loads(guichet(*check, "--json", code=FAILED, cwd=tmp_path))
+    assert (told["number"], told["place"], told["value"]) == (904, name, value)
+    assert re.search(rf"where: +{re.escape(name)}\n +value: +{value}\n", guichet(*check, code=FAILED, cwd=tmp_path))
+
+
+def test_same_document_twice_is_named(office, holders):
+    holder = holders()
+    path = holder.place / "return.json"
+    told = json.loads(guichet("file", "--check", "--trust", office.public, "--json", path, path, code=USAGE))
+    assert (told["place"], told["value"], told["expected"]) == (str(path), "2042", "each document once")
 
 
 def test_enrolment(office, holders):

@@ -10,9 +10,9 @@
 #include "protocol/default_catalogue.h"
 #include "tests/fuzz/fuzz.h"
 
-#define DOCUMENTS_MAX 4
+#define DOCUMENTS_MAX 5
 
-static const char *const types[DOCUMENTS_MAX] = { "2042", "2044", "2042C", "2042" };
+static const char *const types[DOCUMENTS_MAX] = { "2042", "2044", "2042C", "2042", "" };
 static const struct json_limits limits = { LIMIT_RETURN_SIZE, LIMIT_JSON_VALUES, LIMIT_JSON_DEPTH };
 
 static void
@@ -129,8 +129,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t at = 0; at <= size && count < DOCUMENTS_MAX; at++) {
 		if (at < size && data[at] != 0xff)
 			continue;
-		documents[count] = (struct rules_document){ slice_of_text(types[count]), slice_of(data + from,
-		    at - from) };
+		documents[count] = (struct rules_document){
+			.type = slice_of_text(types[count]),
+			.content = slice_of(data + from, at - from),
+			.name = SLICE_LITERAL("return.json"),
+		};
 		count++;
 		from = at + 1;
 	}

@@ -358,7 +358,7 @@ def test_a_checkpoint_that_is_no_file_is_published_anew(office, tmp_path):
 def test_a_faulty_campaign_stops_the_start_with_its_name(office):
     (office.public / "campaign.json").write_text("{")
     done = office.run("serve", office.directory, options=["--listen", "127.0.0.1:0"], code=FAILED)
-    assert "campaign.json, byte" in done.stderr
+    assert "campaign.json, line 1, column 2 (byte 1)" in done.stderr
 
 
 def test_campaign_deadline_passed_makes_the_receipt_late(office, tmp_path):

@@ -421,8 +421,6 @@ signed_filing_takes_no_more(void **state)
 	struct guichet_filing *filing = make_filing(&office, false);
 	assert_int_equal(
 	    guichet_filing_add_return(filing, guichet_bytes_of_text(RETURN_TEXT), NULL), GUICHET_ERROR_usage);
-	assert_int_equal(
-	    guichet_filing_add_return(filing, guichet_bytes_of_text("{}"), NULL), GUICHET_ERROR_json_malformed);
 	assert_int_equal(guichet_filing_add_attachment(filing, "Makefile", "document", NULL, NULL),
 	    GUICHET_ERROR_media_type_refused);
 	assert_int_equal(
@@ -437,6 +435,26 @@ signed_filing_takes_no_more(void **state)
 	    guichet_filing_add_attachment(filing, attachment_path, "document", NULL, NULL), GUICHET_ERROR_usage);
 	assert_int_equal(guichet_filing_create(&office.trust, "3023217600054", &empty, NULL), GUICHET_ERROR_usage);
 	guichet_identity_destroy(bare);
+	guichet_filing_destroy(filing);
+	guichet_identity_destroy(identity);
+	office_close(&office);
+}
+
+/* It is kept for guichet_filing_check to say what is wrong with it. */
+static void
+return_without_form_is_not_signed(void **state)
+{
+	(void)state;
+	struct office office;
+	office_open(&office, take_filing);
+	struct guichet_identity *identity = office_identity(7);
+	struct guichet_filing *filing = make_filing(&office, false);
+	struct guichet_problem *problem = guichet_problem_create();
+	assert_int_equal(
+	    guichet_filing_add_return(filing, guichet_bytes_of_text("{\"form\":"), problem), GUICHET_ERROR_none);
+	assert_int_equal(guichet_filing_sign(filing, identity, 0, problem), GUICHET_ERROR_json_malformed);
+	assert_string_equal(guichet_problem_place(problem), "document 2");
+	guichet_problem_destroy(problem);
 	guichet_filing_destroy(filing);
 	guichet_identity_destroy(identity);
 	office_close(&office);
@@ -475,6 +493,7 @@ main(void)
 		cmocka_unit_test(saved_filing_is_sent_byte_for_byte),
 		cmocka_unit_test(saved_filing_that_was_changed_is_refused),
 		cmocka_unit_test(signed_filing_takes_no_more),
+		cmocka_unit_test(return_without_form_is_not_signed),
 		cmocka_unit_test(identity_lives_in_its_file_under_its_password),
 	};
 	return cmocka_run_group_tests_name("client file", tests, set_up, tear_down);

@@ -152,7 +152,7 @@ static enum error
 judge(void *context, size_t number, struct slice document, struct fault *fault)
 {
 	struct tally *tally = context;
-	struct rules_document in = { SLICE_LITERAL("2042"), document };
+	struct rules_document in = { .type = SLICE_LITERAL("2042"), .content = document };
 	struct rules_result result;
 	bool broken[100] = { false };
 	size_t kinds = 0, last = 0;

@@ -18,7 +18,7 @@
 #define GIFTS(boxes, gifts) "{\"form\":\"2042\"," YEAR ",\"boxes\":{" boxes "},\"donations\":[" gifts "]}"
 
 struct filing {
-	const char *types[4]; /* ended by NULL */
+	const char *types[4]; /* ended by NULL; "": none */
 	const char *contents[4];
 	const char *found;    /* "rule place, rule place" in the order found; "" for none */
 };
@@ -61,6 +61,7 @@ print_findings(const struct findings *findings, char *out, size_t size)
 static void
 check_filing(const struct filing *filing)
 {
+	static const char *const names[4] = { "a.json", "b.json", "c.json", "d.json" };
 	struct rules_document documents[4];
 	struct rules_result result;
 	char found[4096];
@@ -69,6 +70,7 @@ check_filing(const struct filing *filing)
 	for (; count < 4 && filing->types[count] != NULL; count++) {
 		documents[count].type = slice_of_text(filing->types[count]);
 		documents[count].content = slice_of_text(filing->contents[count]);
+		documents[count].name = slice_of_text(names[count]);
 		size += documents[count].content.size;
 	}
 	struct arena *arena = arena_create(rules_arena_max(size, count));
@@ -95,8 +97,8 @@ document_rules(void **state)
 {
 	(void)state;
 	check_return(RETURN("\"1AJ\":15000,\"0AM\":1,\"0DA\":1960,\"8TU\":\"12.50\",\"7VO\":3"), "");
-	check_return("", "json_malformed 2042:byte 0");
-	check_return(RETURN("\"1AJ\":15000,"), "json_malformed 2042:byte 56");
+	check_return("", "json_malformed 2042:line 1, column 1 (byte 0)");
+	check_return(RETURN("\"1AJ\":15000,"), "json_malformed 2042:line 1, column 56 (byte 55)");
 	check_return(RETURN("\"1AJ\":1,\"1AJ\":1"), "member_twice 2042:boxes.1AJ");
 	check_return("[1]", "member_type 2042");
 	check_return("{}", "member_missing 2042:form, member_missing 2042:income_year, member_missing 2042:boxes");
@@ -130,6 +132,25 @@ filing_rules(void **state)
 		{ { "2042", "2044" }, { RETURN("\"0AM\":1"), ANNEX("2044", "\"1AJ\":1") }, "box_not_on_form 2044:1AJ" },
 		{ { "2042", "2042CPRO" }, { RETURN("\"0AM\":1"), ANNEX("2042CPRO", "\"5HC\":1,\"7UK\":2") },
 		    "box_not_on_form 2042CPRO:7UK" },
+	};
+	for (size_t i = 0; i < sizeof filings / sizeof filings[0]; i++)
+		check_filing(&filings[i]);
+}
+
+/* Before anything is signed a document may be there that does not tell its form: that is said under its name, and the
+ * others are checked all the same. It may be the return itself. */
+static void
+document_without_type_has_its_name(void **state)
+{
+	(void)state;
+	static const struct filing filings[] = {
+		{ { "" }, { "{" }, "json_malformed a.json:line 1, column 2 (byte 1)" },
+		{ { "" }, { "[]" }, "member_type a.json" },
+		{ { "", "2044" }, { "{\"form\":\"\"," YEAR ",\"boxes\":{\"0AM\":1}}", ANNEX("2044", "\"1AJ\":1") },
+		    "form_unknown a.json:form, box_not_on_form 2044:1AJ" },
+		{ { "2042", "", "" },
+		    { RETURN("\"0ZZ\":1"), "{\"form\":1," YEAR ",\"boxes\":{\"0AM\":1}}", "{\"a\":1,\"a\":1}" },
+		    "box_unknown 2042:0ZZ, member_type b.json:form, member_twice c.json:a" },
 	};
 	for (size_t i = 0; i < sizeof filings / sizeof filings[0]; i++)
 		check_filing(&filings[i]);
@@ -266,8 +287,8 @@ papers_are_reminded_of(void **state)
 	struct filing along = { { "2042", "2044" }, { RETURN("\"4BA\":5"), ANNEX("2044", "\"4BB\":1") }, "" };
 	check_filing(&along);
 	/* What the receipt is made from. */
-	struct rules_document document = { SLICE_LITERAL("2042"),
-	    SLICE_LITERAL(RETURN("\"4BC\":5,\"8UU\":1,\"7GA\":2")) };
+	struct rules_document document = { .type = SLICE_LITERAL("2042"),
+	    .content = SLICE_LITERAL(RETURN("\"4BC\":5,\"8UU\":1,\"7GA\":2")) };
 	struct arena *arena = arena_create(1 << 20);
 	struct rules_result result;
 	assert_int_equal(rules_check(catalogue, 2025, &document, 1, arena, &result), ERROR_NONE);
@@ -303,7 +324,7 @@ findings_are_bounded(void **state)
 	for (int i = 0; i < 300; i++)
 		used += (size_t)sprintf(text + used, "%s\"Z%d\":1", i == 0 ? "" : ",", i);
 	used += (size_t)sprintf(text + used, "}}");
-	struct rules_document document = { SLICE_LITERAL("2042"), slice_of(text, used) };
+	struct rules_document document = { .type = SLICE_LITERAL("2042"), .content = slice_of(text, used) };
 	struct arena *arena = arena_create(rules_arena_max(used, 1));
 	struct rules_result result;
 	assert_int_equal(rules_check(catalogue, 2025, &document, 1, arena, &result), ERROR_NONE);
@@ -317,7 +338,7 @@ findings_are_bounded(void **state)
 	used = (size_t)sprintf(text, "[");
 	used += repeat(text + used, "1", 1938 + 256 * 8 + 64);
 	sprintf(text + used, "]");
-	check_return(text, "json_malformed 2042");
+	check_return(text, "json_malformed 2042:line 1, column 8100 (byte 8099)");
 
 	used = (size_t)sprintf(text, "{\"form\":\"2042\"," YEAR ",\"boxes\":{\"7AC\":999},\"donations\":[");
 	used += repeat(text + used, "{\"box\":\"7AC\",\"amount\":1}", LIMIT_DONATIONS);
@@ -342,7 +363,7 @@ long_texts_are_cut_between_characters(void **state)
 		used += (size_t)sprintf(text + used, "é");
 	sprintf(text + used, "\":1}");
 	/* The lengths and the UTF-8 are asserted where findings are printed. */
-	struct rules_document document = { SLICE_LITERAL("2042"), slice_of_text(text) };
+	struct rules_document document = { .type = SLICE_LITERAL("2042"), .content = slice_of_text(text) };
 	struct arena *arena = arena_create(1 << 20);
 	struct rules_result result;
 	char found[4096];
@@ -358,9 +379,11 @@ static void
 short_memory_is_said(void **state)
 {
 	(void)state;
-	struct rules_document documents[2] = { { SLICE_LITERAL("2042"),
-	    SLICE_LITERAL(GIFTS("\"7UF\":5,\"0ZZ\":1,\"4BA\":6",
-	    "{\"box\":\"7UF\",\"amount\":6}")) }, { SLICE_LITERAL("2042"), SLICE_LITERAL(RETURN("\"7UF\":5")) } };
+	static const char first[] = GIFTS("\"7UF\":5,\"0ZZ\":1,\"4BA\":6", "{\"box\":\"7UF\",\"amount\":6}");
+	struct rules_document documents[2] = {
+		{ .type = SLICE_LITERAL("2042"), .content = SLICE_LITERAL(first) },
+		{ .type = SLICE_LITERAL("2042"), .content = SLICE_LITERAL(RETURN("\"7UF\":5")) },
+	};
 	struct rules_result result;
 	bool fitted = false;
 	for (size_t size = 0; size < 32768; size += 64) {
@@ -397,6 +420,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(document_rules),
 		cmocka_unit_test(filing_rules),
+		cmocka_unit_test(document_without_type_has_its_name),
 		cmocka_unit_test(box_rules),
 		cmocka_unit_test(dates_and_family_events),
 		cmocka_unit_test(donation_rules),

@@ -257,8 +257,9 @@ GUICHET_CHECKED enum guichet_error guichet_filing_set_replaces(struct guichet_fi
     struct guichet_problem *problem);
 /* Prepared offline (A9, A11); online otherwise. */
 GUICHET_API void guichet_filing_set_offline(struct guichet_filing *filing, bool is_offline);
-/* A return document, JSON, copied; its member "form" says which form it is. Errors: json_malformed, usage (too
- * large, too many, added twice, already signed), out_of_memory. */
+/* A return document, JSON, copied; its member "form" says which form it is. One that is no JSON or names no form is
+ * taken all the same, so that guichet_filing_check tells what is wrong with all of them; it is not signed. Errors:
+ * usage (too large, too many, added twice, already signed), out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_filing_add_return(struct guichet_filing *filing,
     struct guichet_bytes content, struct guichet_problem *problem);
 /* An attachment by path: read now for its SHA-256, again when it is sent; it must not change meanwhile. `word` says
@@ -271,7 +272,7 @@ GUICHET_CHECKED enum guichet_error guichet_filing_add_attachment(struct guichet_
 GUICHET_CHECKED enum guichet_error guichet_filing_check(const struct guichet_filing *filing,
     struct guichet_problem *problem);
 /* Signs (A10) at that time, or now when 0. Nothing can be added afterwards. Errors: usage (no document, no
- * certificate, already signed), signing_time_invalid, key_failed. */
+ * certificate, already signed), json_malformed (a return that names no form), signing_time_invalid, key_failed. */
 GUICHET_CHECKED enum guichet_error guichet_filing_sign(struct guichet_filing *filing,
     const struct guichet_identity *identity, uint64_t signing_time, struct guichet_problem *problem);
 /* The signed text and its signature, without the documents: the body of the operation `upload`. The blob is the
