@@ -37,14 +37,6 @@ view_create(struct store *store, struct arena *arena, void (*loaded)(void *conte
 	return view;
 }
 
-void
-view_forget(struct view *view)
-{
-	check(view->pending == 0);
-	view->entries = NULL;
-	view->error = ERROR_NONE;
-}
-
 enum error
 view_error(const struct view *view)
 {

@@ -14,11 +14,10 @@ enum view_state { VIEW_FOUND, VIEW_ABSENT, VIEW_AGAIN };
 
 struct view;
 
-/* `loaded` is called when all reads that were pending are there; never from within a view_ call. */
+/* A new one for each run of a decision, so that it reads afresh. `loaded` is called when all reads that were pending
+ * are there; never from within a view_ call. */
 must_check struct view *view_create(
     struct store *store, struct arena *arena, void (*loaded)(void *context), void *context);
-/* Forgets what was read, so that the next run reads afresh. No read may be pending. */
-void view_forget(struct view *view);
 
 /* The record behind `key` into `out` (a struct of that record, slices borrowed from the arena). */
 must_check enum view_state view_get(struct view *view, struct slice key, const struct record *record, void *out);
