@@ -90,6 +90,20 @@ refuse_noted(struct decision *decision)
 	return outcome;
 }
 
+enum outcome
+decision_need(struct decision *decision, enum view_state state)
+{
+	switch (state) {
+	case VIEW_AGAIN:
+		return AGAIN;
+	case VIEW_ABSENT:
+		return refuse(decision, ERROR_store_damaged);
+	case VIEW_FOUND:
+		break;
+	}
+	return PROCEED;
+}
+
 struct slice
 decision_hex(struct decision *decision, struct slice bytes)
 {

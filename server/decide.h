@@ -121,6 +121,9 @@ void refuse_later(struct decision *decision, enum error error, const char *place
     struct slice expected);
 void refuse_later_with(struct decision *decision, const struct fault *fault);
 must_check enum outcome refuse_noted(struct decision *decision);
+/* For what another record refers to and so has to be there: PROCEED when it was found, AGAIN, or refused as damage of
+ * the store. */
+must_check enum outcome decision_need(struct decision *decision, enum view_state state);
 /* Texts in the arena; empty when it is full. decision_text cuts at 1,023 bytes. */
 struct slice decision_hex(struct decision *decision, struct slice bytes);
 struct slice decision_utc(struct decision *decision, uint64_t time);

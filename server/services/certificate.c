@@ -174,15 +174,10 @@ answer_known(struct decision *decision, const struct issuing *issuing, struct sl
 	struct rec_archive_certificate archive;
 	struct rec_certificate record;
 	struct key_public key;
+	enum outcome outcome = decision_need(decision, certificate_find(decision, serial, &record, &key));
 
-	switch (certificate_find(decision, serial, &record, &key)) {
-	case VIEW_AGAIN:
-		return AGAIN;
-	case VIEW_ABSENT:
-		return refuse(decision, ERROR_store_damaged);
-	case VIEW_FOUND:
-		break;
-	}
+	if (outcome != PROCEED)
+		return outcome;
 	/* One that no longer counts would help nobody: a new key is what is needed. */
 	if (certificate_status(&record, decision->context->now) != ERROR_NONE ||
 	    record.role != (uint64_t)issuing->plan->role || !slice_equal(record.spi, issuing->plan->spi) ||
@@ -256,15 +251,9 @@ revoke_earlier(struct decision *decision, struct issuing *issuing)
 	case VIEW_FOUND:
 		break;
 	}
-	switch (certificate_find(decision, current.serial, earlier, &key)) {
-	case VIEW_AGAIN:
-		return AGAIN;
-	case VIEW_ABSENT:
-		return refuse(decision, ERROR_store_damaged);
-	case VIEW_FOUND:
-		break;
-	}
-	enum outcome outcome = check_lasted(decision, &current, earlier, issuing);
+	enum outcome outcome = decision_need(decision, certificate_find(decision, current.serial, earlier, &key));
+	if (outcome == PROCEED)
+		outcome = check_lasted(decision, &current, earlier, issuing);
 	if (outcome != PROCEED)
 		return outcome;
 	if (!earlier->has_revoked_at)

@@ -81,16 +81,12 @@ HANDLER(filings)
 			return refuse(decision, ERROR_store_damaged);
 		view_want(decision->view, row_key(decision, &pairs[i]));
 	}
-	for (size_t i = 0; i < rows; i++)
-		switch (row_fill(decision, &pairs[i], &answer->filings[i])) {
-		case VIEW_AGAIN:
-			return AGAIN;
-		case VIEW_ABSENT:
-			return refuse(decision, ERROR_store_damaged);
-		case VIEW_FOUND:
-			answer->filings_count++;
-			break;
-		}
+	for (size_t i = 0; i < rows; i++) {
+		enum outcome outcome = decision_need(decision, row_fill(decision, &pairs[i], &answer->filings[i]));
+		if (outcome != PROCEED)
+			return outcome;
+	}
+	answer->filings_count = rows;
 	answer->has_cursor = count > limit;
 	if (answer->has_cursor)
 		answer->cursor = slice_from(pairs[limit - 1].key, CURSOR_AT);
@@ -113,16 +109,11 @@ certificate_of(struct decision *decision, struct slice serial, struct slice *der
 {
 	struct rec_certificate record;
 	struct rec_archive_certificate archive;
+	struct slice key = KEY_MAKE(decision->arena, KEY_certificate, serial);
+	enum outcome outcome = decision_need(decision, view_get(decision->view, key, record_certificate(), &record));
 
-	switch (view_get(decision->view, KEY_MAKE(decision->arena, KEY_certificate, serial), record_certificate(),
-	    &record)) {
-	case VIEW_AGAIN:
-		return AGAIN;
-	case VIEW_ABSENT:
-		return refuse(decision, ERROR_store_damaged);
-	case VIEW_FOUND:
-		break;
-	}
+	if (outcome != PROCEED)
+		return outcome;
 	if (view_blob(decision->view, record.archive, record_archive_certificate(), &archive) != VIEW_FOUND)
 		return AGAIN;
 	*der = archive.certificate;

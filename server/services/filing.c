@@ -76,11 +76,10 @@ stage_dossier(struct decision *decision, struct signed_filing *signed_filing)
 	filing->has_dossier = state == VIEW_FOUND;
 	if (!filing->has_dossier)
 		return check_rectification(decision, filing);
-	state = stored_signers(decision, filing->dossier.id, &filing->replaced, &filing->replaced_count);
-	if (state == VIEW_AGAIN)
-		return AGAIN;
-	if (state == VIEW_ABSENT)
-		return refuse(decision, ERROR_store_damaged);
+	enum outcome outcome = decision_need(decision,
+	    stored_signers(decision, filing->dossier.id, &filing->replaced, &filing->replaced_count));
+	if (outcome != PROCEED)
+		return outcome;
 	if (slice_equal(filing->dossier.id, slice_of(signed_filing->id,
 	    DIGEST_SIZE)) && filing->replaced_count < STORED_SIGNERS_MAX) {
 		filing->is_countersigned = true;

@@ -126,14 +126,9 @@ stored_receipt(struct decision *decision, const struct rec_filing *filing)
 	enum outcome outcome = stored_archive(decision, filing, &archive);
 	if (outcome != PROCEED)
 		return outcome;
-	switch (view_get(decision->view, key, record_log_batch(), &batch)) {
-	case VIEW_AGAIN:
-		return AGAIN;
-	case VIEW_ABSENT:
-		return refuse(decision, ERROR_store_damaged);
-	case VIEW_FOUND:
-		break;
-	}
+	outcome = decision_need(decision, view_get(decision->view, key, record_log_batch(), &batch));
+	if (outcome != PROCEED)
+		return outcome;
 	enum error error = proof_from_record(&batch, filing->leaf, office->origin, authority_log_key(office->authority),
 	    decision->arena, &answer->proof);
 	if (error != ERROR_NONE)

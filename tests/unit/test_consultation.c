@@ -237,6 +237,43 @@ each_signer_finds_his_own(void **state)
 	assert_int_equal(rows->filings_count, 2);
 }
 
+static void
+lose(struct decision_fixture *fixture, struct slice key)
+{
+	struct store_batch *batch = store_batch_create(fixture->store);
+
+	assert_non_null(batch);
+	store_remove(batch, key);
+	assert_int_equal(store_commit_now(batch), ERROR_NONE);
+}
+
+/* A record that another one refers to is never just absent. */
+static void
+what_is_lost_is_damage_and_not_absent(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct person *paul = people_enrol(fixture, 3000000002, "H1");
+	struct draft *draft;
+	const char *number = people_number(fixture, file_simple(fixture, paul, NULL, &draft)->receipt);
+	const struct msg_filings_request page = { .has_limit = false };
+	struct keyed person = decision_fixture_keyed(fixture, "person", (const char *)paul->taxpayer.spi.data);
+	struct slice key = KEY_MAKE(fixture->arena, KEY_filing, slice_of(draft->id, DIGEST_SIZE),
+	    key_part_keyed(&person));
+	struct rec_filing filing;
+
+	fixture->holder = jeanne->holder;
+	assert_int_equal(refer(fixture, OPERATION_filing, slice_of_text(number))->refusal.error, ERROR_NONE);
+	lose(fixture, KEY_MAKE(fixture->arena, KEY_certificate, slice_of(paul->serial, SERIAL_SIZE)));
+	assert_int_equal(refer(fixture, OPERATION_filing, slice_of_text(number))->refusal.error, ERROR_store_damaged);
+	assert_true(decision_fixture_get(fixture, key, record_filing(), &filing));
+	lose(fixture, KEY_MAKE(fixture->arena, KEY_log_batch, key_part_u64(fixture->arena, filing.log_batch)));
+	assert_int_equal(refer(fixture, OPERATION_receipt, slice_of_text(number))->refusal.error, ERROR_store_damaged);
+	lose(fixture, key);
+	assert_int_equal(
+	    decision_fixture_operate(fixture, OPERATION_filings, &page)->refusal.error, ERROR_store_damaged);
+}
+
 int
 main(void)
 {
@@ -247,6 +284,7 @@ main(void)
 		PEOPLE_TEST(foreign_is_as_missing),
 		PEOPLE_TEST(entitled_are_those_of_its_day),
 		PEOPLE_TEST(each_signer_finds_his_own),
+		PEOPLE_TEST(what_is_lost_is_damage_and_not_absent),
 	};
 	return RUN_OVER_BOTH("consultation", tests);
 }
