@@ -185,9 +185,6 @@ HANDLER(file)
 	if (filing == NULL)
 		return refuse(decision, ERROR_out_of_memory);
 	filing->request = file;
-	filing->signed_filing.text = file->manifest;
-	filing->signed_filing.serial = file->serial;
-	filing->signed_filing.signature = file->signature;
-	filing->signed_filing.signing_time = file->signing_time;
+	signed_begin(&filing->signed_filing, file->manifest, file->serial, file->signing_time, file->signature);
 	return signed_run(decision, &filing->signed_filing, stages);
 }

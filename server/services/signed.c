@@ -11,6 +11,16 @@
 #include "server/gate.h"
 #include "server/services/certificate.h"
 
+void
+signed_begin(struct signed_filing *filing, struct slice text, struct slice serial, uint64_t signing_time,
+    struct slice signature)
+{
+	filing->text = text;
+	filing->serial = serial;
+	filing->signing_time = signing_time;
+	filing->signature = signature;
+}
+
 enum outcome
 signed_run(struct decision *decision, struct signed_filing *filing, const signed_stage *stages)
 {

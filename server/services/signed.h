@@ -29,6 +29,10 @@ struct signed_filing {
 	size_t persons_count;
 };
 
+/* What `file` and `upload` both carry of it. */
+void signed_begin(struct signed_filing *filing, struct slice text, struct slice serial, uint64_t signing_time,
+    struct slice signature);
+
 typedef enum outcome (*signed_stage)(struct decision *decision, struct signed_filing *filing);
 
 /* Runs the stages of a NULL-ended table in order, until one does not proceed. */

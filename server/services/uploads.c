@@ -263,10 +263,7 @@ HANDLER(upload)
 
 	if (filing == NULL)
 		return refuse(decision, ERROR_out_of_memory);
-	filing->text = upload->manifest;
-	filing->serial = upload->serial;
-	filing->signature = upload->signature;
-	filing->signing_time = upload->signing_time;
+	signed_begin(filing, upload->manifest, upload->serial, upload->signing_time, upload->signature);
 	return signed_run(decision, filing, stages);
 }
 
