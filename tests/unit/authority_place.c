@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/unit/file.h"
+
 static char base[] = "/tmp/guichet-authority-XXXXXX";
 
 const char *
@@ -24,10 +26,7 @@ place_path(const char *name)
 void
 place_write(const char *name, struct slice content)
 {
-	FILE *file = fopen(place_path(name), "wb");
-	assert_non_null(file);
-	assert_int_equal(fwrite(content.data, 1, content.size, file), content.size);
-	assert_int_equal(fclose(file), 0);
+	file_write(place_path(name), content);
 }
 
 size_t

@@ -19,6 +19,7 @@
 #include "server/services/services.h"
 #include "server/settings.h"
 #include "server/store/keyring.h"
+#include "tests/unit/file.h"
 
 #define ARENA_MAX ((size_t)256 * 1024 * 1024)
 #define INCOME_YEAR 2025
@@ -31,16 +32,6 @@ path_in(const struct decision_fixture *fixture, const char *name)
 	static char path[256];
 	snprintf(path, sizeof path, "%s/%s", fixture->directory, name);
 	return path;
-}
-
-static void
-write_public(const struct decision_fixture *fixture, const char *name, struct slice content)
-{
-	FILE *file = fopen(path_in(fixture, name), "wb");
-
-	assert_non_null(file);
-	assert_int_equal(fwrite(content.data, 1, content.size, file), content.size);
-	assert_int_equal(fclose(file), 0);
 }
 
 static void
@@ -63,8 +54,8 @@ make_directory(struct decision_fixture *fixture)
 	assert_non_null(campaign);
 	campaign_write(campaign, INCOME_YEAR);
 	assert_true(buf_ok(campaign));
-	write_public(fixture, PUBLIC_DIRECTORY "/" CAMPAIGN_FILE, buf_peek(campaign));
-	write_public(fixture, PUBLIC_DIRECTORY "/" CATALOGUE_FILE, default_catalogue());
+	file_write(path_in(fixture, PUBLIC_DIRECTORY "/" CAMPAIGN_FILE), buf_peek(campaign));
+	file_write(path_in(fixture, PUBLIC_DIRECTORY "/" CATALOGUE_FILE), default_catalogue());
 	buf_destroy(campaign);
 }
 
@@ -179,7 +170,7 @@ decision_fixture_create_on_disk(void)
 
 	assert_non_null(settings);
 	settings_write(settings, FIXTURE_ORIGIN);
-	write_public(fixture, SETTINGS_FILE, buf_peek(settings));
+	file_write(path_in(fixture, SETTINGS_FILE), buf_peek(settings));
 	buf_destroy(settings);
 	snprintf(keys, sizeof keys, "%s/%s", fixture->directory, KEYS_DIRECTORY);
 	assert_int_equal(keyring_create(keys, fixture->arena, &fault), ERROR_NONE);

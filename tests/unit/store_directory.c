@@ -3,7 +3,6 @@
  * Test directories: made with mkdtemp, walked with nftw. */
 #include "tests/unit/store_directory.h"
 
-#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,30 +140,4 @@ directory_files(struct directory *directory)
 	assert_int_equal(nftw(directory->path, find_one, 16, FTW_PHYS), 0);
 	qsort(found.paths, found.count, sizeof *found.paths, path_compare);
 	return found.paths;
-}
-
-uint8_t *
-file_read(const char *path, size_t *size)
-{
-	struct stat stat;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	assert_true(fd >= 0);
-	assert_int_equal(fstat(fd, &stat), 0);
-	*size = (size_t)stat.st_size;
-	uint8_t *bytes = malloc(*size + 1);
-	assert_non_null(bytes);
-	assert_true(disk_read_at(fd, bytes, *size, 0));
-	close(fd);
-	return bytes;
-}
-
-void
-file_write(const char *path, const uint8_t *bytes, size_t size)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC | O_CREAT | O_CLOEXEC, 0600);
-
-	assert_true(fd >= 0);
-	assert_true(disk_write_at(NULL, fd, slice_of(bytes, size), 0));
-	close(fd);
 }

@@ -31,8 +31,5 @@ void directory_close(struct directory *directory);
 
 /* The paths of the files below the directory, in the arena, sorted; NULL ends the list. */
 const char **directory_files(struct directory *directory);
-/* A whole file, malloc'ed. */
-uint8_t *file_read(const char *path, size_t *size);
-void file_write(const char *path, const uint8_t *bytes, size_t size);
 
 #endif

@@ -14,6 +14,7 @@
 #include "protocol/note.h"
 #include "server/admin/admin.h"
 #include "server/publish.h"
+#include "tests/unit/file.h"
 
 #define OUTPUT_MAX ((size_t)1024 * 1024)
 #define PART ((size_t)LIMIT_PART_MIN)
@@ -63,15 +64,12 @@ upload(const struct person *person, const char *replaces, size_t parts)
 }
 
 static void
-write_file(const char *directory, const char *name, struct slice content)
+write_public(const char *directory, const char *name, struct slice content)
 {
 	char path[256];
 
 	snprintf(path, sizeof path, "%s/public/%s", directory, name);
-	FILE *out = fopen(path, "wb");
-	assert_non_null(out);
-	assert_int_equal(fwrite(content.data, 1, content.size, out), content.size);
-	assert_int_equal(fclose(out), 0);
+	file_write(path, content);
 }
 
 /* The checkpoint of now, the full tile of leaves, and one in progress that has grown since. */
@@ -94,10 +92,10 @@ publish(void)
 		snprintf(directory, sizeof directory, "%s/public/%s", fixture->directory, *name);
 		assert_int_equal(mkdir(directory, 0755), 0);
 	}
-	write_file(fixture->directory, "tile/0/000", tile);
-	write_file(fixture->directory, "tile/0/001.p/3", slice_of(partial, 3 * sizeof *partial));
-	write_file(fixture->directory, "tile/0/001.new", SLICE_LITERAL("half"));
-	write_file(fixture->directory, "checkpoint", slice_of_text(fixture->checkpoint));
+	write_public(fixture->directory, "tile/0/000", tile);
+	write_public(fixture->directory, "tile/0/001.p/3", slice_of(partial, 3 * sizeof *partial));
+	write_public(fixture->directory, "tile/0/001.new", SLICE_LITERAL("half"));
+	write_public(fixture->directory, "checkpoint", slice_of_text(fixture->checkpoint));
 }
 
 static int
@@ -579,22 +577,20 @@ every_false_publication_is_found(void **state)
 	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
 		struct copy *copy = copy_create();
 		char path[256];
-		static uint8_t bytes[65536];
+		size_t size;
 		snprintf(path, sizeof path, "%s/public/%s", copy->directory, files[i].name);
-		FILE *in = fopen(path, "rb");
-		assert_non_null(in);
-		size_t size = fread(bytes, 1, sizeof bytes, in);
-		fclose(in);
+		uint8_t *bytes = file_read(path, &size);
 		assert_true(files[i].at < size);
 		bytes[files[i].at] ^= 1;
-		write_file(copy->directory, files[i].name, slice_of(bytes, files[i].size != 0 ? files[i].size : size));
+		file_write(path, slice_of(bytes, files[i].size != 0 ? files[i].size : size));
+		free(bytes);
 		copy_audit(copy);
 		expect_found(copy, files[i].name, files[i].expected);
 		copy_destroy(copy);
 	}
 	for (size_t i = 0; i < sizeof extra / sizeof extra[0]; i++) {
 		struct copy *copy = copy_create();
-		write_file(copy->directory, extra[i], SLICE_LITERAL("x"));
+		write_public(copy->directory, extra[i], SLICE_LITERAL("x"));
 		copy_audit(copy);
 		expect_found(copy, extra[i], extra[i]);
 		copy_destroy(copy);

@@ -4,10 +4,13 @@
  * begin when they do. */
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "protocol/default_catalogue.h"
 #include "tests/unit/catalogue_file.h"
+#include "tests/unit/file.h"
 
 static const struct catalogue_box *
 box(const struct catalogue *catalogue, const char *code)

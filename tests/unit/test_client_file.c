@@ -15,7 +15,7 @@
 #include "protocol/codec.h"
 #include "protocol/digest.h"
 #include "protocol/receipt.h"
-#include "tests/unit/catalogue_file.h"
+#include "tests/unit/file.h"
 
 #define SPI "3023217600053"
 #define RETURN_TEXT "{\"form\":\"2042\",\"income_year\":2025,\"boxes\":{\"1AJ\":15000}}"
@@ -372,9 +372,7 @@ saved_filing_is_sent_byte_for_byte(void **state)
 	guichet_destroy(guichet);
 	assert_int_equal(guichet_filing_supply(loaded, "Makefile", NULL), GUICHET_ERROR_document_not_listed);
 	assert_int_equal(guichet_filing_supply(loaded, attachment_path, NULL), GUICHET_ERROR_none);
-	FILE *file = fopen(pair_path("return.json"), "wb");
-	fputs(RETURN_TEXT, file);
-	fclose(file);
+	file_write(pair_path("return.json"), slice_of_text(RETURN_TEXT));
 	assert_int_equal(guichet_filing_supply(loaded, pair_path("return.json"), NULL), GUICHET_ERROR_none);
 	unlink(pair_path("return.json"));
 	send_filing(&office, loaded);

@@ -15,7 +15,7 @@
 #include "protocol/manifest.h"
 #include "protocol/receipt.h"
 #include "protocol/signature.h"
-#include "tests/unit/catalogue_file.h"
+#include "tests/unit/file.h"
 
 static struct arena *arena;
 

@@ -9,6 +9,7 @@
 #include "server/authority.h"
 #include "server/publications.h"
 #include "server/settings.h"
+#include "tests/unit/file.h"
 #include "tests/unit/people.h"
 
 static void
@@ -17,10 +18,7 @@ write_public(struct decision_fixture *fixture, const char *name, struct slice co
 	char path[128];
 
 	snprintf(path, sizeof path, "%s/" PUBLIC_DIRECTORY "/%s", fixture->directory, name);
-	FILE *file = fopen(path, "wb");
-	assert_non_null(file);
-	assert_int_equal(fwrite(content.data, 1, content.size, file), content.size);
-	assert_int_equal(fclose(file), 0);
+	file_write(path, content);
 }
 
 /* The fixture's campaign with one text in it replaced. */

@@ -4,12 +4,12 @@
  * bent in every way that must not pass. */
 #include "tests/unit/unit.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "protocol/json.h"
 #include "protocol/note.h"
+#include "tests/unit/file.h"
 
 #define LEAVES_MAX 64
 
@@ -339,21 +339,6 @@ proof_without_room_fails_the_buffer(void **state)
 
 /* ---- */
 
-static struct slice
-file_read(const char *path, struct arena *arena)
-{
-	FILE *file = fopen(path, "rb");
-	uint8_t *bytes = arena_alloc(arena, 1 << 16);
-	size_t size;
-
-	assert_non_null(file);
-	assert_non_null(bytes);
-	size = fread(bytes, 1, 1 << 16, file);
-	assert_true(size < 1 << 16);
-	fclose(file);
-	return slice_of(bytes, size);
-}
-
 static void
 vectors_take_tree(struct vectors *v)
 {
@@ -378,11 +363,14 @@ vectors_setup(void **state)
 	const struct json_limits limits = { .size_max = 1 << 16, .values_max = 4000, .depth_max = 8 };
 	struct fault fault;
 	uint8_t seed[32];
+	char *text;
+	size_t size;
 
 	v.arena = arena_create(1 << 22);
 	v.scratch = buf_create(4 * LIMIT_PROOF_SIZE);
-	assert_int_equal(json_parse(file_read("tests/vectors/log.json", v.arena), &limits, v.arena, &v.json, &fault),
-	    ERROR_NONE);
+	text = file_read("tests/vectors/log.json", &size);
+	assert_int_equal(json_parse(slice_of(text, size), &limits, v.arena, &v.json, &fault), ERROR_NONE);
+	free(text);
 	vectors_take_tree(&v);
 	v.origin = text_of(v.json, "origin");
 	v.checkpoint = text_of(v.json, "checkpoint");

@@ -18,6 +18,7 @@
 #include "server/publish.h"
 #include "server/settings.h"
 #include "tests/unit/decision_fixture.h"
+#include "tests/unit/file.h"
 
 /* ---- what the disk was asked for: the test's own fsync and renameat note it ---- */
 
@@ -162,15 +163,14 @@ published(struct press *press, const char *name)
 static void
 expect_checkpoint(struct press *press, size_t size)
 {
-	char path[PATH_SIZE], text[128] = "", expected[128];
+	char path[PATH_SIZE], expected[128];
+	size_t text_size;
 
 	snprintf(path, sizeof path, "%s/public/checkpoint", press->fixture->directory);
 	snprintf(expected, sizeof expected, "guichet.example/2026\n%zu\nhash\n", size);
-	FILE *file = fopen(path, "re");
-	assert_non_null(file);
-	text[fread(text, 1, sizeof text - 1, file)] = '\0';
-	fclose(file);
+	char *text = file_read(path, &text_size);
 	assert_string_equal(text, expected);
+	free(text);
 }
 
 /* ---- the log ---- */

@@ -4,6 +4,8 @@
  * proves that no rule of rules.def was left out. */
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "protocol/limits.h"

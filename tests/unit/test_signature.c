@@ -16,6 +16,7 @@
 #include "protocol/key.h"
 #include "protocol/signature.h"
 #include "protocol/time.h"
+#include "tests/unit/file.h"
 
 #define SIGNERS 3
 
@@ -71,15 +72,12 @@ make_certificate(const char *name, long serial, EVP_PKEY *key, X509 *issuer, EVP
 }
 
 static void
-file_write(const struct fixture *f, const char *name, struct slice content)
+write_in(const struct fixture *f, const char *name, struct slice content)
 {
 	char path[128];
 
 	snprintf(path, sizeof path, "%s/%s", f->directory, name);
-	FILE *file = fopen(path, "wb");
-	assert_non_null(file);
-	assert_int_equal(fwrite(content.data, 1, content.size, file), content.size);
-	assert_int_equal(fclose(file), 0);
+	file_write(path, content);
 }
 
 static void
@@ -114,8 +112,8 @@ setup(void **state)
 	FILE *file = fopen(path, "w");
 	assert_int_equal(PEM_write_X509(file, f.ca), 1);
 	fclose(file);
-	file_write(&f, "good", slice_of_text(text));
-	file_write(&f, "altered", SLICE_LITERAL("guichet-filing 1\norigin guichet.example/2027\n"));
+	write_in(&f, "good", slice_of_text(text));
+	write_in(&f, "altered", SLICE_LITERAL("guichet-filing 1\norigin guichet.example/2027\n"));
 	*state = &f;
 	return 0;
 }
@@ -185,7 +183,7 @@ export(const struct fixture *f, size_t first, size_t count, uint64_t time)
 	}
 	digest_bytes(slice_of_text(text), digest);
 	assert_int_equal(signature_export(out, digest, signers, count), ERROR_NONE);
-	file_write(f, "p7s", buf_peek(out));
+	write_in(f, "p7s", buf_peek(out));
 	/* DER, not merely BER: decoding and encoding gives the same bytes. */
 	const uint8_t *cursor = buf_peek(out).data;
 	CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &cursor, (long)buf_size(out));

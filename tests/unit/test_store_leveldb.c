@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/unit/file.h"
+
 static const struct retention register_2026 = { RETENTION_REGISTER, 2026 };
 static const struct retention filing_2026 = { RETENTION_FILING, 2026 };
 
@@ -340,7 +342,7 @@ flips(struct directory *directory, const char *path, const struct known *known, 
 	for (size_t at = 0; at < size; at += step) {
 		++*tried;
 		bytes[at] ^= 0x10;
-		file_write(path, bytes, size);
+		file_write(path, slice_of(bytes, size));
 		enum error error = directory_open(directory);
 		if (error == ERROR_NONE) {
 			noticed += right_or_damaged(directory, known);
@@ -350,7 +352,7 @@ flips(struct directory *directory, const char *path, const struct known *known, 
 			noticed++;
 		}
 		bytes[at] ^= 0x10;
-		file_write(path, bytes, size);
+		file_write(path, slice_of(bytes, size));
 	}
 	free(bytes);
 	return noticed;
@@ -414,7 +416,7 @@ segment_that_is_shorter_stops_the_open(void **state)
 	assert_true(slice_equal_text(directory->fault.place, "segments/00000001.seg"));
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(directory_open(directory), ERROR_store_damaged);
-	file_write(path, bytes, size);
+	file_write(path, slice_of(bytes, size));
 	assert_int_equal(directory_open(directory), ERROR_NONE);
 	free(bytes);
 }
@@ -429,7 +431,7 @@ stranger_among_segments_stops_the_open(void **state)
 	known_put(directory, &known);
 	directory_close(directory);
 	snprintf(path, sizeof path, "%s/segments/00000007.seg", directory->path);
-	file_write(path, (const uint8_t *)"x", 1);
+	file_write(path, SLICE_LITERAL("x"));
 	assert_int_equal(directory_open(directory), ERROR_store_damaged);
 	assert_true(slice_equal_text(directory->fault.place, "segments/00000007.seg"));
 }
@@ -485,7 +487,7 @@ tail_of_a_crash_is_cut(void **state)
 		memset(longer + size, kind == 2 ? 0xa5 : 0, size);
 		if (kind == 1)
 			memcpy(longer + size, bytes, 10);
-		file_write(path, longer, 2 * size - (size_t)kind);
+		file_write(path, slice_of(longer, 2 * size - (size_t)kind));
 		assert_int_equal(directory_open(directory), ERROR_NONE);
 		assert_false(right_or_damaged(directory, &known));
 		/* And what is written next lies where the tail lay. */
