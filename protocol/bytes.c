@@ -101,6 +101,16 @@ slice_is_utf8(struct slice s)
 	return slice_utf8_prefix(s) == s.size;
 }
 
+struct slice
+slice_cut(struct slice text, size_t max)
+{
+	if (text.size <= max)
+		return text;
+	while (max > 0 && (text.data[max] & 0xc0) == 0x80)
+		max--;
+	return slice_of(text.data, max);
+}
+
 uint16_t
 bytes_peek_u16(const uint8_t *p)
 {

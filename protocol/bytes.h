@@ -45,6 +45,8 @@ struct slice slice_from(struct slice s, size_t from);
 bool slice_is_utf8(struct slice s);
 /* The size of the longest beginning that is. */
 size_t slice_utf8_prefix(struct slice s);
+/* At most `max` bytes of a text in UTF-8, never half a character. */
+struct slice slice_cut(struct slice text, size_t max);
 
 uint16_t bytes_peek_u16(const uint8_t *p);
 uint32_t bytes_peek_u32(const uint8_t *p);

@@ -42,7 +42,7 @@ fault_at(struct fault *fault, struct arena *arena, struct slice text, size_t at,
 	return error;
 }
 
-/* What stands at `at`: at most SHOWN_MAX of so many bytes, never half a character. */
+/* What stands at `at`: at most SHOWN_MAX of so many bytes, as far as they are UTF-8. */
 static struct slice
 shown(struct slice text, size_t at, size_t size)
 {

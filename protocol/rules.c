@@ -47,17 +47,6 @@ rule_find(unsigned number)
 
 /* ---- findings ---- */
 
-/* At most `max` bytes, never half a character. */
-static struct slice
-text_cut(struct slice text, size_t max)
-{
-	if (text.size <= max)
-		return text;
-	while (max > 0 && (text.data[max] & 0xc0) == 0x80)
-		max--;
-	return slice_of(text.data, max);
-}
-
 static bool
 findings_grow(struct checker *c)
 {
@@ -95,8 +84,8 @@ checker_add(struct checker *c, enum rule rule, struct slice document, struct sli
 		return;
 	}
 	f->items[f->count++] = (struct finding){
-		.rule = entry, .document = document, .place = text_cut(place, TEXT_MAX),
-		.value = text_cut(value, TEXT_MAX),
+		.rule = entry, .document = document, .place = slice_cut(place, TEXT_MAX),
+		.value = slice_cut(value, TEXT_MAX),
 		.expected = expected == NULL ? SLICE_EMPTY : slice_of_text(expected),
 	};
 }
@@ -109,7 +98,7 @@ format_list(struct checker *c, const char *format, va_list list)
 	int size = vsnprintf(text, sizeof text, format, list);
 
 	check(size >= 0);
-	if (!arena_copy(c->arena, text_cut(slice_of(text, strlen(text)), TEXT_MAX), &out))
+	if (!arena_copy(c->arena, slice_cut(slice_of(text, strlen(text)), TEXT_MAX), &out))
 		c->error = ERROR_out_of_memory;
 	return out;
 }
@@ -163,7 +152,7 @@ checker_members(struct checker *c, struct slice document, const struct json *obj
 			i++;
 		if (names[i] != NULL)
 			continue;
-		struct slice name = text_cut(member->name, 128);
+		struct slice name = slice_cut(member->name, 128);
 		checker_add(c, RULE_member_unknown, document,
 		    checker_format(c, "%s%s%.*s", path, *path == '\0' ? "" : ".", (int)name.size,
 		        (const char *)name.data), SLICE_EMPTY, NULL);
@@ -382,7 +371,7 @@ root_check(struct checker *c, struct checked_document *document, struct slice ty
 		    "a form of the catalogue");
 	else if (form != NULL && !slice_equal(form->text, type))
 		checker_add(c, RULE_form_differs, document->label, SLICE_LITERAL("form"), form->text,
-		    checker_text(c, "%.*s", (int)text_cut(type, LIMIT_LABEL).size, (const char *)type.data));
+		    checker_text(c, "%.*s", (int)slice_cut(type, LIMIT_LABEL).size, (const char *)type.data));
 	year = member_check(c, document, root, "income_year", JSON_NUMBER, "a year");
 	if (year != NULL && (!decimal_decode(year->text, UINT64_MAX, &value) || value != c->income_year))
 		checker_add(c, RULE_income_year_wrong, document->label, SLICE_LITERAL("income_year"), year->text,
@@ -433,7 +422,7 @@ document_label(struct checker *c, const struct rules_document *in, size_t i)
 {
 	size_t nth = 1;
 
-	c->documents[i].label = text_cut(in[i].type, LIMIT_LABEL);
+	c->documents[i].label = slice_cut(in[i].type, LIMIT_LABEL);
 	if (in[i].type.size == 0) {
 		c->documents[i].label = in[i].name;
 		return;
@@ -442,7 +431,7 @@ document_label(struct checker *c, const struct rules_document *in, size_t i)
 		nth += slice_equal(in[before].type, in[i].type);
 	if (nth == 1)
 		return;
-	struct slice type = text_cut(in[i].type, LIMIT_LABEL - 8);
+	struct slice type = slice_cut(in[i].type, LIMIT_LABEL - 8);
 	c->documents[i].label = checker_format(c, "%.*s#%zu", (int)type.size, (const char *)type.data, nth);
 	checker_add(c, RULE_form_twice, c->documents[i].label, SLICE_EMPTY, SLICE_EMPTY, "each form once");
 }

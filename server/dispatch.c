@@ -110,16 +110,6 @@ error_on_wire(enum error error)
 	return error >= 900 ? ERROR_internal : error;
 }
 
-static struct slice
-shortened(struct slice text, size_t max)
-{
-	if (text.size <= max)
-		return text;
-	while (max > 0 && (text.data[max] & 0xc0) == 0x80)
-		max--;
-	return slice_of(text.data, max);
-}
-
 /* A peer's bytes are quoted only when they are text. */
 static bool
 quotable(struct slice text)
@@ -143,11 +133,11 @@ fill_reasons(struct dispatch *dispatch, const struct effects *effects)
 		dispatch->reasons[count++] = (struct msg_reason){
 			.error = (uint64_t)entry->number,
 			.has_place = quotable(fault->place),
-			.place = shortened(fault->place, 256),
+			.place = slice_cut(fault->place, 256),
 			.has_value = quotable(fault->value),
-			.value = shortened(fault->value, 256),
+			.value = slice_cut(fault->value, 256),
 			.has_expected = quotable(fault->expected),
-			.expected = shortened(fault->expected, 1024),
+			.expected = slice_cut(fault->expected, 1024),
 			.text = slice_of_text(entry->english),
 			.text_fr = slice_of_text(entry->french),
 		};
@@ -167,11 +157,11 @@ put_refusal(struct dispatch *dispatch, const uint8_t *correlation, const struct 
 		.text = slice_of_text(entry->english),
 		.text_fr = slice_of_text(entry->french),
 		.has_place = quotable(fault->place),
-		.place = shortened(fault->place, 256),
+		.place = slice_cut(fault->place, 256),
 		.has_value = quotable(fault->value),
-		.value = shortened(fault->value, 256),
+		.value = slice_cut(fault->value, 256),
 		.has_expected = quotable(fault->expected),
-		.expected = shortened(fault->expected, 1024),
+		.expected = slice_cut(fault->expected, 1024),
 		.has_retry_after_ms = entry->retry == RETRY_LATER,
 		.retry_after_ms =
 		    effects->retry_after_ms != 0 ? effects->retry_after_ms : dispatch->config.retry_after_ms,

@@ -121,6 +121,7 @@ byte_that_is_no_text_is_shown_in_hexadecimal(void **state)
 		{ "[\"\\u0000\"]", "line 1, column 3 (byte 2)", "\\u0000", escape },
 		{ "[\"a\\ud83d\"]", "line 1, column 4 (byte 3)", "\\ud83d", escape },
 		{ "[\"\\é\"]", "line 1, column 3 (byte 2)", "\\", escape },
+		{ "[\"\\ud\xe9\"]", "line 1, column 3 (byte 2)", "\\ud", escape },
 	};
 	assert_all_refused(ALL(cases));
 	static const struct refused wide = { "\xff\xfe{\0}", "line 1, column 1 (byte 0)", "byte 0xff", "UTF-8" };
