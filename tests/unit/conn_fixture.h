@@ -8,23 +8,19 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <malloc.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "protocol/limits.h"
-#include "protocol/net/stream.h"
-#include "protocol/net/tls_config.h"
 #include "server/conn_pool.h"
 #include "server/listener.h"
 #include "server/log.h"
 #include "server/loop.h"
 #include "server/session.h"
 #include "server/share.h"
+#include "tests/unit/stream_pair.h"
 
 static uint64_t now_ms;
 
@@ -161,60 +157,6 @@ release(struct session *session)
 	session->peer.answered(session->peer.context);
 }
 
-/* ---- TLS for the test ---- */
-
-static struct tls_config *server_config, *client_config;
-
-/* A self-signed certificate for localhost and its key, in one file. */
-static void
-write_identity(FILE *out)
-{
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *certificate = X509_new();
-	X509_set_version(certificate, X509_VERSION_3);
-	ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-	X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-	X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_UTF8,
-	    (const unsigned char *)"localhost", -1, -1, 0);
-	X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
-	X509_set_pubkey(certificate, key);
-	X509_EXTENSION *names = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:localhost");
-	X509_add_ext(certificate, names, -1);
-	X509_EXTENSION_free(names);
-	assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
-	assert_int_equal(PEM_write_X509(out, certificate), 1);
-	assert_int_equal(PEM_write_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL), 1);
-	X509_free(certificate);
-	EVP_PKEY_free(key);
-}
-
-static int
-make_configs(void **state)
-{
-	char path[] = "/tmp/guichet-conn-XXXXXX";
-	struct fault fault;
-	FILE *out = fdopen(mkstemp(path), "w");
-
-	(void)state;
-	assert_non_null(out);
-	write_identity(out);
-	fclose(out);
-	assert_int_equal(tls_config_create_server(path, path, &server_config, &fault), ERROR_NONE);
-	assert_int_equal(tls_config_create_client(path, &client_config, &fault), ERROR_NONE);
-	unlink(path);
-	return 0;
-}
-
-static int
-free_configs(void **state)
-{
-	(void)state;
-	tls_config_destroy(server_config);
-	tls_config_destroy(client_config);
-	return 0;
-}
-
 /* ---- fixture ---- */
 
 struct client {
@@ -267,7 +209,7 @@ set_up(void **state)
 static void
 start(struct fixture *f)
 {
-	f->pool = conn_pool_create(f->loop, f->log, server_config, &f->dispatch, &f->limits);
+	f->pool = conn_pool_create(f->loop, f->log, pair_server_config, &f->dispatch, &f->limits);
 	assert_non_null(f->pool);
 	conn_pool_on_room(f->pool, on_room, f);
 }
@@ -306,7 +248,7 @@ client_over(struct fixture *f, int fd)
 {
 	struct client *client = &f->clients[f->clients_count++];
 	*client = (struct client){ .fd = fd, .is_reading = true };
-	client->stream = stream_create(client_config, fd, "localhost");
+	client->stream = stream_create(pair_client_config, fd, "localhost");
 	client->out = buf_create(8 * 1024 * 1024);
 	client->in = buf_create(64 * 1024 * 1024);
 	assert_true(client->stream != NULL && client->out != NULL && client->in != NULL);

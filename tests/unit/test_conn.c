@@ -723,7 +723,7 @@ an_idle_connection_keeps_little(void **state)
 		skip(); /* a sanitizer's allocator does not tell */
 	size_t before = allocated();
 	for (int i = 0; i < COUNT; i++) {
-		streams[i] = stream_create(server_config, 0, NULL);
+		streams[i] = stream_create(pair_server_config, 0, NULL);
 		assert_non_null(streams[i]);
 	}
 	size_t of_streams = allocated() - before;
@@ -788,5 +788,5 @@ main(void)
 		TEST(loopback_works_as_socket_pairs_do),
 		TEST(an_idle_connection_keeps_little),
 	};
-	return cmocka_run_group_tests_name("conn", tests, make_configs, free_configs);
+	return cmocka_run_group_tests_name("conn", tests, pair_set_up, pair_tear_down);
 }
