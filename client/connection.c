@@ -106,7 +106,7 @@ lose_link(struct guichet *guichet, bool try_again)
 static void
 lose_link_for(struct guichet *guichet, enum error error, const char *reason, bool try_again)
 {
-	problem_set(guichet->problem, error, guichet->host, slice_of_text(reason), NULL);
+	problem_set(guichet->problem, error, guichet->address, slice_of_text(reason), NULL);
 	lose_link(guichet, try_again);
 }
 
@@ -300,7 +300,7 @@ receive_control(struct guichet *guichet, const struct frame *frame, bool *try_ag
 			return false;
 		guichet->has_hello = true;
 		if (!slice_equal_text(guichet->hello.origin, guichet->trust->verifier.name)) {
-			problem_set(problem, ERROR_origin_mismatch, guichet->host, guichet->hello.origin,
+			problem_set(problem, ERROR_origin_mismatch, guichet->address, guichet->hello.origin,
 			    guichet->trust->verifier.name);
 			return false;
 		}
@@ -314,7 +314,7 @@ receive_control(struct guichet *guichet, const struct frame *frame, bool *try_ag
 		enter_phase(guichet, PHASE_READY);
 		return true;
 	}
-	problem_set(problem, ERROR_answer_malformed, guichet->host, SLICE_LITERAL("an answer to nothing"), NULL);
+	problem_set(problem, ERROR_answer_malformed, guichet->address, SLICE_LITERAL("an answer to nothing"), NULL);
 	return false;
 }
 
@@ -376,7 +376,7 @@ receive_frame(struct guichet *guichet, const struct frame *frame, bool *try_agai
 	struct guichet_request *request = guichet->requests;
 
 	if (frame->flags != FRAME_ANSWER) {
-		problem_set(guichet->problem, ERROR_answer_malformed, guichet->host,
+		problem_set(guichet->problem, ERROR_answer_malformed, guichet->address,
 		    SLICE_LITERAL("a frame that is no answer"), NULL);
 		return false;
 	}

@@ -13,7 +13,7 @@ enum phase { PHASE_IDLE, PHASE_CONNECTING, PHASE_HELLO, PHASE_LOGIN, PHASE_READY
 struct guichet {
 	const struct guichet_trust *trust;
 	const struct guichet_identity *identity;
-	char *host, *port;
+	char *address, *host, *port; /* as given, and its parts */
 
 	struct link *link; /* NULL when idle */
 	enum phase phase;

@@ -28,9 +28,9 @@ static bool
 split_address(const char *address, char **host, char **port)
 {
 	const char *colon = strrchr(address, ':'), *begin = address, *end = colon;
+	uint64_t number;
 
-	if (colon == NULL || colon[1] == '\0' || strlen(colon + 1) > 5 ||
-	    strspn(colon + 1, "0123456789") != strlen(colon + 1))
+	if (colon == NULL || !decimal_decode(slice_of_text(colon + 1), UINT16_MAX, &number) || number == 0)
 		return false;
 	if (address[0] == '[') {
 		begin++;
@@ -62,9 +62,10 @@ guichet_create(
 		return problem_set(problem, ERROR_out_of_memory, "server", SLICE_EMPTY, NULL);
 	if (!split_address(address, &guichet->host, &guichet->port)) {
 		guichet_destroy(guichet);
-		return problem_set(
-		    problem, ERROR_usage, "server", slice_of_text(address), "host:port or [IPv6 address]:port");
+		return problem_set(problem, ERROR_usage, "server", slice_of_text(address),
+		    "host:port or [IPv6 address]:port, a port from 1 to 65535");
 	}
+	guichet->address = strdup(address);
 	guichet->trust = trust;
 	guichet->attempts_max = ATTEMPTS_DEFAULT;
 	guichet->timeout_ms = TIMEOUT_DEFAULT_MS;
@@ -72,8 +73,8 @@ guichet_create(
 	guichet->hello_arena = arena_create(CONTROL_ANSWER_MAX);
 	guichet->login_arena = arena_create(CONTROL_ANSWER_MAX);
 	guichet->problem = guichet_problem_create();
-	if (guichet->host == NULL || guichet->port == NULL || guichet->body == NULL || guichet->hello_arena == NULL ||
-	    guichet->login_arena == NULL || guichet->problem == NULL) {
+	if (guichet->address == NULL || guichet->host == NULL || guichet->port == NULL || guichet->body == NULL ||
+	    guichet->hello_arena == NULL || guichet->login_arena == NULL || guichet->problem == NULL) {
 		guichet_destroy(guichet);
 		return problem_set(problem, ERROR_out_of_memory, "server", SLICE_EMPTY, NULL);
 	}
@@ -98,6 +99,7 @@ guichet_destroy(struct guichet *guichet)
 	arena_destroy(guichet->hello_arena);
 	arena_destroy(guichet->login_arena);
 	buf_destroy(guichet->body);
+	free(guichet->address);
 	free(guichet->host);
 	free(guichet->port);
 	free(guichet);

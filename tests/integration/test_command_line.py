@@ -164,7 +164,7 @@ def test_unreachable(holder):
     begun = time.monotonic()
     told = json.loads(holder.run("filings", "--server", f"127.0.0.1:{port}", "--trust", holder.office.public, "--as",
                                  holder.key_file, *holder.password_words(), "--json", code=UNREACHABLE).stdout)
-    assert told["error"] == "unreachable" and time.monotonic() - begun < 30
+    assert told["error"] == "unreachable" and told["place"] == f"127.0.0.1:{port}" and time.monotonic() - begun < 30
 
 
 def test_another_office_is_not_trusted(holder, offices):

@@ -505,8 +505,8 @@ static void
 addresses_are_host_and_port(void **state)
 {
 	(void)state;
-	static const char *const bad[] = { "", "host", "host:", ":1", "host:x", "host:1x", "host:123456", "::1:1",
-		"[::1]1", "[::1", "[]:1" };
+	static const char *const bad[] = { "", "host", "host:", ":1", "host:x", "host:1x", "host:0", "host:65536",
+		"::1:1", "[::1]1", "[::1", "[]:1" };
 	static const char *const good[] = { "host:1", "127.0.0.1:65535", "[::1]:443" };
 	struct guichet_trust trust = { .tls = pair_client_config, .directory = "test" };
 	struct guichet *guichet;
