@@ -3,6 +3,7 @@
  * The details of an error, as texts that live until the next one. */
 #include "client/problem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,6 +101,28 @@ problem_set_fault(struct guichet_problem *problem, enum error error, const struc
 	problem->value = text_copy(problem, fault->value);
 	problem->expected = text_copy(problem, fault->expected);
 	return (enum guichet_error)error;
+}
+
+enum guichet_error
+problem_set_fault_in(
+    struct guichet_problem *problem, enum error error, const char *path, const struct fault *fault)
+{
+	size_t size = strlen(path) + sizeof ", " + fault->place.size;
+
+	problem_set_fault(problem, error, fault);
+	char *place = problem != NULL ? arena_alloc(problem->arena, size) : NULL;
+	if (place != NULL) {
+		snprintf(place, size, "%s%s%s", path, fault->place.size != 0 ? ", " : "", problem->place);
+		problem->place = place;
+	}
+	return (enum guichet_error)error;
+}
+
+void
+problem_set_place(struct guichet_problem *problem, const char *place)
+{
+	if (problem != NULL)
+		problem->place = text_copy(problem, slice_of_text(place));
 }
 
 static struct slice

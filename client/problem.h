@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Filling a problem. Each function forgets what was in it, allows NULL, copies what it is given and returns the
- * error, so that a failure reads `return problem_set(...)`. */
+ * Filling a problem. Each function allows NULL and copies what it is given. Those that return the error forget what
+ * was in it, so that a failure reads `return problem_set(...)`. */
 #ifndef GUICHET_PROBLEM_H
 #define GUICHET_PROBLEM_H
 
@@ -16,6 +16,9 @@ enum guichet_error problem_set(struct guichet_problem *problem, enum error error
     const char *expected);
 /* What a function of protocol/ said beside its error. */
 enum guichet_error problem_set_fault(struct guichet_problem *problem, enum error error, const struct fault *fault);
+/* The same of a file's content: "public/campaign.json, line 3, column 7 (byte 41)". */
+enum guichet_error problem_set_fault_in(struct guichet_problem *problem, enum error error, const char *path,
+    const struct fault *fault);
 /* What the server answered with that status, which this library need not know. */
 enum guichet_error problem_set_refusal(struct guichet_problem *problem, unsigned status,
     const struct msg_refusal *refusal);
@@ -24,6 +27,8 @@ enum guichet_error problem_set_findings(struct guichet_problem *problem, enum er
     const struct findings *findings);
 /* All of `from`; neither may be NULL. */
 void problem_copy(struct guichet_problem *to, const struct guichet_problem *from);
+/* Another place for the error that is in it: the file, where a function was given only its bytes. */
+void problem_set_place(struct guichet_problem *problem, const char *place);
 /* No error, nothing to say. */
 void problem_clear(struct guichet_problem *problem);
 

@@ -8,7 +8,6 @@
 #include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -109,19 +108,6 @@ static const struct {
 	{ "catalogue.json", false, LIMIT_JSON_FILE, load_catalogue },
 };
 
-/* A fault in a file says in which: "public/campaign.json, line 3, column 7 (byte 41)". */
-static enum guichet_error
-fail_in_file(const char *path, enum error error, const struct fault *fault, struct guichet_problem *problem)
-{
-	char place[TRUST_PATH_MAX + 512];
-	struct fault named = *fault;
-
-	snprintf(place, sizeof place, "%s%s%.*s", path, fault->place.size != 0 ? ", " : "", (int)fault->place.size,
-	    (const char *)fault->place.data);
-	named.place = slice_of_text(place);
-	return problem_set_fault(problem, error, &named);
-}
-
 static enum guichet_error
 load(struct guichet_trust *trust, size_t nth, struct guichet_problem *problem)
 {
@@ -138,7 +124,7 @@ load(struct guichet_trust *trust, size_t nth, struct guichet_problem *problem)
 		return read;
 	enum error error = files[nth].load(trust, path, slice_of_public(guichet_blob_bytes(content)), &fault);
 	if (error != ERROR_NONE)
-		fail_in_file(path, error, &fault, problem);
+		problem_set_fault_in(problem, error, path, &fault);
 	guichet_blob_destroy(content);
 	return (enum guichet_error)error;
 }

@@ -35,14 +35,18 @@ enum guichet_error
 cli_open_identity(struct cli *cli)
 {
 	char password[PASSWORD_SIZE_MAX] = "";
+	const char *path = cli_value(cli, OPTION_AS);
 	struct guichet_blob *file = NULL;
-	enum guichet_error error = guichet_file_read(cli_value(cli, OPTION_AS), KEY_FILE_MAX, &file, cli->problem);
+	enum guichet_error error = guichet_file_read(path, KEY_FILE_MAX, &file, cli->problem);
 
 	if (error == GUICHET_ERROR_none)
 		error = password_get(
 		    cli_value(cli, OPTION_PASSWORD_FILE), "Password of the key file: ", false, password, cli->problem);
-	if (error == GUICHET_ERROR_none)
+	if (error == GUICHET_ERROR_none) {
 		error = guichet_identity_open(guichet_blob_bytes(file), password, &cli->identity, cli->problem);
+		if (error != GUICHET_ERROR_none)
+			problem_set_place(cli->problem, path);
+	}
 	OPENSSL_cleanse(password, sizeof password);
 	guichet_blob_destroy(file);
 	return error;

@@ -58,7 +58,8 @@ write_document(void *context, size_t number, struct slice document, struct fault
 }
 
 static enum guichet_error
-convert(struct cli *cli, const struct irj_options *options, struct slice text, struct output *output)
+convert(struct cli *cli, const struct irj_options *options, const char *path, struct slice text,
+    struct output *output)
 {
 	const struct irj_sink sink = { write_document, output };
 	struct arena *arena = arena_create(IRJ_ARENA_SIZE);
@@ -66,7 +67,7 @@ convert(struct cli *cli, const struct irj_options *options, struct slice text, s
 	enum error error = arena == NULL ? ERROR_out_of_memory : irj_read(text, options, sink, arena, &fault);
 
 	if (error != ERROR_NONE && !output->failed)
-		problem_set_fault(cli->problem, error, &fault);
+		problem_set_fault_in(cli->problem, error, path, &fault);
 	arena_destroy(arena);
 	return (enum guichet_error)error;
 }
@@ -104,7 +105,7 @@ run(struct cli *cli, uint64_t income_year, const char *path, struct output *outp
 		error = problem_set(cli->problem, ERROR_file_unreadable, output->directory,
 		    slice_of_text(strerror(errno)), "a directory that can be made");
 	if (error == GUICHET_ERROR_none)
-		error = convert(cli, &options, slice_of_public(guichet_blob_bytes(text)), output);
+		error = convert(cli, &options, path, slice_of_public(guichet_blob_bytes(text)), output);
 	guichet_blob_destroy(text);
 	catalogue_destroy(own);
 	return error;

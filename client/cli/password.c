@@ -48,7 +48,10 @@ read_file(const char *path, char out[PASSWORD_SIZE_MAX], struct guichet_problem 
 		memcpy(out, bytes.data, bytes.size);
 	out[bytes.size] = '\0';
 	guichet_blob_destroy(blob);
-	return take_line(out, problem);
+	error = take_line(out, problem);
+	if (error != GUICHET_ERROR_none)
+		problem_set_place(problem, path);
+	return error;
 }
 
 static bool

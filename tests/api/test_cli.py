@@ -243,7 +243,11 @@ def test_enrolment(office, holders):
 def test_wrong_password(holders):
     holder = holders()
     (holder.place / "password").write_text("falsch")
-    assert "password_wrong" in guichet("filings", *holder.me, code=FAILED)
+    told = json.loads(guichet("filings", *holder.me, "--json", code=FAILED))
+    assert told["error"] == "password_wrong" and told["place"] == str(holder.p12)
+    (holder.place / "password").write_text("\n")
+    told = json.loads(guichet("filings", *holder.me, "--json", code=USAGE))
+    assert (told["place"], told["value"]) == (str(holder.place / "password"), "empty")
 
 
 def test_no_terminal_and_no_password_file_is_usage(holders):
