@@ -108,7 +108,7 @@ print_usage(FILE *to, const struct command *command)
 	for (enum option_number option = 0; option < OPTION_COUNT; option++)
 		if (command->takes & OPTION_BIT(option))
 			print_option(to, option, false);
-	fprintf(to, " %s\n", command->arguments);
+	fprintf(to, "%s%s\n", command->arguments[0] != '\0' ? " " : "", command->arguments);
 }
 
 static enum exit_code
@@ -123,14 +123,13 @@ print_help(const struct command *command)
 	return EXIT_CODE_OK;
 }
 
-static enum exit_code
-print_commands(FILE *to, enum exit_code code)
+static void
+print_commands(FILE *to)
 {
 	fprintf(to, "usage: guichet COMMAND ...\n\n");
 	for (size_t i = 0; i < COMMANDS_COUNT; i++)
 		fprintf(to, "  %-18s %s\n", commands[i].name, commands[i].summary);
 	fprintf(to, "\nguichet COMMAND --help says more. libguichet %s\n", guichet_version());
-	return code;
 }
 
 static const struct command *
@@ -159,7 +158,6 @@ run(struct cli *cli, int count, char **argv)
 	const struct command *command = cli->command;
 	struct options_fault fault = { "", "" };
 
-	cli->is_json = wants_json(count, argv);
 	bool parsed = options_parse(count, argv, command->needs | command->takes | ALWAYS, &cli->options, &fault);
 	if (cli_value(cli, OPTION_HELP) != NULL)
 		return print_help(command);
@@ -186,19 +184,25 @@ main(int argc, char **argv)
 	struct cli cli = { 0 };
 	enum exit_code code;
 
-	if (argc < 2)
-		return print_commands(stderr, EXIT_CODE_USAGE);
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
-		return print_commands(stdout, EXIT_CODE_OK);
-	cli.command = find_command(argv[1]);
-	if (cli.command == NULL) {
-		fprintf(stderr, "guichet: no command \"%s\"\n", argv[1]);
-		return print_commands(stderr, EXIT_CODE_USAGE);
+	if (argc < 2) {
+		print_commands(stderr);
+		return EXIT_CODE_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		print_commands(stdout);
+		return EXIT_CODE_OK;
 	}
 	cli.problem = guichet_problem_create();
 	if (cli.problem == NULL)
 		return EXIT_CODE_FAILED;
-	code = run(&cli, argc - 1, argv + 1);
+	cli.is_json = wants_json(argc, argv);
+	cli.command = find_command(argv[1]);
+	if (cli.command != NULL) {
+		code = run(&cli, argc - 1, argv + 1);
+	} else {
+		print_commands(stderr);
+		code = cli_fail_usage(&cli, "command", argv[1], "one of those listed");
+	}
 	guichet_destroy(cli.guichet);
 	guichet_identity_destroy(cli.identity);
 	guichet_trust_destroy(cli.trust);

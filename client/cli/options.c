@@ -81,6 +81,8 @@ take_option(int count, char **argv, int *at, unsigned allowed, struct options *o
 		value = argv[++*at];
 	else if (table[option].value != NULL)
 		return fault(why, word, "a value behind this option (one that begins with -- as --name=value)");
+	if (table[option].value != NULL && value[0] == '\0')
+		return fault(why, word, "a value that is not empty");
 	out->values[option] = value;
 	if (option == OPTION_ATTACH)
 		out->attachments[out->attachments_count++] = value;
@@ -100,6 +102,8 @@ options_parse(int count, char **argv, unsigned allowed, struct options *out, str
 		return fault(why, "command line", "memory for it");
 	for (int at = 1; at < count;) {
 		const char *word = argv[at];
+		if (word[0] == '\0')
+			return fault(why, "arguments", "no empty word");
 		if (only_arguments || word[0] != '-' || word[1] == '\0') {
 			out->arguments[out->arguments_count++] = word;
 			at++;

@@ -101,7 +101,8 @@ def test_help_tells_options_and_exit_codes(command):
 def test_commands_are_listed():
     text = guichet("--help")
     assert [line.split()[0] for line in text.splitlines() if line.startswith("  ")] == COMMANDS
-    assert "no command" in guichet("fil", code=USAGE)
+    assert re.search(r"where: +command\n +value: +fil\n", guichet("fil", code=USAGE))
+    assert json.loads(guichet("fil", "--json", code=USAGE))["value"] == "fil"
 
 
 @pytest.mark.parametrize("words,place", [
@@ -113,6 +114,9 @@ def test_commands_are_listed():
     (["verify", "r.json", "--trust"], "--trust"),
     (["verify", "--trust", "x", "--trust", "y", "r.json"], "--trust"),
     (["verify", "--trust", "x", "--json=yes", "r.json"], "--json=yes"),
+    (["verify", "--trust", "x", ""], "arguments"),
+    (["verify", "--trust", "", "r.json"], "--trust"),
+    (["verify", "--trust=", "r.json"], "--trust="),
     (["verify", "-t", "x", "r.json"], "-t"),
     (["checkpoint", "--server", "h:1", "--trust", "x", "more"], "arguments"),
     (["convert", "csv", "x", "--out", "y"], "format"),
