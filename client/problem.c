@@ -125,6 +125,13 @@ problem_set_place(struct guichet_problem *problem, const char *place)
 		problem->place = text_copy(problem, slice_of_text(place));
 }
 
+void
+problem_set_expected(struct guichet_problem *problem, const char *expected)
+{
+	if (problem != NULL)
+		problem->expected = text_copy(problem, slice_of_text(expected));
+}
+
 static struct slice
 finding_text(struct guichet_problem *problem, struct slice s)
 {

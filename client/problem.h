@@ -27,8 +27,9 @@ enum guichet_error problem_set_findings(struct guichet_problem *problem, enum er
     const struct findings *findings);
 /* All of `from`; neither may be NULL. */
 void problem_copy(struct guichet_problem *to, const struct guichet_problem *from);
-/* Another place for the error that is in it: the file, where a function was given only its bytes. */
+/* For the error that is in it: the file, where a function was given only its bytes; what only the caller knows. */
 void problem_set_place(struct guichet_problem *problem, const char *place);
+void problem_set_expected(struct guichet_problem *problem, const char *expected);
 /* No error, nothing to say. */
 void problem_clear(struct guichet_problem *problem);
 

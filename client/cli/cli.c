@@ -3,15 +3,18 @@
  * What the commands share: opening things, waiting with a line of progress, files. */
 #include "client/cli/cli.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "client/blob.h"
 #include "client/cli/password.h"
 #include "client/clock.h"
 #include "client/problem.h"
 #include "protocol/limits.h"
+#include "protocol/receipt.h"
 #include "protocol/receipt_number.h"
 
 #define KEY_FILE_MAX ((size_t)64 * 1024)
@@ -188,15 +191,54 @@ cli_path_beside(const char *path, const char *ending, const char *replacement)
 	return beside;
 }
 
+static bool
+read_filing_id(struct guichet_bytes text, uint8_t filing_id[DIGEST_SIZE])
+{
+	struct arena *arena = arena_create(16 * LIMIT_RECEIPT_SIZE);
+	struct receipt receipt;
+	struct fault fault = { 0 };
+	bool good = arena != NULL && receipt_parse(slice_of_public(text), arena, &receipt, &fault) == ERROR_NONE;
+
+	if (good)
+		memcpy(filing_id, receipt.filing_id, DIGEST_SIZE);
+	arena_destroy(arena);
+	return good;
+}
+
+enum guichet_error
+cli_check_receipt_path(struct cli *cli, const char *path, struct guichet_bytes filing_id)
+{
+	struct guichet_blob *present = NULL;
+	uint8_t id[DIGEST_SIZE];
+
+	if (access(path, F_OK) != 0 && errno == ENOENT)
+		return GUICHET_ERROR_none;
+	enum guichet_error error = guichet_file_read(path, LIMIT_RECEIPT_SIZE, &present, cli->problem);
+	if (error != GUICHET_ERROR_none)
+		return error;
+	bool same = read_filing_id(guichet_blob_bytes(present), id) &&
+	    slice_equal(slice_of(id, sizeof id), slice_of_public(filing_id));
+	guichet_blob_destroy(present);
+	if (same)
+		return GUICHET_ERROR_none;
+	return problem_set(cli->problem, ERROR_usage, "--out", slice_of_text(path),
+	    "a file that does not exist yet: this one holds something else than the receipt of this filing");
+}
+
 enum guichet_error
 cli_write_receipt(struct cli *cli, const char *path, struct guichet_bytes receipt, struct guichet_bytes proof)
 {
 	char *proof_path = cli_path_beside(path, ".json", ".tlog-proof");
+	uint8_t id[DIGEST_SIZE];
 	enum guichet_error error;
 
-	if (proof_path == NULL)
+	if (proof_path == NULL || !read_filing_id(receipt, id)) {
+		free(proof_path);
 		return problem_set(cli->problem, ERROR_out_of_memory, path, SLICE_EMPTY, NULL);
-	error = guichet_file_write(proof_path, proof, cli->problem);
+	}
+	error = cli_check_receipt_path(cli, path, (struct guichet_bytes){ id, sizeof id });
+	if (error == GUICHET_ERROR_none)
+		error = guichet_file_write(proof_path, proof, cli->problem);
 	if (error == GUICHET_ERROR_none)
 		error = guichet_file_write(path, receipt, cli->problem);
 	free(proof_path);

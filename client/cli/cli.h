@@ -79,7 +79,10 @@ void cli_print_findings(const struct guichet_problem *problem);
 
 /* A name beside another: `path` with its ending replaced, or appended when it has another ending. NULL: no memory. */
 must_check char *cli_path_beside(const char *path, const char *ending, const char *replacement);
-/* Receipt and proof into two files, the receipt last: whoever sees it finds the proof. */
+/* Is there nothing at that path, or a receipt of that filing? Anything else is not overwritten: usage. */
+must_check enum guichet_error cli_check_receipt_path(struct cli *cli, const char *path,
+    struct guichet_bytes filing_id);
+/* Receipt and proof into two files, the receipt last: whoever sees it finds the proof. The path is checked again. */
 must_check enum guichet_error cli_write_receipt(struct cli *cli, const char *path, struct guichet_bytes receipt,
     struct guichet_bytes proof);
 /* Prints bytes on stdout as they are, or the blob of a JSON record and a line's end. */

@@ -2,7 +2,7 @@
  *
  * guichet file: check, sign, send, keep the receipt (A10, A17). What was signed is kept beside the receipt-to-be until
  * that is there, so that the same command after a crash sends the identical filing. */
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +13,6 @@
 #include "client/problem.h"
 #include "protocol/json.h"
 #include "protocol/limits.h"
-#include "protocol/receipt.h"
 
 /* A signed filing without its documents. */
 #define SAVED_MAX ((size_t)64 * 1024)
@@ -143,6 +142,8 @@ sign_and_save(struct task *task)
 	if (error == GUICHET_ERROR_none)
 		error = guichet_filing_sign(task->filing, cli->identity, 0, cli->problem);
 	if (error == GUICHET_ERROR_none)
+		error = cli_check_receipt_path(cli, task->receipt_path, guichet_filing_id(task->filing));
+	if (error == GUICHET_ERROR_none)
 		error = guichet_filing_save(task->filing, &saved, cli->problem);
 	if (error == GUICHET_ERROR_none)
 		error = guichet_file_write(task->saved_path, guichet_blob_bytes(saved), cli->problem);
@@ -159,33 +160,8 @@ sign_or_resume(struct task *task)
 		return sign_and_save(task);
 	guichet_filing_destroy(task->filing);
 	task->filing = saved;
-	return supply_documents(task, saved);
-}
-
-/* A receipt for something else is not overwritten. */
-static enum guichet_error
-check_target(struct task *task)
-{
-	struct guichet_problem *problem = task->cli->problem;
-	struct guichet_blob *present = NULL;
-	struct receipt receipt;
-	struct fault fault = { 0 };
-
-	if (access(task->receipt_path, F_OK) != 0 && errno == ENOENT)
-		return GUICHET_ERROR_none;
-	enum guichet_error error = guichet_file_read(task->receipt_path, LIMIT_RECEIPT_SIZE, &present, problem);
-	if (error != GUICHET_ERROR_none)
-		return error;
-	struct arena *arena = arena_create(16 * LIMIT_RECEIPT_SIZE);
-	bool same = arena != NULL &&
-	    receipt_parse(slice_of_public(guichet_blob_bytes(present)), arena, &receipt, &fault) == ERROR_NONE &&
-	    slice_equal(slice_of(receipt.filing_id, DIGEST_SIZE), slice_of_public(guichet_filing_id(task->filing)));
-	arena_destroy(arena);
-	guichet_blob_destroy(present);
-	if (same)
-		return GUICHET_ERROR_none;
-	return problem_set(problem, ERROR_usage, "--out", slice_of_text(task->receipt_path),
-	    "a file that does not exist yet: this one holds something else than the receipt of this filing");
+	enum guichet_error error = cli_check_receipt_path(task->cli, task->receipt_path, guichet_filing_id(saved));
+	return error == GUICHET_ERROR_none ? supply_documents(task, saved) : error;
 }
 
 /* ---- sending ---- */
@@ -203,6 +179,19 @@ send(struct task *task, struct guichet_request **request)
 	return error;
 }
 
+/* A receipt that cannot be written is not to be taken for a return that is not filed. */
+static void
+say_accepted(const struct task *task)
+{
+	struct guichet_problem *problem = task->cli->problem;
+	char expected[512];
+
+	snprintf(expected, sizeof expected,
+	    "%s. The return is filed: the same command again, with another --out if need be, gets its receipt",
+	    guichet_problem_expected(problem));
+	problem_set_expected(problem, expected);
+}
+
 static enum guichet_error
 keep(struct task *task, struct guichet_record answer)
 {
@@ -212,6 +201,8 @@ keep(struct task *task, struct guichet_record answer)
 	/* From now on the receipt is what is kept. */
 	if (error == GUICHET_ERROR_none)
 		unlink(task->saved_path);
+	else
+		say_accepted(task);
 	return error;
 }
 
@@ -291,8 +282,6 @@ run(struct task *task)
 		    guichet_bytes_of_text(cli->is_json ? "{\"errors\":0}\n" : "No rule refuses these documents.\n"));
 		return EXIT_CODE_OK;
 	}
-	if (error == GUICHET_ERROR_none)
-		error = check_target(task);
 	return error == GUICHET_ERROR_none ? send_and_keep(task) : cli_fail(cli);
 }
 

@@ -42,7 +42,8 @@ static const struct command commands[] = {
 	    BIT(PASSWORD_FILE) | BIT(OUT),
 	    1, 1, "NUMBER-or-ID", "fetch and print a receipt",
 	    "Prints the receipt in French, once its proof is verified. With --out FILE.json\n"
-	    "also writes it, and its proof beside it." },
+	    "also writes it, and its proof beside it; a file that holds something else is not\n"
+	    "overwritten." },
 	{ "show", cli_show,
 	    ONLINE,
 	    BIT(PASSWORD_FILE) | BIT(OUT),

@@ -348,6 +348,25 @@ def test_receipt_of_something_else_is_not_overwritten(holders):
     (holder.place / "receipt.json").write_text("precious")
     assert "something else" in holder.file(code=USAGE)
     assert (holder.place / "receipt.json").read_text() == "precious"
+    # Nothing was sent, nor is anything left of it.
+    assert not (holder.place / "receipt.filing").exists() and "Nothing filed yet." in guichet("filings", *holder.me)
+    holder.file(out="first.json")
+    words = ["receipt", holder.receipt("first.json")["number"], *holder.me, "--out"]
+    assert "something else" in guichet(*words, holder.place / "receipt.json", code=USAGE)
+    assert (holder.place / "receipt.json").read_text() == "precious"
+    guichet(*words, holder.place / "first.json")
+
+
+def test_receipt_that_cannot_be_written_comes_again(holders):
+    holder = holders()
+    (holder.place / "receipt.tlog-proof").mkdir()
+    told = json.loads(holder.file("--json", code=FAILED))
+    assert told["place"].endswith("receipt.tlog-proof") and "The return is filed: the same command again" in told["expected"]
+    filed = json.loads(guichet("filings", *holder.me, "--json"))["filings"]
+    (holder.place / "receipt.tlog-proof").rmdir()
+    holder.file()
+    assert [row["number"] for row in filed] == [holder.receipt()["number"]]
+    assert filed == json.loads(guichet("filings", *holder.me, "--json"))["filings"]
 
 
 def test_rectifying_and_attachments(holders):
