@@ -157,19 +157,16 @@ read_form(struct guichet_filing *filing, struct slice content, struct slice *for
 	return good;
 }
 
-/* The name as a text that can be shown and put into JSON. */
+/* For findings, which are texts. */
 static bool
 copy_name(struct guichet_filing *filing, const char *name, struct slice *out)
 {
-	size_t size = strlen(name);
-	bool is_text = slice_is_utf8(slice_of(name, size));
-	char *copy = arena_alloc(filing->arena, size + 1);
+	char *copy = arena_alloc(filing->arena, strlen(name) + 1);
 
 	if (copy == NULL)
 		return false;
-	for (size_t i = 0; i < size; i++)
-		copy[i] = is_text || (unsigned char)name[i] < 0x80 ? name[i] : '?';
-	*out = slice_of(copy, size);
+	text_to_utf8(name, copy);
+	*out = slice_of_text(copy);
 	return true;
 }
 

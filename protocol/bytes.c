@@ -111,6 +111,16 @@ slice_cut(struct slice text, size_t max)
 	return slice_of(text.data, max);
 }
 
+void
+text_to_utf8(const char *text, char *out)
+{
+	bool is_utf8 = slice_is_utf8(slice_of_text(text));
+
+	for (; *text != '\0'; text++)
+		*out++ = is_utf8 || (uint8_t)*text < 0x80 ? *text : '?';
+	*out = '\0';
+}
+
 uint16_t
 bytes_peek_u16(const uint8_t *p)
 {

@@ -48,6 +48,10 @@ size_t slice_utf8_prefix(struct slice s);
 /* At most `max` bytes of a text in UTF-8, never half a character. */
 struct slice slice_cut(struct slice text, size_t max);
 
+/* Copies a text with its NUL, such as a path in whatever encoding; if it is no UTF-8, '?' stands for each of its bytes
+ * that is not ASCII. */
+void text_to_utf8(const char *text, char *out);
+
 uint16_t bytes_peek_u16(const uint8_t *p);
 uint32_t bytes_peek_u32(const uint8_t *p);
 uint64_t bytes_peek_u64(const uint8_t *p);

@@ -13,6 +13,7 @@
 #include "client/cli/password.h"
 #include "client/clock.h"
 #include "client/problem.h"
+#include "protocol/json.h"
 #include "protocol/limits.h"
 #include "protocol/receipt.h"
 #include "protocol/receipt_number.h"
@@ -264,6 +265,20 @@ cli_buf(void)
 		exit(EXIT_CODE_FAILED);
 	}
 	return buf;
+}
+
+void
+cli_put_string(struct buf *buf, const char *text)
+{
+	char *copy = malloc(strlen(text) + 1);
+
+	if (copy == NULL) {
+		buf_fail(buf);
+		return;
+	}
+	text_to_utf8(text, copy);
+	json_put_string(buf, slice_of_text(copy));
+	free(copy);
 }
 
 void

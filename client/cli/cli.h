@@ -89,6 +89,8 @@ must_check enum guichet_error cli_write_receipt(struct cli *cli, const char *pat
 void cli_print(struct guichet_bytes bytes);
 /* What a command writes: a buffer that ends the program when memory is short. */
 struct buf *cli_buf(void);
+/* Appends a JSON string of what may hold a path of this machine, in whatever encoding. */
+void cli_put_string(struct buf *buf, const char *text);
 /* Prints and destroys it. */
 void cli_print_buf(struct buf *buf);
 

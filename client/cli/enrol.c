@@ -102,7 +102,7 @@ report(const struct cli *cli)
 		json_put_string(buf, slice_of_public(holder));
 		buf_put_format(
 		    buf, ",\"not_after\":%llu,\"out\":", (unsigned long long)guichet_identity_not_after(cli->identity));
-		json_put_string(buf, slice_of_text(cli_value(cli, OPTION_OUT)));
+		cli_put_string(buf, cli_value(cli, OPTION_OUT));
 		buf_put_text(buf, "}\n");
 	} else {
 		buf_put_format(buf, "Certificate %s\n  of      %.*s\n  until   ", serial_text, (int)holder.size,

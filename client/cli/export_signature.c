@@ -6,7 +6,6 @@
 #include "client/blob.h"
 #include "client/cli/cli.h"
 #include "client/problem.h"
-#include "protocol/json.h"
 
 static enum guichet_error
 write_both(struct cli *cli, struct guichet_record filing, const char *manifest_path)
@@ -30,9 +29,9 @@ report(const struct cli *cli, const char *manifest_path)
 
 	if (cli->is_json) {
 		buf_put_text(buf, "{\"signature\":");
-		json_put_string(buf, slice_of_text(out));
+		cli_put_string(buf, out);
 		buf_put_text(buf, ",\"manifest\":");
-		json_put_string(buf, slice_of_text(manifest_path));
+		cli_put_string(buf, manifest_path);
 		buf_put_text(buf, "}\n");
 	} else {
 		buf_put_format(buf, "Signature in %s, signed text in %s.\n", out, manifest_path);

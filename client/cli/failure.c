@@ -43,7 +43,7 @@ put_text(struct buf *buf, const char *name, const char *text)
 	if (text[0] == '\0')
 		return;
 	json_put_name(buf, name);
-	json_put_string(buf, slice_is_utf8(slice_of_text(text)) ? slice_of_text(text) : SLICE_LITERAL("?"));
+	cli_put_string(buf, text);
 }
 
 static void

@@ -214,7 +214,7 @@ report_json(const struct task *task, struct guichet_record answer)
 	buf_put_text(buf, "{\"receipt\":");
 	buf_put(buf, slice_of_public(guichet_record_bytes(answer, "receipt")));
 	buf_put_text(buf, ",\"out\":");
-	json_put_string(buf, slice_of_text(task->receipt_path));
+	cli_put_string(buf, task->receipt_path);
 	if (guichet_record_has(answer, "superseded_by")) {
 		buf_put_text(buf, ",\"superseded_by\":");
 		json_put_string(buf, slice_of_public(guichet_record_bytes(answer, "superseded_by")));

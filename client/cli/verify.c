@@ -7,7 +7,6 @@
 #include "client/blob.h"
 #include "client/cli/cli.h"
 #include "client/problem.h"
-#include "protocol/json.h"
 #include "protocol/limits.h"
 
 static enum guichet_error
@@ -112,7 +111,7 @@ print(const struct cli *cli, const struct guichet_verification *verification)
 		for (size_t i = 0; i < count; i++) {
 			buf_put_format(buf, "%s{\"passed\":%s,\"text\":", i != 0 ? "," : "",
 			    guichet_verification_passed(verification, i) ? "true" : "false");
-			json_put_string(buf, slice_of_text(guichet_verification_text(verification, i)));
+			cli_put_string(buf, guichet_verification_text(verification, i));
 			buf_put_text(buf, "}");
 		}
 		buf_put_text(buf, "]}\n");

@@ -357,6 +357,22 @@ def test_receipt_of_something_else_is_not_overwritten(holders):
     guichet(*words, holder.place / "first.json")
 
 
+def test_paths_in_any_encoding_are_told_as_json(office, holders):
+    holder = holders()
+    out = holder.place / os.fsdecode(b"re\xe7u.json")
+    document = holder.place / os.fsdecode(b"d\xe9claration.json")
+    document.write_bytes(holder.person.content)
+    told = json.loads(guichet("file", *holder.me, "--json", "--out", out, document))
+    assert told["out"] == f"{holder.place}/re?u.json" and out.exists()
+    told = json.loads(guichet("verify", "--trust", office.public, "--json", out, document))
+    assert told["holds"] and f"{holder.place}/d?claration.json is the 2042" in told["checks"][-1]["text"]
+    told = json.loads(guichet("export-signature", json.loads(out.read_bytes())["number"], *holder.me, "--json", "--out",
+                              holder.place / os.fsdecode(b"\xe9.p7s")))
+    assert told["signature"].endswith("/?.p7s") and told["manifest"].endswith("/?.manifest")
+    told = json.loads(guichet("verify", "--trust", holder.place / os.fsdecode(b"\xe9"), "x", "--json", code=FAILED))
+    assert told["place"] == f"{holder.place}/?/log.vkey"
+
+
 def test_receipt_that_cannot_be_written_comes_again(holders):
     holder = holders()
     (holder.place / "receipt.tlog-proof").mkdir()
