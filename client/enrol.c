@@ -40,14 +40,13 @@ certificate_came(struct guichet_request *request, bool *more)
 static const struct request_kind enrolment = { .answered = certificate_came };
 
 static enum guichet_error
-set_text(struct guichet_request *request, const char *field, const char *text, struct guichet_problem *problem)
+set_text(struct guichet_request *request, const char *field, const char *text, const char *expected,
+    struct guichet_problem *problem)
 {
-	enum guichet_error error =
-	    guichet_request_set_bytes(request, field, guichet_bytes_of_text(text != NULL ? text : ""));
+	struct slice value = slice_of_text(text != NULL ? text : "");
+	enum guichet_error error = guichet_request_set_bytes(request, field, public_of_slice(value));
 
-	if (error == GUICHET_ERROR_none)
-		return error;
-	return problem_set(problem, (enum error)error, field, SLICE_EMPTY, "a text that is neither empty nor too long");
+	return error == GUICHET_ERROR_none ? error : problem_set(problem, (enum error)error, field, value, expected);
 }
 
 static enum guichet_error
@@ -69,18 +68,18 @@ set_facts(struct guichet_request *request, const struct guichet_facts *facts, co
     struct guichet_problem *problem)
 {
 	const struct {
-		const char *field, *text;
+		const char *field, *text, *expected;
 	} texts[] = {
-		{ "spi", facts->spi },
-		{ "birth_name", facts->birth_name },
-		{ "filer_number", facts->filer_number },
-		{ "reference_income", facts->reference_income },
-		{ "email", facts->email },
+		{ "spi", facts->spi, "the 13 digits of a tax number" },
+		{ "birth_name", facts->birth_name, "the birth name, to the character" },
+		{ "filer_number", facts->filer_number, "the digits of the yearly filer number" },
+		{ "reference_income", facts->reference_income, "the reference income, in whole euros" },
+		{ "email", facts->email, "an address of the form local@domain" },
 	};
 	enum guichet_error error = GUICHET_ERROR_none;
 
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0] && error == GUICHET_ERROR_none; i++)
-		error = set_text(request, texts[i].field, texts[i].text, problem);
+		error = set_text(request, texts[i].field, texts[i].text, texts[i].expected, problem);
 	/* Not accepted is an empty version, which the office refuses: it decides, and says it in French. */
 	if (error == GUICHET_ERROR_none && facts->accepts_contract)
 		error = guichet_request_set_bytes(request, "contract", guichet_trust_contract(trust));

@@ -12,6 +12,7 @@
 #include "client/cli/password.h"
 #include "client/problem.h"
 #include "protocol/json.h"
+#include "protocol/key.h"
 #include "protocol/time.h"
 
 /* A certificate that cannot be written would be lost, and an old key file is not to be overwritten: looked at
@@ -116,7 +117,11 @@ report(const struct cli *cli)
 enum exit_code
 cli_enrol(struct cli *cli)
 {
+	const char *key = cli_value(cli, OPTION_KEY);
 	char password[PASSWORD_SIZE_MAX] = "";
+
+	if (key != NULL && key_algorithm_find(slice_of_text(key)) == 0)
+		return cli_fail_usage(cli, "--key", key, options_value(OPTION_KEY));
 	enum guichet_error error = cli_load_trust(cli);
 
 	if (error == GUICHET_ERROR_none)

@@ -137,6 +137,8 @@ cli_print_findings(const struct guichet_problem *problem)
 static const char *
 advice(enum guichet_error error)
 {
+	if (error == GUICHET_ERROR_replaces_mismatch)
+		return "--replaces with the receipt in force; guichet filings lists what is filed already";
 	switch (cli_exit_code(error)) {
 	case EXIT_CODE_UNREACHABLE:
 		return "run the same command again later; nothing is filed twice";

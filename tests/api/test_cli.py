@@ -237,6 +237,9 @@ def test_enrolment(office, holders):
     holder.p12.unlink()
     assert "identification_refused" in holder.enrol(code=REFUSED, spi="3023217600053")
     assert not holder.p12.exists() and list(holder.place.glob("me.p12*")) == []
+    for changed, place in (({"email": "me"}, "email"), ({"birth-name": "x" * 200}, "birth_name"), ({"key": "dsa"}, "--key")):
+        told = json.loads(holder.enrol("--json", code=USAGE, **changed))
+        assert (told["place"], told["value"]) == (place, *changed.values()) and told["expected"]
     holder.p12.write_bytes(before)
     words = ["enrol", *holder.online, "--spi", "1", "--birth-name", "x", "--filer-number", "1", "--reference-income", "1",
              "--email", "a@b", "--out", holder.place / "new.p12", "--password-file", holder.place / "password"]
@@ -394,6 +397,7 @@ def test_rectifying_and_attachments(holders):
     attached = "--attach", holder.place / "paper.pdf", f"--attach={holder.place}/large.PDF"
     told = json.loads(holder.file("--json", *attached, out="second.json", code=REFUSED))
     assert told["error"] == "replaces_mismatch" and told["expected"] == number
+    assert "--replaces" in holder.file(*attached, out="second.json", code=REFUSED)
     holder.file(*attached, "--replaces", number.lower(), out="second.json")
     assert [d["type"] for d in holder.receipt("second.json")["documents"]] == ["2042", *["attachment/document"] * 2]
     rows = {row["number"]: row for row in json.loads(guichet("filings", *holder.me, "--json"))["filings"]}
