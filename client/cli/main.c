@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * guichet, the command line tool of a taxpayer: one table is dispatcher and help. */
-#include <stdlib.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/cli/cli.h"
 
@@ -179,12 +180,27 @@ run(struct cli *cli, int count, char **argv)
 	return command->run(cli);
 }
 
+/* A standard channel that is closed would be given to the next file or connection, and what is said would go into it.
+ * For reading only: who cannot say anything is to notice. */
+static void
+hold_channels(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int
 main(int argc, char **argv)
 {
 	struct cli cli = { 0 };
 	enum exit_code code;
 
+	hold_channels();
 	if (argc < 2) {
 		print_commands(stderr);
 		return EXIT_CODE_USAGE;

@@ -12,6 +12,7 @@ import subprocess
 import termios
 
 import pytest
+from office import wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GUICHET = ROOT / os.environ.get("GUICHET_BUILD", "build") / "bin/guichet"
@@ -463,6 +464,29 @@ def test_someone_elses_filing_is_not_found(holders):
     one.file()
     for command in ("receipt", "show"):
         assert "not_found" in guichet(command, one.receipt()["number"], *other.me, code=REFUSED)
+
+
+def channels_of(process):
+    """What its descriptors are, by number; those that go meanwhile are left out."""
+    place, found = pathlib.Path(f"/proc/{process.pid}/fd"), {}
+    for number in os.listdir(place):
+        try:
+            found[int(number)] = os.readlink(place / number)
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def test_closed_channel_is_no_connection(office, holders):
+    holder = holders()
+    office.signal(signal.SIGSTOP)
+    words = [str(word) for word in (GUICHET, "filings", *holder.me)]
+    with subprocess.Popen(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *words]) as process:
+        wait_until(lambda: any("socket:" in name for name in channels_of(process).values()), "a connection")
+        channels = channels_of(process)
+        office.signal(signal.SIGCONT)
+        # And that nothing could be said is no success.
+        assert [channels.get(number) for number in range(3)] == ["/dev/null"] * 3 and process.wait(60) == FAILED
 
 
 def test_the_same_filing_goes_out_again_after_the_office_was_away(office, holders):
