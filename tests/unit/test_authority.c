@@ -476,7 +476,8 @@ lists_are_what_openssl_would_have_written(void **state)
 
 	revoked_make(revoked, MANY);
 	for (size_t count = 0; count <= MANY; count += count < 80 ? 1 : 330) {
-		assert_int_equal(authority_crl(authority, revoked, count, PLACE_NOW, TIME_MAX, 1 + count, pem), ERROR_NONE);
+		assert_int_equal(
+		    authority_crl(authority, revoked, count, PLACE_NOW, TIME_MAX, 1 + count, pem), ERROR_NONE);
 		expect_list(buf_peek(pem), issuer, revoked, count);
 		buf_clear(pem);
 	}
@@ -501,10 +502,12 @@ what_cannot_be_listed_is_an_error(void **state)
 	struct buf *pem = buf_create(1000);
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		assert_int_equal(authority_crl(authority, &rows[i], 1, PLACE_NOW, PLACE_NOW + PLACE_DAY, 78, pem), ERROR_field_invalid);
+		assert_int_equal(authority_crl(authority, &rows[i], 1, PLACE_NOW, PLACE_NOW + PLACE_DAY, 78, pem),
+		    ERROR_field_invalid);
 	assert_int_equal(buf_size(pem), 0);
 	revoked_make(revoked, 10);
-	assert_int_equal(authority_crl(authority, revoked, 10, PLACE_NOW, PLACE_NOW + PLACE_DAY, 78, pem), ERROR_out_of_memory);
+	assert_int_equal(
+	    authority_crl(authority, revoked, 10, PLACE_NOW, PLACE_NOW + PLACE_DAY, 78, pem), ERROR_out_of_memory);
 	buf_destroy(pem);
 }
 
