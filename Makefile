@@ -78,8 +78,9 @@ $(BUILD)/obj/%.o: %.c
 	@echo '  cc $<'
 	$(Q)$(CC) $(own_cflags) $(dialect) $(CFLAGS) -c -o $@ $<
 
-$(BUILD)/obj/protocol/default_catalogue.o: $(BUILD)/gen/default_catalogue.inc
-$(BUILD)/gen/default_catalogue.inc: protocol/data/catalogue.json
+# Files carried in programs, as numbers that a source includes.
+$(call object,protocol/default_catalogue.c): $(BUILD)/gen/protocol/data/catalogue.json.inc
+$(BUILD)/gen/%.inc: %
 	@mkdir -p $(@D)
 	@od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g' > $@
 
@@ -90,8 +91,7 @@ $(bench_lib): $(call object,$(filter-out bench/main.c,$(bench_src)))
 $(unit_lib): $(call object,$(unit_shared_src))
 $(BUILD)/lib/%.a:
 	@mkdir -p $(@D)
-	@rm -f $@
-	$(Q)$(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 define link
 	@mkdir -p $(@D)
@@ -120,8 +120,7 @@ $(BUILD)/lib/libguichet.a: $(call object,$(library_src))
 	@mkdir -p $(@D)
 	@echo '  ld $@'
 	$(Q)$(LD) -r -o $(BUILD)/lib/libguichet.o $^ && $(OBJCOPY) --localize-hidden $(BUILD)/lib/libguichet.o
-	@rm -f $@
-	$(Q)$(AR) rcs $@ $(BUILD)/lib/libguichet.o
+	$(Q)rm -f $@ && $(AR) rcs $@ $(BUILD)/lib/libguichet.o
 
 $(examples): $(BUILD)/examples/%: client/examples/%.c client/include/guichet/guichet.h $(BUILD)/lib/libguichet.a
 	@mkdir -p $(@D)

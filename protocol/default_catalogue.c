@@ -7,7 +7,7 @@ struct slice
 default_catalogue(void)
 {
 	static const uint8_t bytes[] = {
-#include "default_catalogue.inc"
+#include "protocol/data/catalogue.json.inc"
 	};
 	return slice_of(bytes, sizeof bytes);
 }
