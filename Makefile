@@ -80,6 +80,7 @@ $(BUILD)/obj/%.o: %.c
 
 # Files carried in programs, as numbers that a source includes.
 $(call object,protocol/default_catalogue.c): $(BUILD)/gen/protocol/data/catalogue.json.inc
+$(call object,bench/report.c): $(BUILD)/gen/bench/report.html.inc
 $(BUILD)/gen/%.inc: %
 	@mkdir -p $(@D)
 	@od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g' > $@
