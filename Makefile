@@ -15,7 +15,7 @@ CFLAGS  ?= -O2 -g
 
 # What Debian 12 has to have; `make deps` installs what is missing, `make bench-deps` the servers compared with.
 packages = gcc make pkg-config libssl-dev libleveldb-dev zlib1g-dev libyajl-dev libcbor-dev libcmocka-dev \
-	openssl python3 python3-pytest git
+	openssl python3 python3-pytest git chromium
 bench_packages = nginx redis-server
 
 # ---- flags: ours are added to the user's, never replaced by them ----
