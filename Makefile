@@ -13,10 +13,10 @@ PYTHON  ?= /usr/bin/python3
 OBJCOPY ?= objcopy
 CFLAGS  ?= -O2 -g
 
-# What Debian 12 has to have; `make deps` installs what is missing, `make bench-deps` the servers compared with.
-packages = gcc make pkg-config libssl-dev libleveldb-dev zlib1g-dev libyajl-dev libcbor-dev libcmocka-dev \
-	openssl python3 python3-pytest git chromium
-bench_packages = nginx redis-server
+# What Debian 12 has to have, to build and run, to test, to compare with others; each installed when it is missing.
+packages = gcc make pkg-config libssl-dev libleveldb-dev zlib1g-dev libyajl-dev openssl python3
+test_packages = $(packages) libcbor-dev libcmocka-dev python3-pytest git chromium
+bench_packages = $(packages) nginx redis-server
 
 # ---- flags: ours are added to the user's, never replaced by them ----
 
@@ -34,7 +34,6 @@ dialect = $(if $(filter protocol/% client/%,$<),-D_POSIX_C_SOURCE=200809L,-D_GNU
 
 protocol_libs = -lssl -lcrypto -lz -lyajl
 server_libs = -lleveldb -lpthread
-
 # ---- what is made of what ----
 
 protocol_src = $(wildcard protocol/*.c protocol/net/*.c)
@@ -63,15 +62,13 @@ soname = libguichet.so.0
 version = $(shell sed -n 's/^.define GUICHET_VERSION "\(.*\)"/\1/p' client/include/guichet/guichet.h)
 libraries = $(BUILD)/lib/$(soname) $(BUILD)/lib/libguichet.a
 examples = $(patsubst client/%.c,$(BUILD)/%,$(wildcard client/examples/*.c))
-# Programs that the tests in tests/fault run: a load to be interrupted, and a library that makes calls fail.
+# Programs that tests run: a load to be interrupted, a library that makes calls fail, many revoked certificates.
 load = $(BUILD)/tests/load
 fail_calls = $(BUILD)/tests/fail_calls.so
-# The same for tests/integration: as many revoked certificates as one asks for.
 revoke_many = $(BUILD)/tests/revoke_many
 FUZZ_SECONDS ?= 30
 
-.PHONY: all
-all: $(BUILD)/bin/guichetd $(BUILD)/bin/guichet $(libraries) ## build everything (default)
+all: $(addprefix $(BUILD)/bin/,guichetd guichet guichet-bench) $(libraries) ## build everything (default)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -102,18 +99,14 @@ endef
 
 $(BUILD)/bin/guichetd: $(call object,server/main.c) $(server_lib) $(protocol_lib)
 	$(call link,$(protocol_libs) $(server_libs))
-
 $(BUILD)/bin/guichet: $(call object,$(cli_src)) $(client_lib) $(protocol_lib)
 	$(call link,$(protocol_libs))
-
 $(BUILD)/bin/guichet-bench: $(call object,bench/main.c) $(bench_lib) $(client_lib) $(server_lib) $(protocol_lib)
 	$(call link,$(protocol_libs) $(server_libs) -lm)
 
 $(BUILD)/lib/$(soname): $(call object,$(library_src)) client/libguichet.map
-	@mkdir -p $(@D)
-	@echo '  ld $@'
-	$(Q)$(CC) -shared -Wl,-soname,$(soname) -Wl,--version-script=client/libguichet.map -Wl,-z,defs $(own_ldflags) \
-	  $(LDFLAGS) -o $@ $(filter %.o,$^) $(protocol_libs)
+	$(call link,-shared -Wl$(comma)-soname$(comma)$(soname) -Wl$(comma)--version-script=client/libguichet.map \
+	  -Wl$(comma)-z$(comma)defs $(protocol_libs))
 	$(Q)ln -sf $(soname) $(BUILD)/lib/libguichet.so
 
 # One object whose hidden names are nobody's any more: a static library as closed as the shared one.
@@ -140,32 +133,28 @@ $(fuzz_binaries): $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(server_lib) $(p
 
 $(tables): $(call object,tests/docs/tables.c tests/docs/sample.c) $(protocol_lib)
 	$(call link,$(protocol_libs))
-
 $(load): $(call object,$(wildcard tests/fault/load.c tests/fault/verify.c)) $(client_lib) $(protocol_lib)
 	$(call link,$(protocol_libs))
-
 $(revoke_many): $(call object,tests/integration/revoke_many.c) $(server_lib) $(protocol_lib)
-	@mkdir -p $(@D)
-	@echo '  ld $@'
-	$(Q)$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs) $(server_libs)
-
+	$(call link,$(protocol_libs) $(server_libs))
 $(fail_calls): $(call object,tests/fault/fail_calls.c)
 	$(call link,-shared -ldl)
 
 # ---- what a person types ----
 
-.PHONY: deps bench-deps test demo install unit fuzz-replay fuzz fuzz-run pytest tables clean help
+RETURNS ?= $(wildcard ../shared/data/returns.irj)
+.PHONY: all deps test-deps bench-deps bench test demo install unit fuzz-replay fuzz fuzz-run pytest tables clean help
 wanted = $($(subst -,_,$(@:deps=packages)))
-deps bench-deps: ## install the Debian packages that are missing
+deps test-deps bench-deps: ## install the Debian packages that are missing
 	@test "$$(dpkg-query -W -f '$${db:Status-Abbrev}\n' $(wanted) 2>/dev/null | grep -c '^ii')" = $(words $(wanted)) || \
 	  (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(wanted))
 
-test: deps ## set everything up and run every test
+test: test-deps ## set everything up and run every test
 	@$(MAKE) --no-print-directory all unit fuzz-replay pytest
 
 install: all ## programs, library, header and pkg-config file into DESTDIR and PREFIX
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include/guichet)
-	install $(BUILD)/bin/guichet $(BUILD)/bin/guichetd $(DESTDIR)$(PREFIX)/bin
+	install $(addprefix $(BUILD)/bin/,guichetd guichet guichet-bench) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(libraries) $(DESTDIR)$(PREFIX)/lib
 	ln -sf $(soname) $(DESTDIR)$(PREFIX)/lib/libguichet.so
 	install -m 644 client/include/guichet/guichet.h $(DESTDIR)$(PREFIX)/include/guichet
@@ -175,6 +164,10 @@ install: all ## programs, library, header and pkg-config file into DESTDIR and P
 demo: deps ## the main job on real input in front of the reader
 	@$(MAKE) --no-print-directory all
 	@BIN=$(BUILD)/bin PYTHON=$(PYTHON) tests/demo.sh
+
+bench: bench-deps ## measure everything, peers beside it; RETURNS=FILE.irj files real returns
+	@$(MAKE) --no-print-directory all
+	$(BUILD)/bin/guichet-bench all --dir $(BUILD)/bench $(if $(RETURNS),--returns $(RETURNS))
 
 pytest: all $(tables) $(examples) $(load) $(fail_calls) $(revoke_many)
 	@GUICHET_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider tests

@@ -20,6 +20,7 @@ struct bench_options {
 enum error bench_prepare(const struct bench_options *options, struct fault *fault);
 enum error bench_floor(const struct bench_options *options, struct fault *fault);
 enum error bench_all(const struct bench_options *options, struct fault *fault);
+enum error bench_report(const struct bench_options *options, struct fault *fault);
 enum error bench_run(const struct bench_options *options, struct fault *fault);
 
 #endif

@@ -19,6 +19,7 @@ static const struct command commands[] = {
 	{ "prepare", "makes holders, certificates and signed filings, once", bench_prepare },
 	{ "floor", "what a filing's primitives alone cost on this machine", bench_floor },
 	{ "all", "everything, the peers beside it; writes results.json", bench_all },
+	{ "report", "makes results.html of results.json", bench_report },
 	{ "run", "one scenario against guichetd", bench_run },
 };
 

@@ -9,11 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/path.h"
 #include "client/problem.h"
 #include "client/trust.h"
 #include "server/loop.h"
 
-#define PATH_SIZE ((size_t)4096)
 #define TEXTS_SIZE ((size_t)64 * 1024)
 /* A register of millions takes minutes. */
 #define TOOL_MS (30 * 60 * 1000)
@@ -62,8 +62,8 @@ office_make(const char *programs, const char *directory, const char *registry, s
 	const char *const init[] = { guichetd, "init", directory, NULL };
 	const char *const import[] = { guichetd, "import", "taxpayers", directory, registry, NULL };
 
-	snprintf(guichetd, sizeof guichetd, "%s/guichetd", programs);
-	snprintf(output, sizeof output, "%s.log", directory);
+	path_make(guichetd, "%s/guichetd", programs);
+	path_make(output, "%s.log", directory);
 	enum error error = run_tool(init, output, fault);
 	return error == ERROR_NONE ? run_tool(import, output, fault) : error;
 }
@@ -74,7 +74,7 @@ office_copy(const char *from, const char *to, struct fault *fault)
 	char output[PATH_SIZE];
 	const char *const copy[] = { "cp", "-a", from, to, NULL };
 
-	snprintf(output, sizeof output, "%s.log", to);
+	path_make(output, "%s.log", to);
 	return run_tool(copy, output, fault);
 }
 
@@ -91,7 +91,7 @@ office_trust(const char *directory, struct guichet_trust **out, struct fault *fa
 	char public[PATH_SIZE];
 	struct guichet_problem *problem = guichet_problem_create();
 
-	snprintf(public, sizeof public, "%s/public", directory);
+	path_make(public, "%s/public", directory);
 	enum guichet_error error =
 	    problem == NULL ? GUICHET_ERROR_out_of_memory : guichet_trust_load(public, out, problem);
 	guichet_problem_destroy(problem);
@@ -111,9 +111,9 @@ office_serve(struct office *office, const struct office_plan *plan, struct fault
 	const struct process_plan process = { .argv = serve, .output_path = output,
 		.cpus = plan->core < 0 ? NULL : &cpus, .arena = office->arena };
 
-	snprintf(guichetd, sizeof guichetd, "%s/guichetd", plan->programs);
-	snprintf(port_file, sizeof port_file, "%s.port", plan->directory);
-	snprintf(output, sizeof output, "%s.log", plan->directory);
+	path_make(guichetd, "%s/guichetd", plan->programs);
+	path_make(port_file, "%s.port", plan->directory);
+	path_make(output, "%s.log", plan->directory);
 	(void)unlink(port_file);
 	CPU_ZERO(&cpus);
 	if (plan->core >= 0)

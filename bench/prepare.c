@@ -17,6 +17,7 @@
 #include "bench/keypool.h"
 #include "bench/office.h"
 #include "bench/parallel.h"
+#include "bench/path.h"
 #include "bench/people.h"
 #include "bench/returns.h"
 #include "bench/script.h"
@@ -31,7 +32,6 @@
 #include "protocol/message.h"
 #include "protocol/signature.h"
 
-#define PATH_SIZE ((size_t)4096)
 #define FRAME_MAX ((size_t)1024 * 1024)
 /* Enrolments over the wire: connections and requests under way on each. */
 #define ENROL_CONNECTIONS 64
@@ -267,7 +267,7 @@ holder_sign(void *context, size_t nth)
 static void
 path_of(const struct prepare_plan *plan, const char *name, char out[PATH_SIZE])
 {
-	snprintf(out, PATH_SIZE, "%s/%s/%s", plan->directory, key_algorithm_name(plan->algorithm), name);
+	path_make(out, "%s/%s/%s", plan->directory, key_algorithm_name(plan->algorithm), name);
 }
 
 /* An office with the register in it. */
@@ -277,7 +277,7 @@ make_office(const struct prepare_plan *plan, struct fault *fault)
 	char directory[PATH_SIZE], office[PATH_SIZE], registry[PATH_SIZE];
 	enum error error;
 
-	snprintf(directory, sizeof directory, "%s/%s", plan->directory, key_algorithm_name(plan->algorithm));
+	path_make(directory, "%s/%s", plan->directory, key_algorithm_name(plan->algorithm));
 	path_of(plan, "office-new", office);
 	path_of(plan, "register.csv", registry);
 	if ((mkdir(plan->directory, 0777) != 0 && errno != EEXIST) || (mkdir(directory, 0777) != 0 && errno != EEXIST))

@@ -19,6 +19,7 @@ struct checking {
 	const struct script *script, *again;
 	const struct corpus *corpus;
 	const struct guichet_trust *trust;
+	size_t first;
 	atomic_ullong received, verified, same;
 };
 
@@ -46,9 +47,10 @@ is_genuine(const struct checking *checking, size_t nth, const struct msg_receipt
 }
 
 static bool
-check_one(void *context, size_t nth)
+check_one(void *context, size_t at)
 {
 	struct checking *checking = context;
+	size_t nth = checking->first + at;
 	struct slice first = script_answer(checking->script, nth), second = script_answer(checking->again, nth);
 	struct msg_receipt_answer answer, again;
 	struct arena *arena = first.size == 0 ? NULL : arena_create(ARENA_SIZE);
@@ -71,9 +73,10 @@ check_one(void *context, size_t nth)
 
 bool
 receipts_check(const struct script *script, const struct script *again, const struct corpus *corpus,
-    const struct guichet_trust *trust, size_t count, struct receipts_report *report)
+    const struct guichet_trust *trust, size_t first, size_t count, struct receipts_report *report)
 {
-	struct checking checking = { .script = script, .again = again, .corpus = corpus, .trust = trust };
+	struct checking checking = { .script = script, .again = again, .corpus = corpus, .trust = trust,
+		.first = first };
 	bool is_good = parallel_for(count, check_one, &checking);
 
 	*report = (struct receipts_report){ atomic_load(&checking.received), atomic_load(&checking.verified),

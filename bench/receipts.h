@@ -15,9 +15,9 @@ struct receipts_report {
 	uint64_t same;     /* of them: byte for byte what came when asked again */
 };
 
-/* Verifies the answers to jobs 0 to count - 1 on all cores; `again` is a script that was driven over the same jobs
- * afterwards. False when memory or threads are short. */
+/* Verifies the answers to `count` jobs from `first` on, on all cores; `again` is a script that was driven over the
+ * same jobs afterwards. False when memory or threads are short. */
 must_check bool receipts_check(const struct script *script, const struct script *again, const struct corpus *corpus,
-    const struct guichet_trust *trust, size_t count, struct receipts_report *report);
+    const struct guichet_trust *trust, size_t first, size_t count, struct receipts_report *report);
 
 #endif

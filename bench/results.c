@@ -3,6 +3,8 @@
  * The targets stand in one table; the JSON is written member by member. */
 #include "bench/results.h"
 
+#include "bench/report.h"
+
 #include <math.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -66,7 +68,8 @@ results_find(const struct results *results, const char *group, const char *name,
 {
 	for (size_t i = 0; i < results->figures_count; i++) {
 		const struct results_figure *figure = &results->figures[i];
-		if (figure->kind == kind && strcmp(figure->group, group) == 0 && strcmp(figure->name, name) == 0) {
+		if ((figure->kind == kind || kind == RESULTS_KINDS) && strcmp(figure->group, group) == 0 &&
+		    strcmp(figure->name, name) == 0) {
 			*value = figure->value;
 			return true;
 		}
@@ -176,6 +179,13 @@ is_reached(const struct target *target, double value)
 	return target->is_most ? value <= target->value : value >= target->value;
 }
 
+/* The nth kind of those for which it is asked. */
+static enum results_kind
+kind_of(const struct target *target, int nth)
+{
+	return target->of_both_kinds ? (enum results_kind)nth : RESULTS_KINDS;
+}
+
 static void
 put_targets(struct buf *buf, const struct results *results)
 {
@@ -186,7 +196,7 @@ put_targets(struct buf *buf, const struct results *results)
 		for (int kind = 0; kind < (targets[i].of_both_kinds ? RESULTS_KINDS : 1); kind++) {
 			const struct target *target = &targets[i];
 			double value = 0;
-			bool has = results_find(results, target->group, target->name, (enum results_kind)kind, &value);
+			bool has = results_find(results, target->group, target->name, kind_of(target, kind), &value);
 			put_comma(buf, nth++);
 			buf_put_format(buf, "{\"figure\":\"%s.%s\"", target->group, target->name);
 			put_number(buf, target->is_most ? "at_most" : "at_least", target->value);
@@ -368,7 +378,7 @@ void
 results_put(struct buf *buf, const struct results *results)
 {
 	buf_put_text(buf, "{");
-	put_text(buf, "format", "guichet-bench 1");
+	put_text(buf, "format", REPORT_FORMAT);
 	put_machine(buf);
 	put_targets(buf, results);
 	put_floors(buf, results);
@@ -395,7 +405,7 @@ results_print(const struct results *results)
 			snprintf(name, sizeof name, "%s.%s", target->group, target->name);
 			printf("%-26s %-8s %s %7g ", name, target->of_both_kinds ? kind_names[kind] : "",
 			    target->is_most ? "<=" : ">=", target->value);
-			if (!results_find(results, target->group, target->name, (enum results_kind)kind, &value))
+			if (!results_find(results, target->group, target->name, kind_of(target, kind), &value))
 				printf("%12s\n", "not measured");
 			else
 				printf("%12.3f  %s\n", value, is_reached(target, value) ? "reached" : "MISSED");

@@ -34,7 +34,7 @@ const char *results_kind_name(enum results_kind kind);
 /* The next run's place; there must be one (asserted). */
 struct stage_result *results_run(struct results *results);
 void results_figure(struct results *results, const char *group, const char *name, enum results_kind kind, double value);
-/* The figure of that kind; false when there is none. */
+/* The figure of that kind, or of any when kind is RESULTS_KINDS; false when there is none. */
 bool results_find(const struct results *results, const char *group, const char *name, enum results_kind kind,
     double *value);
 /* Appends the JSON. */

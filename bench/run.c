@@ -8,11 +8,12 @@
 
 #include "bench/bench.h"
 #include "bench/floor.h"
+#include "bench/path.h"
 #include "bench/prepare.h"
+#include "bench/report.h"
 #include "bench/scenario.h"
 #include "bench/suite.h"
 
-#define PATH_SIZE ((size_t)4096)
 #define SECOND_NS ((uint64_t)1000000000)
 /* Filings of a corpus when nothing else is said. */
 #define COUNT_P256 100000
@@ -23,7 +24,6 @@
 #define FLOOR_SAMPLE ((size_t)2000)
 #define FLOOR_ANSWER ((size_t)2000)
 #define SUITE_ARENA ((size_t)16 * 1024 * 1024)
-#define RESULTS_MAX ((size_t)64 * 1024 * 1024)
 
 static enum error
 plan_of(const struct bench_options *options, const char *kind, struct prepare_plan *plan, struct fault *fault)
@@ -64,7 +64,7 @@ open_corpus(const struct bench_options *options, const char *kind, struct corpus
 
 	if (error == ERROR_NONE)
 		error = prepare_run(&plan, fault);
-	snprintf(path, sizeof path, "%s/%s/corpus", options->directory, kind);
+	path_make(path, "%s/%s/corpus", options->directory, kind);
 	return error == ERROR_NONE ? corpus_open(path, out, fault) : error;
 }
 
@@ -76,7 +76,7 @@ bench_floor(const struct bench_options *options, struct fault *fault)
 	char office[PATH_SIZE];
 	enum error error = open_corpus(options, options->kind, &corpus, fault);
 
-	snprintf(office, sizeof office, "%s/%s/office", options->directory, options->kind);
+	path_make(office, "%s/%s/office", options->directory, options->kind);
 	if (error == ERROR_NONE)
 		error = floor_measure(corpus, office, FLOOR_SAMPLE, FLOOR_ANSWER, &result, fault);
 	for (size_t part = 0; error == ERROR_NONE && part < FLOOR_PARTS; part++)
@@ -165,16 +165,22 @@ bench_run(const struct bench_options *options, struct fault *fault)
 
 /* ---- all ---- */
 
+enum error
+bench_report(const struct bench_options *options, struct fault *fault)
+{
+	return report_write(options->directory, fault);
+}
+
 static enum error
 write_results(const struct bench_options *options, const struct results *results, struct fault *fault)
 {
 	char path[PATH_SIZE];
-	struct buf *buf = buf_create(RESULTS_MAX);
+	struct buf *buf = buf_create(REPORT_RESULTS_MAX);
 
 	if (buf == NULL)
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	results_put(buf, results);
-	snprintf(path, sizeof path, "%s/results.json", options->directory);
+	path_make(path, "%s/%s", options->directory, REPORT_RESULTS_FILE);
 	FILE *file = fopen(path, "wb");
 	struct slice text = buf_peek(buf);
 	bool is_good = buf_ok(buf) && file != NULL && fwrite(text.data, 1, text.size, file) == text.size;
@@ -201,6 +207,8 @@ bench_all(const struct bench_options *options, struct fault *fault)
 		error = suite_run(&suite, fault);
 		results_print(results);
 		enum error written = write_results(options, results, &write_fault);
+		if (written == ERROR_NONE)
+			written = report_write(options->directory, &write_fault);
 		if (error == ERROR_NONE && written != ERROR_NONE) {
 			*fault = write_fault;
 			error = written;

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "bench/office.h"
+#include "bench/path.h"
 #include "client/trust.h"
 
-#define PATH_SIZE ((size_t)4096)
 
 static const struct scenario scenarios[] = {
 	{ "resident", "a vendor's gateway: resident connections, filings signed by their holders", &script_file,
@@ -60,7 +60,8 @@ scenario_play(const struct scenario_plan *plan, const struct stage_server *serve
 		.idlers = plan->idlers != 0 ? plan->idlers : scenario->idlers,
 		.curve = plan->curve,
 		.arrivals = SCHEDULE_POISSON,
-		.jobs_max = corpus_count(plan->corpus),
+		.jobs_first = plan->jobs_first,
+		.jobs_max = corpus_count(plan->corpus) - plan->jobs_first,
 		.warmup_ns = plan->warmup_ns,
 		.duration_ns = plan->duration_ns,
 	};
@@ -69,7 +70,7 @@ scenario_play(const struct scenario_plan *plan, const struct stage_server *serve
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	enum error error = stage_run(server, &stage, result, fault);
 	if (error == ERROR_NONE && scenario->has_receipts)
-		error = stage_verify(server, plan->corpus, trust, script, result, fault);
+		error = stage_verify(server, plan->corpus, trust, &stage, result, fault);
 	script_destroy(script);
 	return error;
 }
@@ -82,8 +83,8 @@ scenario_run(const struct scenario_plan *plan, struct stage_result *result, stru
 	struct office *office = NULL;
 	struct guichet_trust *trust = NULL;
 
-	snprintf(template, sizeof template, "%s/%s/%s", plan->directory, plan->kind, plan->scenario->office);
-	snprintf(directory, sizeof directory, "%s/office-run", plan->directory);
+	path_make(template, "%s/%s/%s", plan->directory, plan->kind, plan->scenario->office);
+	path_make(directory, "%s/office-run", plan->directory);
 	*result = (struct stage_result){ .name = plan->name };
 	enum error error = office_remove(directory, fault);
 	if (error == ERROR_NONE)

@@ -31,6 +31,7 @@ struct scenario_plan {
 	const char *kind; /* of holders' keys */
 	struct corpus *corpus;
 	size_t connections, window, idlers; /* 0: the scenario's */
+	uint64_t jobs_first;                /* items before it have filed already */
 	const struct curve *curve; /* arrivals, warm-up included; NULL: closed loop */
 	uint64_t warmup_ns, duration_ns;
 };

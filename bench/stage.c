@@ -73,6 +73,7 @@ drive_plan_of(const struct stage_server *server, const struct stage_plan *plan)
 		.connections = plan->connections,
 		.is_fresh = plan->is_fresh,
 		.window = plan->window,
+		.jobs_first = plan->jobs_first,
 		.jobs_max = plan->jobs_max,
 		.warmup_ns = plan->warmup_ns,
 		.duration_ns = plan->duration_ns,
@@ -141,19 +142,19 @@ stage_run(const struct stage_server *server, const struct stage_plan *plan, stru
 
 enum error
 stage_verify(const struct stage_server *server, struct corpus *corpus, const struct guichet_trust *trust,
-    const struct script *script, struct stage_result *result, struct fault *fault)
+    const struct stage_plan *played, struct stage_result *result, struct fault *fault)
 {
 	struct script *again = script_create(&script_file, corpus);
 	const struct stage_plan plan = { .script = again, .connections = AGAIN_CONNECTIONS, .window = AGAIN_WINDOW,
-		.jobs_max = result->outcome->started, .duration_ns = AGAIN_MAX_NS };
+		.jobs_first = played->jobs_first, .jobs_max = result->outcome->started, .duration_ns = AGAIN_MAX_NS };
 	struct outcome *outcome = NULL;
 
 	if (again == NULL)
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	const struct drive_plan drive = drive_plan_of(server, &plan);
 	enum error error = drive_run(&drive, &outcome, fault);
-	if (error == ERROR_NONE && !receipts_check(script, again, corpus, trust, (size_t)result->outcome->started,
-	    &result->receipts))
+	if (error == ERROR_NONE && !receipts_check(played->script, again, corpus, trust, (size_t)played->jobs_first,
+	    (size_t)result->outcome->started, &result->receipts))
 		error = fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	result->has_receipts = error == ERROR_NONE;
 	outcome_destroy(outcome);

@@ -33,7 +33,7 @@ struct stage_plan {
 	size_t idlers;             /* connections that say nothing, opened before and kept */
 	const struct curve *curve; /* NULL: closed loop */
 	enum schedule_kind arrivals;
-	uint64_t jobs_max;
+	uint64_t jobs_first, jobs_max;
 	uint64_t warmup_ns, duration_ns; /* the second is the curve's own without its warm-up in an open loop */
 };
 
@@ -56,9 +56,10 @@ void stage_server_cpus(cpu_set_t *cpus);
 
 must_check enum error stage_run(const struct stage_server *server, const struct stage_plan *plan,
     struct stage_result *result, struct fault *fault);
-/* Asks for the receipts of all jobs of that run again and verifies every one. */
+/* Asks for the receipts of all jobs of the run of that plan again and verifies every one. */
 must_check enum error stage_verify(const struct stage_server *server, struct corpus *corpus,
-    const struct guichet_trust *trust, const struct script *script, struct stage_result *result, struct fault *fault);
+    const struct guichet_trust *trust, const struct stage_plan *played, struct stage_result *result,
+    struct fault *fault);
 void stage_result_free(struct stage_result *result);
 
 /* CPU of the server for each accepted, in microseconds; 0 when nothing was. */

@@ -10,14 +10,15 @@
 #include <sys/stat.h>
 
 #include "bench/bare_disk.h"
+#include "bench/growth.h"
 #include "bench/office.h"
+#include "bench/path.h"
 #include "bench/peer.h"
 #include "bench/scenario.h"
 #include "protocol/check.h"
 #include "protocol/limits.h"
 #include "protocol/net/tls_config.h"
 
-#define PATH_SIZE ((size_t)4096)
 #define SECOND_NS ((uint64_t)1000000000)
 #define WARMUP_NS SECOND_NS
 /* A receipt's answer, in bytes: what the floor and nginx answer with. */
@@ -27,6 +28,7 @@
 /* Requests under way on each connection of a pipelining client. */
 #define PIPELINE ((size_t)16)
 #define PEER_CONNECTIONS 19000
+#define GROWTH_CONNECTIONS ((size_t)5000)
 
 static void
 say(const struct stage_result *run)
@@ -71,7 +73,7 @@ step_floor(struct suite *suite, enum results_kind kind, struct fault *fault)
 {
 	char office[PATH_SIZE];
 
-	snprintf(office, sizeof office, "%s/%s/office", suite->options->directory, results_kind_name(kind));
+	path_make(office, "%s/%s/office", suite->options->directory, results_kind_name(kind));
 	cpu_set_t cpus;
 	stage_server_cpus(&cpus);
 	(void)sched_setaffinity(0, sizeof cpus, &cpus);
@@ -230,10 +232,10 @@ peer_paths_of(const struct suite *suite, enum results_kind kind)
 	const char *directory = suite->options->directory, *name = results_kind_name(kind);
 	struct peer_paths paths;
 
-	snprintf(paths.directory, PATH_SIZE, "%s/peer", directory);
-	snprintf(paths.certificate, PATH_SIZE, "%s/%s/office/keys/tls-server.pem", directory, name);
-	snprintf(paths.key, PATH_SIZE, "%s/%s/office/keys/tls-server.key", directory, name);
-	snprintf(paths.trust, PATH_SIZE, "%s/%s/office/public/tls.pem", directory, name);
+	path_make(paths.directory, "%s/peer", directory);
+	path_make(paths.certificate, "%s/%s/office/keys/tls-server.pem", directory, name);
+	path_make(paths.key, "%s/%s/office/keys/tls-server.key", directory, name);
+	path_make(paths.trust, "%s/%s/office/public/tls.pem", directory, name);
 	return paths;
 }
 
@@ -389,7 +391,7 @@ step_disk(struct suite *suite, enum results_kind kind, struct fault *fault)
 	enum error error = ERROR_NONE;
 
 	stage_server_cpus(&cpus);
-	snprintf(path, sizeof path, "%s/disk", suite->options->directory);
+	path_make(path, "%s/disk", suite->options->directory);
 	if (durations_ns == NULL || histogram == NULL)
 		error = fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	if (error == ERROR_NONE)
@@ -411,6 +413,66 @@ step_disk(struct suite *suite, enum results_kind kind, struct fault *fault)
 	return error;
 }
 
+/* ---- late in an office's life ---- */
+
+static enum error
+run_grown(struct suite *suite, const char *directory, const char *name, struct corpus *corpus, uint64_t jobs_first,
+    size_t connections, struct stage_result **out, struct fault *fault)
+{
+	const struct scenario_plan plan = {
+		.scenario = scenario_find("resident"),
+		.name = name,
+		.directory = directory,
+		.programs = suite->options->programs,
+		.kind = results_kind_name(RESULTS_P256),
+		.corpus = corpus,
+		.connections = connections,
+		.jobs_first = jobs_first,
+		.warmup_ns = WARMUP_NS,
+		.duration_ns = measured_ns(suite),
+	};
+
+	*out = results_run(suite->results);
+	enum error error = scenario_run(&plan, *out, fault);
+	if (error == ERROR_NONE)
+		say(*out);
+	return error;
+}
+
+/* The same number of filings into an office of only those who file, and into one of millions. */
+static enum error
+step_growth(struct suite *suite, enum results_kind kind, struct fault *fault)
+{
+	const struct prepare_plan grown = { .directory = suite->options->directory,
+		.programs = suite->options->programs, .returns = suite->options->returns };
+	char directory[PATH_SIZE], path[PATH_SIZE];
+	struct corpus *corpus = NULL;
+	struct stage_result *small, *large, *wide;
+	enum error error = growth_prepare(&grown, fault);
+
+	path_make(directory, "%s/growth", suite->options->directory);
+	path_make(path, "%s/p256/corpus", directory);
+	if (error == ERROR_NONE)
+		error = corpus_open(path, &corpus, fault);
+	if (error == ERROR_NONE)
+		error = run_grown(suite, suite->options->directory, "small", suite->corpora[RESULTS_P256],
+		    corpus_count(suite->corpora[RESULTS_P256]) - GROWTH_LEFT, 0, &small, fault);
+	if (error == ERROR_NONE)
+		error = run_grown(suite, directory, "grown", corpus, GROWTH_HOLDERS, 0, &large, fault);
+	if (error == ERROR_NONE)
+		error = run_grown(suite, directory, "grown, 5,000 connections", corpus, GROWTH_HOLDERS,
+		    GROWTH_CONNECTIONS, &wide, fault);
+	if (error == ERROR_NONE) {
+		results_figure(suite->results, "growth", "rate_ratio", RESULTS_P256,
+		    outcome_rate(large->outcome) / outcome_rate(small->outcome));
+		results_figure(suite->results, "growth", "rss_anon_mib", RESULTS_P256,
+		    (double)wide->anonymous_bytes / (1024 * 1024));
+	}
+	(void)kind;
+	corpus_close(corpus);
+	return error;
+}
+
 /* ---- all of it ---- */
 
 static const struct step {
@@ -429,6 +491,7 @@ static const struct step {
 	{ step_mixed, false },
 	{ step_idle, true },
 	{ step_nginx_idle, true },
+	{ step_growth, true },
 };
 
 enum error

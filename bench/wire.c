@@ -13,13 +13,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bench/path.h"
 #include "protocol/limits.h"
 #include "protocol/net/stream.h"
 #include "protocol/net/tls_config.h"
 
 /* As many connections as the scenario of a vendor's gateway has. */
 #define WIDTH ((size_t)64)
-#define PATH_SIZE ((size_t)4096)
 #define BUFFER_MAX ((size_t)4 * LIMIT_FRAME_BODY)
 /* Steps of a handshake, and reads of one message, at most. */
 #define STEPS_MAX 64
@@ -144,9 +144,9 @@ wire_create(const char *office, size_t answer_size, struct wire **out, struct fa
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	for (size_t i = 0; i < WIDTH; i++)
 		wire->servers[i].fd = wire->clients[i].fd = -1;
-	snprintf(certificate, sizeof certificate, "%s/keys/tls-server.pem", office);
-	snprintf(key, sizeof key, "%s/keys/tls-server.key", office);
-	snprintf(trust, sizeof trust, "%s/public/tls.pem", office);
+	path_make(certificate, "%s/keys/tls-server.pem", office);
+	path_make(key, "%s/keys/tls-server.key", office);
+	path_make(trust, "%s/public/tls.pem", office);
 	wire->answer_bytes = calloc(1, answer_size);
 	wire->answer = slice_of(wire->answer_bytes, answer_size);
 	enum error error = wire->answer_bytes == NULL ?

@@ -78,7 +78,7 @@ def installed(tmp_path_factory):
 def test_install_puts_everything_in_its_place(installed):
     found = sorted(str(path.relative_to(installed)) for path in installed.rglob("*") if not path.is_dir())
     assert found == [
-        "usr/bin/guichet", "usr/bin/guichetd", "usr/include/guichet/guichet.h", "usr/lib/libguichet.a",
+        "usr/bin/guichet", "usr/bin/guichet-bench", "usr/bin/guichetd", "usr/include/guichet/guichet.h", "usr/lib/libguichet.a",
         "usr/lib/libguichet.so", "usr/lib/libguichet.so.0", "usr/lib/pkgconfig/libguichet.pc"]
 
 
