@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "bench/scenario.h"
 
 struct command {
 	const char *name, *about;
@@ -36,7 +37,7 @@ static const struct {
 	{ { "programs", required_argument, NULL, PROGRAMS }, "DIR      where guichetd is (beside this program)" },
 	{ { "returns", required_argument, NULL, RETURNS }, "FILE     real returns, .irj (else generated)" },
 	{ { "kind", required_argument, NULL, KIND }, "KIND     keys of holders: rsa3072 (default) or p256" },
-	{ { "scenario", required_argument, NULL, SCENARIO }, "NAME     resident (default), evening, enrol, mixed" },
+	{ { "scenario", required_argument, NULL, SCENARIO }, "NAME     one of those below (resident)" },
 	{ { "count", required_argument, NULL, COUNT }, "N        filings in the corpus" },
 	{ { "taxpayers", required_argument, NULL, TAXPAYERS }, "N        in the register" },
 	{ { "seconds", required_argument, NULL, SECONDS }, "N        length of the measured part" },
@@ -51,12 +52,18 @@ static const struct {
 static int
 usage(FILE *out)
 {
+	size_t scenarios_count;
+	const struct scenario *scenarios = scenario_table(&scenarios_count);
+
 	fprintf(out, "usage: guichet-bench COMMAND [OPTION]...\n\n");
 	for (size_t i = 0; i < COMMANDS_COUNT; i++)
 		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].about);
 	fprintf(out, "\n");
 	for (size_t i = 0; i < ROWS_COUNT; i++)
 		fprintf(out, "  --%-12s %s\n", rows[i].option.name, rows[i].about);
+	fprintf(out, "\nscenarios:\n");
+	for (size_t i = 0; i < scenarios_count; i++)
+		fprintf(out, "  %-10s %s\n", scenarios[i].name, scenarios[i].about);
 	return out == stdout ? 0 : 2;
 }
 

@@ -134,9 +134,6 @@ run_once(const struct bench_options *options, struct corpus *corpus, struct aren
 	};
 	enum error error = ERROR_NONE;
 
-	if (plan.scenario == NULL)
-		return fault_set(fault, ERROR_usage, "--scenario", slice_of_text(options->scenario),
-		    "one of those that --help names");
 	if (options->rate != 0)
 		error = curve_make_ramp(options->rate, options->rate, plan.warmup_ns + plan.duration_ns, arena,
 		    &plan.curve, fault);
@@ -152,6 +149,10 @@ enum error
 bench_run(const struct bench_options *options, struct fault *fault)
 {
 	struct corpus *corpus = NULL;
+
+	if (scenario_find(options->scenario) == NULL)
+		return fault_set(fault, ERROR_usage, "--scenario", slice_of_text(options->scenario),
+		    "one of those that --help names");
 	struct arena *arena = arena_create(SUITE_ARENA);
 	enum error error = arena == NULL ? fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
 					   open_corpus(options, options->kind, &corpus, fault);

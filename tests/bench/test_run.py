@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""guichet-bench as its user runs it, over a corpus of a few hundred: what it sends is accepted, counted once, and every
+receipt that it got is verified and the same when asked for again. Nothing here looks at how fast it was."""
+
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+BUILD = pathlib.Path(os.environ["GUICHET_BUILD"]).resolve()
+COUNT = 300
+
+
+def bench(directory, *arguments):
+    return subprocess.run([BUILD / "bin/guichet-bench", *arguments, "--dir", directory, "--kind", "p256", "--count",
+                           str(COUNT)], capture_output=True, text=True, timeout=300)
+
+
+def counts(output, words):
+    """The numbers behind those words, in their order."""
+    return [int(re.search(rf"\b{word} (\d+)", output)[1]) for word in words]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("bench")
+    done = bench(directory, "prepare")
+    assert done.returncode == 0, done.stderr
+    assert f"{COUNT} signed filings" in done.stdout
+    return directory
+
+
+def test_what_is_prepared_is_left(prepared):
+    corpus = prepared / "p256/corpus"
+    before = corpus.stat().st_mtime_ns
+    again = bench(prepared, "prepare")
+    assert (again.returncode, again.stdout) == (0, "")
+    assert corpus.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("scenario", ["resident", "evening", "mixed"])
+def test_every_receipt_is_verified_and_the_same_again(prepared, scenario):
+    done = bench(prepared, "run", "--scenario", scenario, "--connections", "8")
+    assert done.returncode == 0, done.stderr
+    assert counts(done.stdout, ["receipts", "verified", "same again"]) == [COUNT] * 3
+    assert counts(done.stdout, ["refused", "lost", "unanswered", "unsent"]) == [0] * 4
+    assert re.search(rf"^ +none +{COUNT}$", done.stdout, re.M)
+
+
+def test_enrolments_come_from_an_office_that_knows_nobody(prepared):
+    done = bench(prepared, "run", "--scenario", "enrol", "--connections", "8")
+    assert done.returncode == 0, done.stderr
+    assert re.search(rf"^ +none +{COUNT}$", done.stdout, re.M)
+
+
+def test_an_open_loop_sends_what_is_due(prepared):
+    done = bench(prepared, "run", "--rate", "100", "--seconds", "1")
+    assert done.returncode == 0, done.stderr
+    received, verified, same = counts(done.stdout, ["receipts", "verified", "same again"])
+    # Two seconds with the warm-up, Poisson: ten standard deviations.
+    assert received == verified == same and 60 <= received <= COUNT
+    assert counts(done.stdout, ["unsent", "unanswered", "lost"]) == [0] * 3
+    assert "offered" in done.stdout
+
+
+def test_the_floor_has_all_its_parts(prepared):
+    done = bench(prepared, "floor")
+    assert done.returncode == 0, done.stderr
+    parts = dict(re.findall(r"^ +(\w+) +([\d.]+) us", done.stdout, re.M))
+    assert list(parts) == ["verify", "tls", "inflate", "digest", "seal", "scan", "floor"]
+    values = [float(value) for value in parts.values()]
+    assert all(value > 0 for value in values) and abs(sum(values[:-1]) - values[-1]) < 0.1
+
+
+@pytest.mark.parametrize("arguments, told", [
+    (["run", "--scenario", "nothing"], "--scenario"),
+    (["run", "--kind", "ed25519"], "--kind"),
+    (["run", "--rate", "0"], "usage"),
+    (["run", "--seconds", "x"], "usage"),
+    (["nothing"], "usage"),
+    ([], "usage"),
+])
+def test_wrong_usage_says_so(tmp_path, arguments, told):
+    done = subprocess.run([BUILD / "bin/guichet-bench", *arguments], capture_output=True, text=True, cwd=tmp_path,
+                          timeout=60)
+    assert done.returncode != 0 and told in done.stderr
+    assert not (tmp_path / "build").exists()
