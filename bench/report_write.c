@@ -4,14 +4,12 @@
 #include <guichet/guichet.h>
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "bench/path.h"
 #include "bench/report.h"
 #include "protocol/json.h"
-
-#define PATH_SIZE ((size_t)4096)
 
 static const struct json_limits limits = { .size_max = REPORT_RESULTS_MAX, .values_max = 4000000, .depth_max = 16 };
 
@@ -73,8 +71,7 @@ report_write(const char *directory, struct fault *fault)
 	char path[PATH_SIZE];
 	struct guichet_blob *blob = NULL;
 
-	/* A path that is cut here is one of no file. */
-	snprintf(path, sizeof path, "%s/%s", directory, REPORT_RESULTS_FILE);
+	path_make(path, "%s/%s", directory, REPORT_RESULTS_FILE);
 	errno = 0;
 	enum guichet_error read_error = guichet_file_read(path, REPORT_RESULTS_MAX, &blob, NULL);
 	if (read_error != GUICHET_ERROR_none)
@@ -82,7 +79,7 @@ report_write(const char *directory, struct fault *fault)
 	struct guichet_bytes bytes = guichet_blob_bytes(blob);
 	struct slice results = slice_of(bytes.data, bytes.size);
 	enum error error = results_check(results, fault);
-	snprintf(path, sizeof path, "%s/%s", directory, REPORT_PAGE_FILE);
+	path_make(path, "%s/%s", directory, REPORT_PAGE_FILE);
 	if (error == ERROR_NONE)
 		error = page_write(path, results, fault);
 	guichet_blob_destroy(blob);

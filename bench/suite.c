@@ -434,6 +434,8 @@ run_grown(struct suite *suite, const char *directory, const char *name, struct c
 
 	*out = results_run(suite->results);
 	enum error error = scenario_run(&plan, *out, fault);
+	/* Its figures are those of growth: resident's must not be doubted for what happens here. */
+	(*out)->scenario = "growth";
 	if (error == ERROR_NONE)
 		say(*out);
 	return error;

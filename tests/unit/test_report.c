@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The report's page: results put in once, nothing in them ends their element, what is no result is refused. With a
- * directory as its argument this program makes that directory's page instead, for the test that looks at pages. */
+ * The report's page: results put in once, nothing in them ends their element, what is no result is refused. */
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include "bench/report.h"
 #include "protocol/json.h"
+#include "tests/unit/file.h"
 
 #define OPENING "<script type=\"application/json\" id=\"results\">"
 #define PATH_SIZE ((size_t)64)
@@ -144,16 +144,6 @@ teardown(void **state)
 }
 
 static void
-write_text(const char *path, const char *text)
-{
-	FILE *file = fopen(path, "w");
-
-	assert_non_null(file);
-	assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
-	assert_int_equal(fclose(file), 0);
-}
-
-static void
 assert_refused(struct directory *directory, enum error error, const char *place)
 {
 	struct fault fault;
@@ -174,19 +164,15 @@ page_is_written_beside_its_results(void **state)
 	struct fault fault;
 	struct stat status;
 
-	write_text(directory->results, results);
-	write_text(directory->page, "an older page");
+	file_write(directory->results, SLICE_LITERAL(results));
+	file_write(directory->page, SLICE_LITERAL("an older page"));
 	assert_int_equal(report_write(directory->path, &fault), ERROR_NONE);
 	struct buf *expected = page_of(SLICE_LITERAL(results));
+	size_t size;
+	uint8_t *held = file_read(directory->page, &size);
+	assert_bytes(slice_of(held, size), buf_peek(expected));
 	assert_int_equal(stat(directory->page, &status), 0);
-	assert_int_equal(status.st_size, buf_size(expected));
 	assert_int_equal(status.st_mode & 0777, 0644);
-	uint8_t *held = malloc(buf_size(expected));
-	FILE *file = fopen(directory->page, "r");
-	assert_non_null(file);
-	assert_int_equal(fread(held, 1, buf_size(expected), file), buf_size(expected));
-	fclose(file);
-	assert_bytes(slice_of(held, buf_size(expected)), buf_peek(expected));
 	free(held);
 	buf_destroy(expected);
 }
@@ -201,7 +187,7 @@ what_is_no_result_is_refused(void **state)
 
 	assert_refused(directory, ERROR_file_unreadable, "results.json");
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		write_text(directory->results, bad[i]);
+		file_write(directory->results, slice_of_text(bad[i]));
 		assert_refused(directory, ERROR_json_malformed, "results.json");
 		assert_int_not_equal(stat(directory->page, &status), 0);
 	}
@@ -212,27 +198,14 @@ page_that_cannot_be_written_is_said(void **state)
 {
 	struct directory *directory = *state;
 
-	write_text(directory->results, "{\"format\":\"guichet-bench 1\"}");
+	file_write(directory->results, SLICE_LITERAL("{\"format\":\"guichet-bench 1\"}"));
 	assert_int_equal(mkdir(directory->page, 0755), 0);
 	assert_refused(directory, ERROR_file_unreadable, "results.html");
 }
 
-static int
-make_page(const char *directory)
-{
-	struct fault fault;
-
-	if (report_write(directory, &fault) == ERROR_NONE)
-		return 0;
-	fprintf(stderr, "%s: %.*s\n", error_name(fault.error), (int)fault.place.size, (const char *)fault.place.data);
-	return 1;
-}
-
 int
-main(int argc, char **argv)
+main(void)
 {
-	if (argc == 2)
-		return make_page(argv[1]);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(results_stand_in_the_page_once),
 		cmocka_unit_test(no_string_ends_the_element),
