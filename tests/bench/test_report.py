@@ -32,15 +32,13 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def make(tmp_path_factory):
-    """make(results): the page that the C code makes of them."""
-    build = os.environ.get("GUICHET_BUILD", "build")
-    program = f"{build}/tests/test_report"
-    subprocess.run(["make", "-s", f"BUILD={build}", program], cwd=ROOT, check=True)
+    """make(results): the page that guichet-bench makes of them."""
+    program = pathlib.Path(os.environ["GUICHET_BUILD"]).resolve() / "bin/guichet-bench"
 
     def page(results):
         directory = tmp_path_factory.mktemp("report")
         (directory / "results.json").write_text(json.dumps(results))
-        subprocess.run([ROOT / program, directory], check=True)
+        subprocess.run([program, "report", "--dir", directory], check=True)
         return directory / "results.html"
 
     return page
@@ -104,6 +102,25 @@ def test_every_target_has_a_row_and_a_verdict_in_words(shown, sample):
         f"{words.count(word)} {word}" for word in ("reached", "missed", "not measured") if word in words]
 
 
+@pytest.mark.parametrize("server, scenario, kind, shaken", [
+    ("guichetd", "evening", "p256", {"evening.vs_nginx p256"}),
+    ("guichetd", "resident", "rsa3072", {"resident.efficiency rsa3072", "resident.vs_redis rsa3072"}),
+    ("nginx", "nginx evening", "p256", {"evening.vs_nginx p256"}),
+    ("redis", "redis", "rsa3072", {"resident.vs_redis rsa3072"}),
+    ("redis", "redis pipelined", "rsa3072", set()),
+    ("guichetd", "idle", "rsa3072", {"idle.vs_nginx"}),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_a_figure_of_an_invalid_run_is_in_doubt(shown, server, scenario, kind, shaken):
+    run = {"name": "this", "server": server, "scenario": scenario, "kind": kind, "valid": False, "why": "reason"}
+    page = shown({**FORMAT, "targets": SAMPLE["targets"], "runs": [run]})
+    doubted = page.texts("#verdict tr[data-verdict=doubtful] .figure-name")
+    assert set(doubted) == shaken
+    assert page.texts("#verdict tr[data-verdict=doubtful] .bad") == ['Run "this" is INVALID: reason'] * len(shaken)
+    reached = sum(expected_verdict(one) == "reached" for one in SAMPLE["targets"]
+                  if f"{one['figure']} {one['kind']}".strip() not in shaken)
+    assert page.texts("h1") == [f"{reached} of {len(SAMPLE['targets'])} targets reached"]
+
+
 def test_values_have_their_units_and_as_many_digits_as_a_near_miss_needs(shown):
     page = shown({**FORMAT, "targets": [
         {"figure": "a.p99_ms", "at_most": 1, "value": 0.25, "reached": True},
@@ -116,9 +133,10 @@ def test_values_have_their_units_and_as_many_digits_as_a_near_miss_needs(shown):
 def test_a_verdict_that_contradicts_its_figure_is_none(shown):
     page = shown({**FORMAT, "targets": [{"figure": "a", "at_most": 1, "value": 2, "reached": True},
                                         {"figure": "b", "at_least": 1, "value": None, "reached": True},
-                                        {"figure": "c", "at_least": 1, "value": 2}]})
-    assert page.texts("#verdict .verdict") == ["contradictory", "not measured", "reached"]
-    assert page.texts("h1") == ["1 of 3 targets reached"]
+                                        {"figure": "c", "at_least": 1, "at_most": None, "value": 2},
+                                        {"figure": "d", "value": 2, "reached": True}]})
+    assert page.texts("#verdict .verdict") == ["contradictory", "not measured", "reached", "reached"]
+    assert page.texts("h1") == ["2 of 4 targets reached"]
     assert page.texts("#verdict .bad") == ['The results say "reached"; value and target say the contrary.']
 
 
@@ -146,7 +164,8 @@ def test_the_table_has_every_run_with_codes_and_receipts(shown, sample):
     for row, run in zip(rows, SAMPLE["runs"], strict=True):
         assert f"{run['accepted']:,} accepted" in row
         assert (f"{run['lost']:,} lost" in row) == (run["lost"] != 0)
-        assert all(f"{code['name']}: {code['count']:,}" in row for code in run["codes"])
+        for code in run["codes"]:
+            assert (f"{code['name']}: {code['count']:,}" in row) == (code["name"] != "accepted"), "said already"
         assert ("all verified" in row and "all the same again" in row) == (run["receipts"] is not None)
         assert ("not asked for" in row) == (run["receipts"] is None)
 
@@ -223,7 +242,8 @@ def test_cpu_stands_against_its_floor_and_beside_the_peers(shown, sample):
         assert f"floor {floor['total_us']:.3g} µs, {100 * floor['total_us'] / run['cpu_us']:.0f} % of it" in words
         assert run["name"] in words and f"{run['cpu_us']:.3g} µs" in words
         assert f"{run['cpu_us'] - floor['total_us']:.3g}" in words, "what the server adds"
-    assert {run["name"] for run in SAMPLE["runs"] if run["server"] in ("nginx", "redis")} <= set(words)
+    assert {run["name"] for run in SAMPLE["runs"] if run["server"] != "guichetd"} <= set(words)
+    assert words.index("evening rsa3072") < words.index("redis rsa3072") < words.index("resident p256"), "kind by kind"
     assert "CPU time of the server for each accepted request, µs" in words
     assert {"verify the signature", "TLS", "inflate", "digest", "seal", "scan the JSON", "what the server adds"} <= set(
         page.texts("#cpu .legend li"))
@@ -361,6 +381,8 @@ def test_no_width_is_too_narrow(shown, sample, width):
     assert page.value("document.documentElement.scrollWidth") <= width
     assert page.value("[...document.querySelectorAll('.chart svg')].every((one) => "
                       "Math.abs(one.getBoundingClientRect().width - one.getAttribute('width')) < 1.5)")
+    assert page.value("[...document.querySelectorAll('.against svg')].every((one) => "
+                      "one.getBoundingClientRect().width > 150)")
 
 
 def test_it_can_be_printed(shown, sample, tmp_path):
