@@ -384,10 +384,11 @@ results_put(struct buf *buf, const struct results *results)
 	put_floors(buf, results);
 	put_figures(buf, results);
 	put_open(buf, "runs", "[");
-	for (size_t i = 0; i < results->runs_count; i++) {
-		put_comma(buf, i);
-		put_run(buf, &results->runs[i]);
-	}
+	for (size_t i = 0, nth = 0; i < results->runs_count; i++)
+		if (results->runs[i].outcome != NULL) {
+			put_comma(buf, nth++);
+			put_run(buf, &results->runs[i]);
+		}
 	buf_put_text(buf, "]}\n");
 }
 

@@ -31,7 +31,7 @@ struct results {
 };
 
 const char *results_kind_name(enum results_kind kind);
-/* The next run's place; there must be one (asserted). */
+/* The next run's place; there must be one (asserted). One whose outcome stays NULL is no run. */
 struct stage_result *results_run(struct results *results);
 void results_figure(struct results *results, const char *group, const char *name, enum results_kind kind, double value);
 /* The figure of that kind, or of any when kind is RESULTS_KINDS; false when there is none. */
