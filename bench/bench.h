@@ -13,6 +13,7 @@ struct bench_options {
 	const char *returns;   /* .irj file */
 	const char *kind;      /* p256, rsa3072 */
 	const char *scenario;
+	const char *only; /* steps of the suite, in one text; NULL: all */
 	unsigned long count, taxpayers, seconds, connections, window;
 	double rate; /* arrivals a second; 0: closed loop */
 };

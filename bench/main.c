@@ -27,7 +27,7 @@ static const struct command commands[] = {
 #define COMMANDS_COUNT (sizeof commands / sizeof commands[0])
 
 enum word { DIRECTORY = 1, PROGRAMS, RETURNS, KIND, SCENARIO, COUNT, TAXPAYERS, SECONDS, CONNECTIONS, WINDOW, RATE,
-	HELP };
+	ONLY, HELP };
 
 static const struct {
 	struct option option;
@@ -44,6 +44,7 @@ static const struct {
 	{ { "connections", required_argument, NULL, CONNECTIONS }, "N" },
 	{ { "window", required_argument, NULL, WINDOW }, "N        requests under way on each (closed loop)" },
 	{ { "rate", required_argument, NULL, RATE }, "N        arrivals a second: an open loop" },
+	{ { "only", required_argument, NULL, ONLY }, "STEPS    of all: resident,redis,latency70,..." },
 	{ { "help", no_argument, NULL, HELP }, "" },
 };
 
@@ -98,6 +99,9 @@ take_option(struct bench_options *options, int which, const char *value)
 		return true;
 	case SCENARIO:
 		options->scenario = value;
+		return true;
+	case ONLY:
+		options->only = value;
 		return true;
 	case COUNT:
 		return take_number(value, &options->count);

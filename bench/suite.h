@@ -16,7 +16,8 @@ struct suite {
 	double highest[RESULTS_KINDS]; /* rate of resident, for what is offered in an open loop */
 };
 
-/* Runs all of it; what was measured is in results also when something failed on the way. */
+/* Runs all of it, or the steps that options->only names. A step that fails is told and the others go on; the first
+ * failure is returned. */
 must_check enum error suite_run(struct suite *suite, struct fault *fault);
 
 #endif
