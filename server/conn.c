@@ -11,39 +11,13 @@
 #include <unistd.h>
 
 #include "protocol/limits.h"
-#include "protocol/net/stream.h"
-#include "server/log.h"
-#include "server/loop.h"
-#include "server/patience.h"
+#include "server/conn_state.h"
 #include "server/session.h"
-#include "server/share.h"
 
 /* Reads of one turn from a peer whose bytes are thrown away. */
 #define SCRAPS_MAX 16
-
-enum conn_state { CONN_HANDSHAKE, CONN_OPEN, CONN_DRAINING, CONN_LINGERING, CONN_CLOSED };
-
-struct conn {
-	struct loop_source source;
-	struct loop_timer timer;
-	struct loop_task task;
-	struct conn_shared *shared;
-	struct conn *next, **link;
-	struct stream *stream;   /* NULL from lingering on */
-	struct session *session; /* from open until lingering */
-	struct buf *in;          /* received, not delivered: whole frames only while is_held */
-	uint64_t number;         /* names it in the log */
-	uint64_t received_ms;    /* wall clock of the wake-up that last read */
-	struct waits waits;
-	struct share share;
-	size_t window_sent;      /* in that window */
-	size_t counted;          /* in shared->buffered */
-	uint8_t address[16];
-	enum conn_state state;
-	unsigned read_waits, write_waits; /* loop events without which reading, writing would get nowhere; 0: try */
-	bool is_held;                     /* a whole frame waits for the session to want it */
-	bool is_ended;                    /* the peer sends no more */
-};
+/* A receipt or two, not pages of documents. */
+#define ANSWERS_SHORT ((size_t)16 * 1024)
 
 static void conn_handshake(struct conn *conn);
 static void conn_converse(struct conn *conn);
@@ -85,15 +59,14 @@ conn_log(const struct conn *conn, enum log_level level, const char *reason)
 	    log_field_text("state", states[conn->state].name), log_field_text("reason", reason));
 }
 
-static void
+void
 conn_close(struct conn *conn, enum log_level level, const char *reason)
 {
 	conn_log(conn, level, reason);
 	conn_set_state(conn, CONN_CLOSED);
 }
 
-/* Nothing more is read; whole frames in hand are still delivered. */
-static void
+void
 conn_start_draining(struct conn *conn, enum log_level level, const char *reason)
 {
 	unsigned write_waits = conn->write_waits;
@@ -107,7 +80,7 @@ conn_start_draining(struct conn *conn, enum log_level level, const char *reason)
 		buf_reset(conn->in);
 }
 
-static void
+void
 conn_refuse(struct conn *conn, const struct frame *frame, enum error error)
 {
 	log_peer_event(conn->shared->log, LOG_LEVEL_INFO, "frame_refused", log_uint("connection", conn->number),
@@ -116,8 +89,7 @@ conn_refuse(struct conn *conn, const struct frame *frame, enum error error)
 	conn_start_draining(conn, LOG_LEVEL_DEBUG, "frame refused");
 }
 
-/* What a stream that can go no further means. */
-static void
+void
 conn_stream_failed(struct conn *conn, const struct stream_result *result)
 {
 	/* A peer that goes without a word is daily life. */
@@ -125,155 +97,16 @@ conn_stream_failed(struct conn *conn, const struct stream_result *result)
 	conn_close(conn, level, result->reason != NULL ? result->reason : "closed by peer");
 }
 
-static unsigned
-event_of(enum stream_status status)
+unsigned
+conn_event_of(enum stream_status status)
 {
 	return status == STREAM_WANT_WRITE ? LOOP_WRITE : LOOP_READ;
 }
 
-/* The steady clock as it is, not as the round began. */
-static uint64_t
+uint64_t
 conn_now_ms(const struct conn *conn)
 {
 	return loop_steady_now_ms(conn->shared->loop);
-}
-
-/* ---- receiving ---- */
-
-static void
-conn_count_buffered(struct conn *conn)
-{
-	size_t held = buf_allocated(conn->in);
-	if (conn->session != NULL)
-		held += buf_allocated(session_answers(conn->session));
-	conn->shared->buffered += held - conn->counted;
-	conn->counted = held;
-}
-
-/* Memory is short over all connections. */
-static bool
-is_short(const struct conn_shared *shared)
-{
-	return shared->buffered > shared->limits.buffered_max;
-}
-
-/* May the session be given another frame? When memory is short, who has answers to collect collects them first. */
-static bool
-conn_wants_more(struct conn *conn)
-{
-	if (is_short(conn->shared) && buf_size(session_answers(conn->session)) != 0)
-		return false;
-	return session_wants_more(conn->session);
-}
-
-/* A whole frame. Beyond all patience even those who owe nothing get no answer that takes memory. */
-static void
-conn_hand_over(struct conn *conn, const struct frame *frame)
-{
-	const struct conn_shared *shared = conn->shared;
-
-	if (shared->buffered / 2 > shared->limits.buffered_max)
-		session_refuse_frame(conn->session, frame, ERROR_busy);
-	else
-		session_receive(conn->session, frame, conn->received_ms);
-}
-
-static bool
-conn_may_read(struct conn *conn)
-{
-	if (conn->state != CONN_OPEN || conn->is_held)
-		return false;
-	/* A frame that has begun is read to its end. */
-	return buf_size(conn->in) != 0 || (!conn->shared->is_stopping && conn_wants_more(conn));
-}
-
-/* Half a frame is all that `in` holds. */
-static void
-conn_keep_half(struct conn *conn, const struct frame *frame)
-{
-	struct conn_shared *shared = conn->shared;
-
-	if (conn->state == CONN_DRAINING) {
-		buf_reset(conn->in);
-		return;
-	}
-	if (conn->waits.frame_since_ms == 0)
-		conn->waits.frame_since_ms = loop_steady_ms(shared->loop);
-	if (is_short(shared) && buf_size(conn->in) >= FRAME_HEADER_SIZE)
-		conn_refuse(conn, frame, ERROR_busy);
-}
-
-/* Gives the session the whole frames in hand, as many as it wants and the turn allows. */
-static void
-conn_deliver(struct conn *conn, struct share_turn *turn)
-{
-	conn->is_held = false;
-	while (buf_size(conn->in) != 0) {
-		struct frame frame = { 0 };
-		size_t size = 0;
-		enum error error = frame_peek(buf_peek(conn->in), LIMIT_FRAME_BODY, &frame, &size);
-		/* Told by the length alone; but a refusal should name the stream, which comes with the header. */
-		if (error == ERROR_frame_too_large && buf_size(conn->in) < FRAME_HEADER_SIZE)
-			error = ERROR_NONE;
-		/* Only clients ask, only servers answer. */
-		if (error == ERROR_NONE && (frame.flags & FRAME_ANSWER) != 0)
-			error = ERROR_frame_malformed;
-		if (error != ERROR_NONE) {
-			conn_refuse(conn, &frame, error);
-			return;
-		}
-		if (size == 0) {
-			conn_keep_half(conn, &frame);
-			return;
-		}
-		conn->waits.frame_since_ms = 0;
-		if (share_turn_is_over(turn, conn_now_ms(conn)) || !conn_wants_more(conn)) {
-			conn->is_held = true;
-			return;
-		}
-		turn->frames--;
-		conn->waits.since_ms = loop_steady_ms(conn->shared->loop);
-		conn_hand_over(conn, &frame);
-		buf_consume(conn->in, size);
-		conn_count_buffered(conn);
-	}
-}
-
-/* One read; false when there is nothing more to read for now. */
-static bool
-conn_read(struct conn *conn, struct share_turn *turn)
-{
-	struct stream_result result = stream_read(conn->stream, conn->in, turn->bytes);
-
-	switch (result.status) {
-	case STREAM_PROGRESS:
-		turn->bytes -= result.size;
-		conn->received_ms = loop_wall_ms(conn->shared->loop);
-		conn->waits.heard_ms = loop_steady_ms(conn->shared->loop);
-		conn->read_waits = result.pending ? 0 : LOOP_READ;
-		return true;
-	case STREAM_WANT_READ:
-	case STREAM_WANT_WRITE:
-		conn->read_waits = event_of(result.status);
-		return false;
-	case STREAM_CLOSED:
-		conn->is_ended = true;
-		conn_start_draining(conn, LOG_LEVEL_DEBUG, "ended by peer");
-		return false;
-	default:
-		conn_stream_failed(conn, &result);
-		return false;
-	}
-}
-
-static void
-conn_receive(struct conn *conn)
-{
-	struct share_turn turn = share_turn_begin(conn_now_ms(conn));
-
-	conn_deliver(conn, &turn);
-	while (turn.bytes != 0 && conn_may_read(conn) && conn->read_waits == 0 && conn_read(conn, &turn))
-		conn_deliver(conn, &turn);
 }
 
 /* ---- sending ---- */
@@ -329,16 +162,27 @@ conn_had_much(const struct conn *conn)
 	return share_had_much(&conn->share, loop_steady_ms(conn->shared->loop));
 }
 
-/* Another turn of the connection `context`, at the end of this round or when it can be had. */
+/* Another turn, at the end of this round or when it can be had. */
 static void
-conn_queue(void *context)
+conn_queue(struct conn *conn)
 {
-	struct conn *conn = context;
-
 	if (conn_had_much(conn))
 		loop_behind(conn->shared->loop, &conn->task);
 	else
 		loop_later(conn->shared->loop, &conn->task);
+}
+
+/* There are answers for the connection `context`. What is short leaves in this round, whatever the peer has had: it is
+ * finished, and waited for. */
+static void
+conn_answered(void *context)
+{
+	struct conn *conn = context;
+
+	if (conn_had_much(conn) && buf_size(session_answers(conn->session)) > ANSWERS_SHORT)
+		loop_behind(conn->shared->loop, &conn->task);
+	else
+		loop_later(conn->shared->loop, &conn->answer_task);
 }
 
 /* ---- work by state ---- */
@@ -346,13 +190,13 @@ conn_queue(void *context)
 static void
 conn_handshake(struct conn *conn)
 {
-	struct session_peer peer = { .answered = conn_queue, .context = conn };
+	struct session_peer peer = { .answered = conn_answered, .context = conn };
 
 	if (conn->read_waits != 0)
 		return;
 	struct stream_result result = stream_handshake(conn->stream);
 	if (result.status == STREAM_WANT_READ || result.status == STREAM_WANT_WRITE) {
-		conn->read_waits = event_of(result.status);
+		conn->read_waits = conn_event_of(result.status);
 		return;
 	}
 	if (result.status != STREAM_PROGRESS) {
@@ -399,7 +243,7 @@ conn_drain(struct conn *conn)
 		return;
 	struct stream_result result = stream_shutdown(conn->stream);
 	if (result.status == STREAM_WANT_READ || result.status == STREAM_WANT_WRITE) {
-		conn->write_waits = event_of(result.status);
+		conn->write_waits = conn_event_of(result.status);
 		conn_watch_reader(conn, 0);
 		return;
 	}
@@ -458,6 +302,7 @@ conn_destroy(struct conn *conn)
 	if (conn->session != NULL)
 		session_destroy(conn->session);
 	loop_forget(shared->loop, &conn->task);
+	loop_forget(shared->loop, &conn->answer_task);
 	stream_destroy(conn->stream);
 	buf_destroy(conn->in);
 	close(conn->source.fd);
@@ -503,7 +348,7 @@ conn_settle(struct conn *conn)
 	} else {
 		if (conn->session != NULL && conn_is_quiet(conn))
 			conn_give_back(conn);
-		else if (is_short(shared))
+		else if (conn_is_short(shared))
 			buf_shrink(conn->in);
 		conn_count_buffered(conn);
 		conn_wait(conn);
@@ -533,6 +378,10 @@ conn_ready(struct loop_source *source, unsigned events)
 {
 	struct conn *conn = loop_owner(source, struct conn, source);
 
+	/* Not ready in the round before: it has come since. */
+	if (conn->is_up_to_date && loop_steady_before_ms(conn->shared->loop) > conn->unread_since_ms)
+		conn->unread_since_ms = loop_steady_before_ms(conn->shared->loop);
+	conn->is_up_to_date = false;
 	/* An error is read by whoever waits for the socket; when nobody does, the peer is gone while we work for
 	 * it. */
 	if ((events & LOOP_ERROR) && source->wanted == 0)
@@ -545,6 +394,19 @@ conn_ready(struct loop_source *source, unsigned events)
 		conn_queue(conn);
 	else
 		conn_work(conn);
+}
+
+static void
+conn_run_answers(struct loop_task *task)
+{
+	struct conn *conn = loop_owner(task, struct conn, answer_task);
+
+	if (conn->state != CONN_OPEN || conn->shared->is_stopping) {
+		conn_work(conn);
+		return;
+	}
+	conn_send(conn);
+	conn_settle(conn);
 }
 
 static void
@@ -585,6 +447,7 @@ conn_create(struct conn_shared *shared, int fd, const uint8_t address[16])
 	conn->source = (struct loop_source){ .fd = fd, .ready = conn_ready };
 	conn->timer.fire = conn_fire;
 	conn->task.run = conn_run;
+	conn->answer_task.run = conn_run_answers;
 	conn->read_waits = LOOP_READ;
 	conn->stream = stream_create(shared->tls, fd, NULL);
 	conn->in = buf_create(FRAME_HEADER_SIZE + LIMIT_FRAME_BODY);

@@ -8,6 +8,7 @@
 
 #include "protocol/check.h"
 #include "protocol/codec.h"
+#include "server/admission.h"
 #include "server/gate.h"
 #include "server/office.h"
 #include "server/store/keyring.h"
@@ -49,6 +50,7 @@ struct dispatch {
 	struct office *office;
 	struct job *jobs;
 	size_t jobs_count;
+	struct admission admission;
 	size_t memory; /* of all jobs */
 	struct buf *answer; /* scratch */
 	struct msg_reason reasons[LIMIT_REASONS]; /* scratch */
@@ -73,6 +75,7 @@ dispatch_create(const struct dispatch_config *config)
 		free(dispatch);
 		return NULL;
 	}
+	dispatch->admission.enrolments_per_second = config->enrolments_per_second;
 	dispatch->office = office_hold(config->office);
 	return dispatch;
 }
@@ -520,12 +523,14 @@ dispatch_has_room(const struct dispatch *dispatch, const struct operation *opera
 
 /* ERROR_NONE when the server takes another request of this kind now. */
 static enum error
-dispatch_admit(const struct dispatch *dispatch, const struct operation *operation)
+dispatch_admit(struct dispatch *dispatch, const struct operation *operation, uint64_t now_ms, uint64_t waited_ms)
 {
 	if (operation == NULL)
 		return ERROR_operation_unknown;
 	if (dispatch->is_stopping)
 		return ERROR_server_stopping;
+	if (!admission_grants(&dispatch->admission, operation, now_ms, waited_ms))
+		return ERROR_busy;
 	/* Who only reads is heard a while longer, so that a crowd of writers does not hide the server. */
 	size_t jobs_max = dispatch->config.jobs_max * (operation->writes ? 1 : 2);
 	if (dispatch->jobs_count >= jobs_max || dispatch->memory >= JOBS_MEMORY_MAX)
@@ -534,10 +539,11 @@ dispatch_admit(const struct dispatch *dispatch, const struct operation *operatio
 }
 
 void
-dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *frame, uint64_t now_ms)
+dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *frame, uint64_t now_ms,
+    uint64_t waited_ms)
 {
 	const struct operation *operation = operation_find(frame->op);
-	struct fault fault = { .error = dispatch_admit(dispatch, operation) };
+	struct fault fault = { .error = dispatch_admit(dispatch, operation, now_ms, waited_ms) };
 	struct job *job = NULL;
 
 	if (fault.error == ERROR_NONE) {

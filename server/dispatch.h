@@ -39,6 +39,7 @@ struct dispatch_config {
 	struct office *office;                   /* a reference is taken */
 	const struct dispatch_handler *handlers; /* ended by a NULL decide; one for each operation (checked) */
 	size_t jobs_max;                         /* requests under way, beyond which the answer is busy */
+	uint64_t enrolments_per_second;          /* taken however busy the server is; others when it is not */
 	size_t waiting_max;                      /* of them, of one address, waiting for each other: likewise */
 	uint64_t retry_after_ms;                 /* said with busy */
 	uint64_t (*wall_ms)(void *context);
@@ -53,8 +54,10 @@ must_check struct dispatch *dispatch_create(const struct dispatch_config *config
 /* No job may be under way. */
 void dispatch_destroy(struct dispatch *dispatch);
 
-void dispatch_submit(
-    struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request, uint64_t now_ms);
+/* waited_ms: how long it may have waited to come here. Who waited longer than is good is told busy before anything else
+ * is done for it: consultation first, filings last; enrolment has a budget of its own. */
+void dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request,
+    uint64_t now_ms, uint64_t waited_ms);
 /* A request that the session itself refuses (frame errors, a stream in use). */
 void dispatch_refuse(
     struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request, enum error error);

@@ -23,7 +23,7 @@ struct task_queue {
 
 struct loop {
 	struct loop_clock clock;
-	uint64_t wall_ms, steady_ms;
+	uint64_t wall_ms, steady_ms, steady_before_ms;
 	int epoll;
 	bool stopping;
 	bool ran_tasks; /* in the last round */
@@ -43,6 +43,7 @@ static const struct loop_clock machine_clock = { clock_wall_ms, clock_steady_ms 
 static void
 loop_read_clock(struct loop *loop)
 {
+	loop->steady_before_ms = loop->steady_ms;
 	loop->wall_ms = loop->clock.wall_ms();
 	loop->steady_ms = loop->clock.steady_ms();
 }
@@ -91,6 +92,12 @@ uint64_t
 loop_steady_ms(const struct loop *loop)
 {
 	return loop->steady_ms;
+}
+
+uint64_t
+loop_steady_before_ms(const struct loop *loop)
+{
+	return loop->steady_before_ms;
 }
 
 uint64_t

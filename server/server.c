@@ -119,6 +119,13 @@ server_answered(void *context, const struct dispatch_event *event)
 	struct server *server = context;
 	uint64_t now_ms = loop_wall_ms(server->loop);
 
+	/* In a crowd one line for each would be work that those who wait pay for. */
+	if (event->error == ERROR_busy) {
+		log_peer_event(server->log, LOG_LEVEL_INFO, "busy",
+		    log_field_text("op", event->operation == NULL ? "unknown" : event->operation->name),
+		    log_error("cause", event->cause), log_correlation("correlation", event->correlation));
+		return;
+	}
 	log_event(server->log, event->error == ERROR_NONE ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "answer",
 	    log_field_text("op", event->operation == NULL ? "unknown" : event->operation->name),
 	    log_error("error", event->error),
@@ -481,6 +488,7 @@ start_dispatch(struct server *server, struct fault *fault)
 		.office = server->office,
 		.handlers = services_table(),
 		.jobs_max = (size_t)server->settings.jobs_max,
+		.enrolments_per_second = server->settings.enrolments_per_second,
 		.waiting_max = WAITING_MAX,
 		.retry_after_ms = RETRY_AFTER_MS,
 		.wall_ms = server_wall_ms,

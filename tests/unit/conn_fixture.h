@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What test_conn.c stands on: a clock that the test sets, a session that echoes, holds back or multiplies what it
- * is sent, and clients with TLS that are stepped in turns with the loop. Included by that file only. */
+ * What test_conn.c and test_conn_share.c stand on: a clock that the test sets, a session that echoes, holds back or multiplies what it
+ * is sent, and clients with TLS that are stepped in turns with the loop. Included by these files only. */
 #ifndef GUICHET_CONN_FIXTURE_H
 #define GUICHET_CONN_FIXTURE_H
 
@@ -57,10 +57,10 @@ enum {
 #define HELD_SMALL ((size_t)64 * 1024)
 
 struct dispatch {
-	struct session *newest;
+	struct session *newest, *holding;
 	unsigned sessions; /* alive */
 	unsigned received, costly;
-	uint64_t received_ms; /* of the last */
+	uint64_t received_ms, waited_ms; /* of the last */
 	enum error refused;
 };
 
@@ -103,22 +103,25 @@ session_answer(struct session *session, uint16_t op, uint32_t stream, enum error
 }
 
 void
-session_receive(struct session *session, const struct frame *frame, uint64_t received_ms)
+session_receive(struct session *session, const struct frame *frame, uint64_t received_ms, uint64_t waited_ms)
 {
 	static const uint8_t load[LOAD_SIZE];
 
 	assert_true(session_wants_more(session));
 	session->dispatch->received++;
 	session->dispatch->received_ms = received_ms;
+	session->dispatch->waited_ms = waited_ms;
 	if (frame->op == OP_COSTLY) {
 		session->dispatch->costly++;
 		now_ms++;
 	}
-	if (frame->op == OP_HOLD)
+	if (frame->op == OP_HOLD) {
 		session->held[session->held_count++] = frame->stream;
-	else
-		session_answer(session, frame->op, frame->stream, ERROR_NONE,
-		    frame->op == OP_LOAD ? slice_of(load, sizeof load) : frame->body);
+		session->dispatch->holding = session;
+		return;
+	}
+	session_answer(session, frame->op, frame->stream, ERROR_NONE,
+	    frame->op == OP_LOAD ? slice_of(load, sizeof load) : frame->body);
 }
 
 void
@@ -183,12 +186,6 @@ static void
 on_room(void *context)
 {
 	((struct fixture *)context)->rooms++;
-}
-
-static void
-on_drained(void *context)
-{
-	((struct fixture *)context)->drained++;
 }
 
 static int
@@ -338,16 +335,12 @@ expect_answer(struct client *client, uint32_t stream, enum error error)
 }
 
 static void
-expect_nothing(const struct client *client)
-{
-	assert_int_equal(buf_size(client->in), 0);
-}
-
-static void
 later(struct fixture *f, uint64_t ms)
 {
 	now_ms += ms;
 	pump(f);
 }
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 #endif

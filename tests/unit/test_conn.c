@@ -5,6 +5,18 @@
 
 #include "tests/unit/conn_fixture.h"
 
+static void
+on_drained(void *context)
+{
+	((struct fixture *)context)->drained++;
+}
+
+static void
+expect_nothing(const struct client *client)
+{
+	assert_int_equal(buf_size(client->in), 0);
+}
+
 /* ---- receiving ---- */
 
 static void
@@ -64,75 +76,6 @@ many_frames_in_one_write_are_all_answered(void **state)
 	assert_int_equal(expect_answer(client, 200, ERROR_NONE), LIMIT_FRAME_BODY);
 	assert_int_equal(expect_answer(client, 201, ERROR_NONE), 0);
 	expect_nothing(client);
-}
-
-enum { GREEDY = 7, GREEDY_FRAMES = 40 };
-
-/* Rounds until everyone has had more than their share. */
-static void
-make_greedy(struct fixture *f, struct client *greedy[GREEDY])
-{
-	for (size_t i = 0; i < GREEDY; i++)
-		greedy[i] = ready_client(f);
-	for (size_t i = 0; i < GREEDY; i++) {
-		for (uint32_t stream = 0; stream < GREEDY_FRAMES; stream++)
-			request(greedy[i], OP_COSTLY, stream, 100);
-		client_step(greedy[i]);
-	}
-	while (f->dispatch.costly < 2 * GREEDY * SHARE_BURST_MS)
-		loop_round(f->loop, 0);
-}
-
-static void
-who_had_much_is_served_behind_who_had_little(void **state)
-{
-	struct fixture *f = *state;
-	struct client *greedy[GREEDY], *modest;
-
-	start(f);
-	modest = ready_client(f);
-	make_greedy(f, greedy);
-	for (uint32_t i = 0; i < 3; i++) {
-		uint64_t began_ms = now_ms;
-		request(modest, OP_ECHO, i, i);
-		client_step(modest);
-		loop_round(f->loop, 0);
-		client_step(modest);
-		assert_int_equal(expect_answer(modest, i, ERROR_NONE), i);
-		/* The others get on too, but together they have so much of a round, and the last turn. */
-		assert_in_range(now_ms - began_ms, LOOP_BEHIND_MS, LOOP_BEHIND_MS + 2);
-	}
-	for (int i = 0; i < GREEDY; i++)
-		pump(f);
-	for (size_t i = 0; i < GREEDY; i++)
-		for (uint32_t stream = 0; stream < GREEDY_FRAMES; stream++)
-			assert_int_equal(expect_answer(greedy[i], stream, ERROR_NONE), 100);
-}
-
-static void
-a_turn_ends_by_time_and_a_share_makes_up_for_it(void **state)
-{
-	struct fixture *f = *state;
-	struct client *greedy;
-
-	start(f);
-	greedy = ready_client(f);
-	for (uint32_t stream = 0; stream < GREEDY_FRAMES; stream++)
-		request(greedy, OP_COSTLY, stream, 100);
-	client_step(greedy);
-	loop_round(f->loop, 0);
-	/* One turn for the socket, one for what was left. */
-	assert_in_range(f->dispatch.costly, 1, 4);
-	pump(f);
-	assert_int_equal(f->dispatch.costly, GREEDY_FRAMES);
-	buf_reset(greedy->in);
-	now_ms += 2 * GREEDY_FRAMES * SHARE_PARTS;
-	for (uint32_t stream = 0; stream < SHARE_BURST_MS; stream++)
-		request(greedy, OP_COSTLY, stream, 100);
-	uint64_t began_ms = now_ms;
-	client_step(greedy);
-	loop_round(f->loop, 0);
-	assert_int_equal(now_ms - began_ms, SHARE_BURST_MS);
 }
 
 static void
@@ -753,8 +696,6 @@ an_idle_connection_keeps_little(void **state)
 	assert_true(allocated() < before + KEPT_MAX);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int
 main(void)
 {
@@ -762,8 +703,6 @@ main(void)
 		TEST(the_session_learns_address_and_binding),
 		TEST(a_torn_frame_is_received_with_its_last_byte),
 		TEST(many_frames_in_one_write_are_all_answered),
-		TEST(who_had_much_is_served_behind_who_had_little),
-		TEST(a_turn_ends_by_time_and_a_share_makes_up_for_it),
 		TEST(an_oversized_frame_is_refused_by_its_header),
 		TEST(a_malformed_frame_is_refused),
 		TEST(nothing_is_read_while_the_session_wants_no_more),

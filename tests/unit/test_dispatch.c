@@ -93,7 +93,7 @@ struct process {
 	struct decision_fixture *fixture;
 	struct dispatch *dispatch;
 	struct asked *asked;
-	uint64_t wall_ms;
+	uint64_t wall_ms, waited_ms;
 	unsigned damaged_count, answered_count;
 };
 
@@ -217,7 +217,7 @@ ask(struct process *process, uint32_t stream, struct wish wish)
 	codec_encode(message_part_request(), &request, body);
 	assert_true(buf_ok(body));
 	const struct frame frame = { .op = OPERATION_part, .stream = stream, .body = buf_peek(body) };
-	dispatch_submit(process->dispatch, &process->asked->asker, &frame, process->wall_ms);
+	dispatch_submit(process->dispatch, &process->asked->asker, &frame, process->wall_ms, process->waited_ms);
 	buf_destroy(body); /* borrowed for the call only */
 }
 
@@ -468,9 +468,9 @@ refused_at_the_door(void **state)
 	ask(process, ++stream, (struct wish){ 'a', 'b', 0, 0 });
 	assert_int_equal(process->asked->status[stream], ERROR_disk_full);
 	memory_store_set_space(process->fixture->store, 1, 1);
-	dispatch_submit(process->dispatch, &process->asked->asker, &unknown, process->wall_ms);
+	dispatch_submit(process->dispatch, &process->asked->asker, &unknown, process->wall_ms, 0);
 	assert_int_equal(process->asked->status[400], ERROR_operation_unknown);
-	dispatch_submit(process->dispatch, &process->asked->asker, &malformed, process->wall_ms);
+	dispatch_submit(process->dispatch, &process->asked->asker, &malformed, process->wall_ms, 0);
 	assert_int_equal(process->asked->status[401], ERROR_message_malformed);
 	/* What is under way when the server stops still ends well. */
 	ask(process, ++stream, (struct wish){ 'a', 'b', 0, 0 });
@@ -492,7 +492,7 @@ ask_to_revoke(struct process *process, uint32_t stream, const struct person *per
 	assert_non_null(body);
 	codec_encode(message_revoke_request(), &request, body);
 	const struct frame frame = { .op = OPERATION_revoke, .stream = stream, .body = buf_peek(body) };
-	dispatch_submit(process->dispatch, &process->asked->asker, &frame, process->wall_ms);
+	dispatch_submit(process->dispatch, &process->asked->asker, &frame, process->wall_ms, process->waited_ms);
 	buf_destroy(body);
 	drain(process);
 }

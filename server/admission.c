@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A bucket that fills with time, and three limits. */
+#include "server/admission.h"
+
+/* The budget of so many milliseconds, never more than a second's. */
+static void
+budget_fill(struct admission *admission, uint64_t now_ms)
+{
+	uint64_t full = 1000 * admission->enrolments_per_second;
+	uint64_t passed_ms = now_ms - admission->filled_ms;
+
+	/* A clock that was set back has passed no time. */
+	if (now_ms < admission->filled_ms)
+		passed_ms = 0;
+	admission->filled_ms = now_ms;
+	admission->left = passed_ms >= 1000 ? full : admission->left + passed_ms * admission->enrolments_per_second;
+	if (admission->left > full)
+		admission->left = full;
+}
+
+static bool
+budget_take(struct admission *admission, uint64_t now_ms)
+{
+	budget_fill(admission, now_ms);
+	if (admission->left < 1000)
+		return false;
+	admission->left -= 1000;
+	return true;
+}
+
+bool
+admission_grants(struct admission *admission, const struct operation *operation, uint64_t now_ms, uint64_t waited_ms)
+{
+	if (operation->number == OPERATION_enrol)
+		return budget_take(admission, now_ms) || waited_ms <= ADMISSION_ENROL_MS;
+	return waited_ms <= (operation->writes ? ADMISSION_WRITE_MS : ADMISSION_READ_MS);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which requests are begun when more come than can be answered in time. Decided by how long a request may have waited
+ * already, before it is decoded and long before its signature is verified, so that saying busy costs a small part of
+ * what answering would. Consultation gives way first, filings last.
+ *
+ * Enrolment has a budget of its own: making certificates is the costliest thing a crowd can ask for, and was what gave
+ * way in the campaign of 2005. So many a second are taken however busy the server is, and more only when nobody waits.
+ *
+ * Arithmetic on times. */
+#ifndef GUICHET_ADMISSION_H
+#define GUICHET_ADMISSION_H
+
+#include "protocol/message.h"
+
+/* Waited longer, and it is not begun. A filing that is begun is then answered within a second. */
+#define ADMISSION_WRITE_MS 300U
+#define ADMISSION_READ_MS 150U
+/* For an enrolment beyond the budget. */
+#define ADMISSION_ENROL_MS 20U
+
+/* Zeroed but for the first before first use. */
+struct admission {
+	uint64_t enrolments_per_second;
+	uint64_t left;      /* of the budget, in thousandths of an enrolment */
+	uint64_t filled_ms; /* when that was so */
+};
+
+/* Is this request begun? An enrolment that is, is taken off the budget. now_ms: wall clock. */
+must_check bool admission_grants(struct admission *admission, const struct operation *operation, uint64_t now_ms,
+    uint64_t waited_ms);
+
+#endif

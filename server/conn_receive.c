@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From the stream to whole frames for the session, a turn at a time, with the account of how long they lay. */
+#include "protocol/limits.h"
+#include "server/conn_state.h"
+#include "server/session.h"
+
+void
+conn_count_buffered(struct conn *conn)
+{
+	size_t held = buf_allocated(conn->in);
+	if (conn->session != NULL)
+		held += buf_allocated(session_answers(conn->session));
+	conn->shared->buffered += held - conn->counted;
+	conn->counted = held;
+}
+
+bool
+conn_is_short(const struct conn_shared *shared)
+{
+	return shared->buffered > shared->limits.buffered_max;
+}
+
+/* When memory is short, who has answers to collect collects them first. */
+bool
+conn_wants_more(struct conn *conn)
+{
+	if (conn_is_short(conn->shared) && buf_size(session_answers(conn->session)) != 0)
+		return false;
+	return session_wants_more(conn->session);
+}
+
+/* How long the frames in hand may have lain here or in the socket. */
+static uint64_t
+conn_waited_ms(const struct conn *conn)
+{
+	return conn_now_ms(conn) - conn->unread_since_ms;
+}
+
+/* Nothing of the peer's waits for us now; or what does, waits for the peer itself. */
+static void
+conn_is_up_to_date(struct conn *conn)
+{
+	conn->is_up_to_date = true;
+	conn->unread_since_ms = conn_now_ms(conn);
+}
+
+/* A whole frame. Beyond all patience even those who owe nothing get no answer that takes memory. */
+static void
+conn_hand_over(struct conn *conn, const struct frame *frame)
+{
+	const struct conn_shared *shared = conn->shared;
+
+	if (shared->buffered / 2 > shared->limits.buffered_max)
+		session_refuse_frame(conn->session, frame, ERROR_busy);
+	else
+		session_receive(conn->session, frame, conn->received_ms, conn_waited_ms(conn));
+}
+
+bool
+conn_may_read(struct conn *conn)
+{
+	if (conn->state != CONN_OPEN || conn->is_held)
+		return false;
+	/* A frame that has begun is read to its end. */
+	return buf_size(conn->in) != 0 || (!conn->shared->is_stopping && conn_wants_more(conn));
+}
+
+/* Half a frame is all that `in` holds. */
+static void
+conn_keep_half(struct conn *conn, const struct frame *frame)
+{
+	struct conn_shared *shared = conn->shared;
+
+	if (conn->state == CONN_DRAINING) {
+		buf_reset(conn->in);
+		return;
+	}
+	if (conn->waits.frame_since_ms == 0)
+		conn->waits.frame_since_ms = loop_steady_ms(shared->loop);
+	if (conn_is_short(shared) && buf_size(conn->in) >= FRAME_HEADER_SIZE)
+		conn_refuse(conn, frame, ERROR_busy);
+}
+
+void
+conn_deliver(struct conn *conn, struct share_turn *turn)
+{
+	conn->is_held = false;
+	while (buf_size(conn->in) != 0) {
+		struct frame frame = { 0 };
+		size_t size = 0;
+		enum error error = frame_peek(buf_peek(conn->in), LIMIT_FRAME_BODY, &frame, &size);
+		/* Told by the length alone; but a refusal should name the stream, which comes with the header. */
+		if (error == ERROR_frame_too_large && buf_size(conn->in) < FRAME_HEADER_SIZE)
+			error = ERROR_NONE;
+		/* Only clients ask, only servers answer. */
+		if (error == ERROR_NONE && (frame.flags & FRAME_ANSWER) != 0)
+			error = ERROR_frame_malformed;
+		if (error != ERROR_NONE) {
+			conn_refuse(conn, &frame, error);
+			return;
+		}
+		if (size == 0) {
+			conn_keep_half(conn, &frame);
+			return;
+		}
+		conn->waits.frame_since_ms = 0;
+		if (share_turn_is_over(turn, conn_now_ms(conn)) || !conn_wants_more(conn)) {
+			conn->is_held = true;
+			return;
+		}
+		turn->frames--;
+		conn->waits.since_ms = loop_steady_ms(conn->shared->loop);
+		conn_hand_over(conn, &frame);
+		buf_consume(conn->in, size);
+		conn_count_buffered(conn);
+	}
+}
+
+/* One read; false when there is nothing more to read for now. */
+static bool
+conn_read(struct conn *conn, struct share_turn *turn)
+{
+	struct stream_result result = stream_read(conn->stream, conn->in, turn->bytes);
+
+	switch (result.status) {
+	case STREAM_PROGRESS:
+		turn->bytes -= result.size;
+		conn->received_ms = loop_wall_ms(conn->shared->loop);
+		conn->waits.heard_ms = loop_steady_ms(conn->shared->loop);
+		conn->read_waits = result.pending ? 0 : LOOP_READ;
+		return true;
+	case STREAM_WANT_READ:
+	case STREAM_WANT_WRITE:
+		conn->read_waits = conn_event_of(result.status);
+		return false;
+	case STREAM_CLOSED:
+		conn->is_ended = true;
+		conn_start_draining(conn, LOG_LEVEL_DEBUG, "ended by peer");
+		return false;
+	default:
+		conn_stream_failed(conn, &result);
+		return false;
+	}
+}
+
+void
+conn_receive(struct conn *conn)
+{
+	struct share_turn turn = share_turn_begin(conn_now_ms(conn));
+
+	conn_deliver(conn, &turn);
+	while (turn.bytes != 0 && conn_may_read(conn) && conn->read_waits == 0 && conn_read(conn, &turn))
+		conn_deliver(conn, &turn);
+	if (conn->is_held ? !conn_wants_more(conn) : conn->read_waits != 0)
+		conn_is_up_to_date(conn);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Who is heard in a crowd: filings longest, enrolments by their budget, over a clock that jumps. */
+#include "tests/unit/unit.h"
+
+#include "server/admission.h"
+
+#define NOW UINT64_C(1775037600000)
+
+static bool
+grants(struct admission *admission, enum operation_number number, uint64_t now_ms, uint64_t waited_ms)
+{
+	return admission_grants(admission, operation_find(number), now_ms, waited_ms);
+}
+
+static void
+consultation_gives_way_before_filings(void **state)
+{
+	static const struct {
+		enum operation_number number;
+		uint64_t longest_ms;
+	} rows[] = {
+		{ OPERATION_file, ADMISSION_WRITE_MS },
+		{ OPERATION_upload, ADMISSION_WRITE_MS },
+		{ OPERATION_revoke, ADMISSION_WRITE_MS },
+		{ OPERATION_filings, ADMISSION_READ_MS },
+		{ OPERATION_hello, ADMISSION_READ_MS },
+	};
+	struct admission admission = { .enrolments_per_second = 1 };
+
+	(void)state;
+	assert_true(ADMISSION_READ_MS < ADMISSION_WRITE_MS);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		assert_true(grants(&admission, rows[i].number, NOW, rows[i].longest_ms));
+		assert_false(grants(&admission, rows[i].number, NOW, rows[i].longest_ms + 1));
+	}
+}
+
+/* Of so many at once, all of whom waited. */
+static unsigned
+enrolled(struct admission *admission, uint64_t now_ms, unsigned count)
+{
+	unsigned granted = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		granted += grants(admission, OPERATION_enrol, now_ms, ADMISSION_ENROL_MS + 1);
+	return granted;
+}
+
+static void
+enrolments_have_a_budget_of_their_own(void **state)
+{
+	struct admission admission = { .enrolments_per_second = 50 };
+
+	(void)state;
+	assert_int_equal(enrolled(&admission, NOW, 200), 50);
+	assert_int_equal(enrolled(&admission, NOW + 19, 200), 0);
+	assert_int_equal(enrolled(&admission, NOW + 20, 200), 1);
+	assert_int_equal(enrolled(&admission, NOW + 120, 200), 5);
+	/* It does not grow beyond a second's. */
+	assert_int_equal(enrolled(&admission, NOW + 3600 * 1000, 200), 50);
+	/* Nobody waits: more are taken. */
+	for (unsigned i = 0; i < 200; i++)
+		assert_true(grants(&admission, OPERATION_enrol, NOW + 3600 * 1000, ADMISSION_ENROL_MS));
+}
+
+static void
+a_clock_set_back_neither_fills_nor_empties_it(void **state)
+{
+	struct admission admission = { .enrolments_per_second = 50 };
+
+	(void)state;
+	assert_int_equal(enrolled(&admission, NOW, 40), 40);
+	assert_int_equal(enrolled(&admission, NOW - 86400000, 200), 10);
+	assert_int_equal(enrolled(&admission, NOW - 86400000 + 1000, 200), 50);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(consultation_gives_way_before_filings),
+		cmocka_unit_test(enrolments_have_a_budget_of_their_own),
+		cmocka_unit_test(a_clock_set_back_neither_fills_nor_empties_it),
+	};
+	return cmocka_run_group_tests_name("admission", tests, NULL, NULL);
+}
