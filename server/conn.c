@@ -379,8 +379,8 @@ conn_ready(struct loop_source *source, unsigned events)
 	struct conn *conn = loop_owner(source, struct conn, source);
 
 	/* Not ready in the round before: it has come since. */
-	if (conn->is_up_to_date && loop_steady_before_ms(conn->shared->loop) > conn->unread_since_ms)
-		conn->unread_since_ms = loop_steady_before_ms(conn->shared->loop);
+	if (conn->is_up_to_date && loop_ready_since_ms(conn->shared->loop) > conn->unread_since_ms)
+		conn->unread_since_ms = loop_ready_since_ms(conn->shared->loop);
 	conn->is_up_to_date = false;
 	/* An error is read by whoever waits for the socket; when nobody does, the peer is gone while we work for
 	 * it. */
@@ -443,7 +443,8 @@ conn_create(struct conn_shared *shared, int fd, const uint8_t address[16])
 	conn->shared = shared;
 	conn->number = shared->next_number++;
 	memcpy(conn->address, address, sizeof conn->address);
-	conn->waits.since_ms = loop_steady_ms(shared->loop);
+	conn->waits.since_ms = conn->unread_since_ms = loop_steady_ms(shared->loop);
+	conn->is_up_to_date = true;
 	conn->source = (struct loop_source){ .fd = fd, .ready = conn_ready };
 	conn->timer.fire = conn_fire;
 	conn->task.run = conn_run;

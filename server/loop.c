@@ -23,7 +23,7 @@ struct task_queue {
 
 struct loop {
 	struct loop_clock clock;
-	uint64_t wall_ms, steady_ms, steady_before_ms;
+	uint64_t wall_ms, steady_ms, ready_since_ms;
 	int epoll;
 	bool stopping;
 	bool ran_tasks; /* in the last round */
@@ -43,7 +43,6 @@ static const struct loop_clock machine_clock = { clock_wall_ms, clock_steady_ms 
 static void
 loop_read_clock(struct loop *loop)
 {
-	loop->steady_before_ms = loop->steady_ms;
 	loop->wall_ms = loop->clock.wall_ms();
 	loop->steady_ms = loop->clock.steady_ms();
 }
@@ -95,9 +94,9 @@ loop_steady_ms(const struct loop *loop)
 }
 
 uint64_t
-loop_steady_before_ms(const struct loop *loop)
+loop_ready_since_ms(const struct loop *loop)
 {
-	return loop->steady_before_ms;
+	return loop->ready_since_ms;
 }
 
 uint64_t
@@ -384,12 +383,15 @@ loop_wait_ms(struct loop *loop, int wait_max_ms)
 void
 loop_round(struct loop *loop, int wait_max_ms)
 {
+	uint64_t woke_ms = loop->steady_ms, asked_ms = loop_steady_now_ms(loop);
 	int count = epoll_wait(loop->epoll, loop->events, EVENTS_MAX, loop_wait_ms(loop, wait_max_ms));
 	check(count >= 0 || errno == EINTR);
 	loop->events_next = 0;
 	loop->events_count = count < 0 ? 0 : count;
 	loop->round++;
 	loop_read_clock(loop);
+	/* Who had to be waited for has come just now. */
+	loop->ready_since_ms = loop->steady_ms > asked_ms ? loop->steady_ms : woke_ms;
 	loop_call_sources(loop);
 	loop_fire_timers(loop);
 	if (loop->behind.first != NULL)

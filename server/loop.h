@@ -41,8 +41,8 @@ void loop_round(struct loop *loop, int wait_max_ms);
 /* The clock as it was when this round woke up. */
 uint64_t loop_wall_ms(const struct loop *loop);
 uint64_t loop_steady_ms(const struct loop *loop);
-/* The steady clock as the round before woke up: what is ready now and was not then has come since. */
-uint64_t loop_steady_before_ms(const struct loop *loop);
+/* What is ready in this round and was not in the one before has become so since then (steady clock). */
+uint64_t loop_ready_since_ms(const struct loop *loop);
 /* The steady clock as it is: for the time that work takes. */
 uint64_t loop_steady_now_ms(const struct loop *loop);
 

@@ -77,7 +77,12 @@ how_long_a_request_waited_is_told(void **state)
 	struct client *client;
 
 	start(f);
-	client = ready_client(f);
+	/* The first request may come with the last bytes of the handshake. */
+	client = silent_client(f);
+	request(client, OP_ECHO, 1, 10);
+	pump(f);
+	assert_int_equal(expect_answer(client, 1, ERROR_NONE), 10);
+	assert_int_equal(f->dispatch.waited_ms, 0);
 	later(f, 60000);
 	request(client, OP_ECHO, 1, 10);
 	client_step(client);
