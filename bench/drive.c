@@ -29,6 +29,12 @@ struct running {
 	size_t next_free;
 };
 
+/* Jobs that begin again, in the order of their times, since all wait equally long. */
+struct retry {
+	size_t running;
+	uint64_t due_ns;
+};
+
 struct drive {
 	const struct drive_plan *plan;
 	struct caller_config caller_config;
@@ -36,6 +42,8 @@ struct drive {
 	struct place *places, *idle; /* idle: places without a connection, for fresh ones */
 	struct running *running;
 	size_t running_max, running_count, free_running;
+	struct retry *retries; /* a ring of running_max */
+	size_t retries_first, retries_count;
 	uint64_t *queue; /* intended moments, a ring */
 	size_t queue_first, queue_count;
 	size_t opened, round_robin;
@@ -200,6 +208,29 @@ on_opened(void *context, struct caller *caller)
 }
 
 static void
+retry_later(struct drive *drive, struct running *running, uint64_t now_ns)
+{
+	size_t at = (drive->retries_first + drive->retries_count++) % drive->running_max;
+
+	drive->retries[at] = (struct retry){ (size_t)(running - drive->running), now_ns + drive->plan->retry_ns };
+	drive->outcome->retries++;
+}
+
+static void
+retries_begin(struct drive *drive)
+{
+	while (drive->retries_count != 0 && drive->retries[drive->retries_first].due_ns <= drive_ns(drive)) {
+		struct running *running = &drive->running[drive->retries[drive->retries_first].running];
+		drive->retries_first = (drive->retries_first + 1) % drive->running_max;
+		drive->retries_count--;
+		running->job.step = 0;
+		/* Its connection may have ended meanwhile. */
+		if (running->place != NULL)
+			check(job_step(drive, running, NULL));
+	}
+}
+
+static void
 on_replied(void *context, struct caller *caller, uint64_t ticket, const struct dialect_reply *reply)
 {
 	struct drive *drive = context;
@@ -210,6 +241,10 @@ on_replied(void *context, struct caller *caller, uint64_t ticket, const struct d
 	if (reply->status == 0 && job_step(drive, running, reply))
 		return;
 	uint64_t now_ns = drive_ns(drive);
+	if (reply->status != 0 && reply->status == drive->plan->retry_status && !drive->is_over) {
+		retry_later(drive, running, now_ns);
+		return;
+	}
 	outcome_answered(drive->outcome, now_ns, reply->status, now_ns - running->begun_ns);
 	running_free(drive, running);
 	if (!drive->plan->is_fresh) {
@@ -336,6 +371,7 @@ drive_measure(struct drive *drive)
 		}
 		if (plan->schedule != NULL)
 			drive_arrivals(drive);
+		retries_begin(drive);
 		loop_round(plan->loop, 0);
 	}
 	drive->is_over = true;
@@ -360,9 +396,10 @@ drive_allocate(struct drive *drive)
 	drive->outcome = outcome_create(plan->warmup_ns, plan->duration_ns, plan->grace_ns);
 	drive->places = calloc(plan->connections, sizeof *drive->places);
 	drive->running = calloc(drive->running_max, sizeof *drive->running);
+	drive->retries = calloc(drive->running_max, sizeof *drive->retries);
 	drive->queue = plan->schedule == NULL ? NULL : calloc(QUEUE_MAX, sizeof *drive->queue);
 	if (drive->outcome == NULL || drive->places == NULL || drive->running == NULL ||
-	    (plan->schedule != NULL && drive->queue == NULL))
+	    drive->retries == NULL || (plan->schedule != NULL && drive->queue == NULL))
 		return false;
 	for (size_t i = 0; i < plan->connections; i++)
 		drive->places[i].drive = drive;
@@ -391,6 +428,7 @@ drive_run(const struct drive_plan *plan, struct outcome **out, struct fault *fau
 			place_close(&drive.places[i]);
 	free(drive.places);
 	free(drive.running);
+	free(drive.retries);
 	free(drive.queue);
 	if (error != ERROR_NONE) {
 		outcome_destroy(drive.outcome);

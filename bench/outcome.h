@@ -27,7 +27,7 @@ struct outcome {
 	struct histogram *refusal; /* refused in it */
 	struct histogram *lag;     /* of the generator behind its schedule */
 	uint64_t accepted, refused; /* in the measured part */
-	uint64_t due, started, lost, unanswered, unsent, reconnects; /* of the whole run */
+	uint64_t due, started, lost, unanswered, unsent, reconnects, retries; /* of the whole run */
 	uint64_t bytes_sent, bytes_received;
 	struct outcome_code codes[OUTCOME_CODES_MAX]; /* of the whole run, by first appearance */
 	size_t codes_count;

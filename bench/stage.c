@@ -16,6 +16,7 @@
 #define AGAIN_CONNECTIONS 64
 #define AGAIN_WINDOW 8
 #define AGAIN_MAX_NS (3600 * SECOND_NS)
+#define AGAIN_RETRY_NS (SECOND_NS / 4)
 #define SEED 20051013
 
 void
@@ -151,7 +152,9 @@ stage_verify(const struct stage_server *server, struct corpus *corpus, const str
 
 	if (again == NULL)
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
-	const struct drive_plan drive = drive_plan_of(server, &plan);
+	struct drive_plan drive = drive_plan_of(server, &plan);
+	drive.retry_status = ERROR_busy;
+	drive.retry_ns = AGAIN_RETRY_NS;
 	enum error error = drive_run(&drive, &outcome, fault);
 	if (error == ERROR_NONE && !receipts_check(played->script, again, corpus, trust, (size_t)played->jobs_first,
 	    (size_t)result->outcome->started, &result->receipts))

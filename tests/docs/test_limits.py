@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The limits that PROTOCOL.md tells in prose are those of protocol/limits.h: each sentence here with its limit's value put
+in must stand in the document."""
+
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TEXT = " ".join((ROOT / "protocol/PROTOCOL.md").read_text().split())
+
+# {0} is the limit in bytes, with commas; {1} in KiB; {2} in MiB.
+SENTENCES = [
+    ("LIMIT_RETURN_SIZE", "1 to {0} for a return document"),
+    ("LIMIT_RETURN_SIZE", "more than {1} KiB; more than 2,112 values"),
+    ("LIMIT_RETURN_SIZE", "return_size_max {3}"),
+    ("LIMIT_RETURNS_TOTAL", "return documents have {1} KiB at most together"),
+    ("LIMIT_ATTACHMENT_SIZE", "1 to {0} for an"),
+    ("LIMIT_ATTACHMENT_SIZE", "attachment_size_max {3}"),
+    ("LIMIT_PART_SIZE", "part_size_max {3}"),
+    ("LIMIT_PART_SIZE", "serves the files that the office publishes, from an offset, at most {1} KiB at a time"),
+    ("LIMIT_PART_MIN", "{1} KiB. Attachments may be sent in any order"),
+    ("LIMIT_DOCUMENTS", "At most {0} documents"),
+    ("LIMIT_ATTACHMENTS", "at most {0} of them attachments"),
+    ("LIMIT_MANIFEST_SIZE", "at most {0} bytes in all"),
+    ("LIMIT_PROOF_SIZE", "The whole has at most {0} bytes"),
+    ("LIMIT_JSON_FILE", "up to {2} MiB"),
+    ("LIMIT_JSON_DEPTH", "nesting deeper than {0}"),
+]
+
+
+def limits():
+    """Every limit that is a product of numbers."""
+    found = {}
+    for name, value in re.findall(r"^#define (\w+) (.+)$", (ROOT / "protocol/limits.h").read_text(), re.M):
+        if re.fullmatch(r"[\d ()*]+", value):
+            found[name] = eval(value)  # digits, brackets and stars only
+    return found
+
+
+@pytest.mark.parametrize("name, sentence", SENTENCES)
+def test_what_is_told_is_what_holds(name, sentence):
+    value = limits()[name]
+    assert sentence.format(f"{value:,}", value // 1024, value // 1024**2, value) in TEXT
