@@ -30,8 +30,9 @@ struct running {
 };
 
 /* Jobs that begin again, in the order of their times, since all wait equally long. */
-struct retry {
+struct again {
 	size_t running;
+	uint64_t number; /* of the job: its place may have gone to another */
 	uint64_t due_ns;
 };
 
@@ -42,7 +43,7 @@ struct drive {
 	struct place *places, *idle; /* idle: places without a connection, for fresh ones */
 	struct running *running;
 	size_t running_max, running_count, free_running;
-	struct retry *retries; /* a ring of running_max */
+	struct again *retries; /* a ring of running_max */
 	size_t retries_first, retries_count;
 	uint64_t *queue; /* intended moments, a ring */
 	size_t queue_first, queue_count;
@@ -212,7 +213,8 @@ retry_later(struct drive *drive, struct running *running, uint64_t now_ns)
 {
 	size_t at = (drive->retries_first + drive->retries_count++) % drive->running_max;
 
-	drive->retries[at] = (struct retry){ (size_t)(running - drive->running), now_ns + drive->plan->retry_ns };
+	drive->retries[at] = (struct again){ (size_t)(running - drive->running), running->job.number,
+		now_ns + drive->plan->retry_ns };
 	drive->outcome->retries++;
 }
 
@@ -220,13 +222,14 @@ static void
 retries_begin(struct drive *drive)
 {
 	while (drive->retries_count != 0 && drive->retries[drive->retries_first].due_ns <= drive_ns(drive)) {
-		struct running *running = &drive->running[drive->retries[drive->retries_first].running];
+		const struct again again = drive->retries[drive->retries_first];
+		struct running *running = &drive->running[again.running];
 		drive->retries_first = (drive->retries_first + 1) % drive->running_max;
 		drive->retries_count--;
+		if (running->place == NULL || running->job.number != again.number)
+			continue;
 		running->job.step = 0;
-		/* Its connection may have ended meanwhile. */
-		if (running->place != NULL)
-			check(job_step(drive, running, NULL));
+		check(job_step(drive, running, NULL));
 	}
 }
 

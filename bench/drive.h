@@ -43,7 +43,7 @@ struct drive_plan {
 	uint64_t jobs_first, jobs_max; /* numbers of the jobs; the run ends when they are used up */
 	uint64_t warmup_ns, duration_ns;
 	uint64_t grace_ns; /* for what is unanswered at the end */
-	/* A job answered with this status begins again after retry_ns, counted from its first beginning; 0: none does. */
+	/* A job answered with this status begins again after retry_ns, its time counted on; 0: none does. */
 	uint32_t retry_status;
 	uint64_t retry_ns;
 	/* The measured part begins, ends (may be NULL). */

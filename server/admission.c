@@ -33,6 +33,6 @@ bool
 admission_grants(struct admission *admission, const struct operation *operation, uint64_t now_ms, uint64_t waited_ms)
 {
 	if (operation->number == OPERATION_enrol)
-		return budget_take(admission, now_ms) || waited_ms <= ADMISSION_ENROL_MS;
-	return waited_ms <= (operation->writes ? ADMISSION_WRITE_MS : ADMISSION_READ_MS);
+		return budget_take(admission, now_ms) || waited_ms <= admission->busy_after_ms / ADMISSION_ENROL_PART;
+	return waited_ms <= admission->busy_after_ms / (operation->writes ? ADMISSION_WRITE_PART : ADMISSION_READ_PART);
 }

@@ -13,14 +13,15 @@
 
 #include "protocol/message.h"
 
-/* Waited longer, and it is not begun. A filing that is begun is then answered within a second. */
-#define ADMISSION_WRITE_MS 300U
-#define ADMISSION_READ_MS 150U
-/* For an enrolment beyond the budget. */
-#define ADMISSION_ENROL_MS 20U
+/* Waited longer than this part of busy_after_ms, and it is not begun: a request that writes, one that reads, an
+ * enrolment beyond the budget. */
+#define ADMISSION_WRITE_PART 1U
+#define ADMISSION_READ_PART 2U
+#define ADMISSION_ENROL_PART 16U
 
-/* Zeroed but for the first before first use. */
+/* Zeroed but for the first two before first use. */
 struct admission {
+	uint64_t busy_after_ms;
 	uint64_t enrolments_per_second;
 	uint64_t left;      /* of the budget, in thousandths of an enrolment */
 	uint64_t filled_ms; /* when that was so */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * From the stream to whole frames for the session, a turn at a time, with the account of how long they lay. */
+#include <sys/ioctl.h>
+
 #include "protocol/limits.h"
 #include "server/conn_state.h"
 #include "server/session.h"
@@ -144,6 +146,15 @@ conn_read(struct conn *conn, struct share_turn *turn)
 	}
 }
 
+/* One read need not have taken all that was there. */
+static bool
+conn_socket_is_empty(const struct conn *conn)
+{
+	int unread;
+
+	return conn->read_waits != 0 && ioctl(conn->source.fd, FIONREAD, &unread) == 0 && unread == 0;
+}
+
 void
 conn_receive(struct conn *conn)
 {
@@ -152,6 +163,6 @@ conn_receive(struct conn *conn)
 	conn_deliver(conn, &turn);
 	while (turn.bytes != 0 && conn_may_read(conn) && conn->read_waits == 0 && conn_read(conn, &turn))
 		conn_deliver(conn, &turn);
-	if (conn->is_held ? !conn_wants_more(conn) : conn->read_waits != 0)
+	if (conn->is_held ? !conn_wants_more(conn) : conn_socket_is_empty(conn))
 		conn_is_up_to_date(conn);
 }

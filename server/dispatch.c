@@ -75,6 +75,7 @@ dispatch_create(const struct dispatch_config *config)
 		free(dispatch);
 		return NULL;
 	}
+	dispatch->admission.busy_after_ms = config->busy_after_ms;
 	dispatch->admission.enrolments_per_second = config->enrolments_per_second;
 	dispatch->office = office_hold(config->office);
 	return dispatch;

@@ -39,6 +39,7 @@ struct dispatch_config {
 	struct office *office;                   /* a reference is taken */
 	const struct dispatch_handler *handlers; /* ended by a NULL decide; one for each operation (checked) */
 	size_t jobs_max;                         /* requests under way, beyond which the answer is busy */
+	uint64_t busy_after_ms;                  /* waited so long, a request is not begun (admission.h) */
 	uint64_t enrolments_per_second;          /* taken however busy the server is; others when it is not */
 	size_t waiting_max;                      /* of them, of one address, waiting for each other: likewise */
 	uint64_t retry_after_ms;                 /* said with busy */

@@ -488,6 +488,7 @@ start_dispatch(struct server *server, struct fault *fault)
 		.office = server->office,
 		.handlers = services_table(),
 		.jobs_max = (size_t)server->settings.jobs_max,
+		.busy_after_ms = server->settings.busy_after_ms,
 		.enrolments_per_second = server->settings.enrolments_per_second,
 		.waiting_max = WAITING_MAX,
 		.retry_after_ms = RETRY_AFTER_MS,

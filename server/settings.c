@@ -21,6 +21,7 @@ static const struct number {
 	uint64_t initial, min, max;
 } numbers[] = {
 	{ "disk_reserve", offsetof(struct settings, disk_reserve), 256 * 1024 * 1024, 0, UINT64_C(1) << 50 },
+	{ "busy_after_ms", offsetof(struct settings, busy_after_ms), 400, 1, 3600000 },
 	{ "enrolments_per_second", offsetof(struct settings, enrolments_per_second), 300, 1, 100000 },
 	{ "jobs_max", offsetof(struct settings, jobs_max), 2048, 1, 100000 },
 	{ "batch_max", offsetof(struct settings, batch_max), 256, 1, 2000 },

@@ -14,6 +14,7 @@ struct settings {
 	char origin[LIMIT_ORIGIN + 1]; /* of the office, "guichet.example/2026" */
 	char listen[64];               /* "127.0.0.1:7443" */
 	uint64_t disk_reserve;         /* bytes kept free: store.h, enum store_purpose */
+	uint64_t busy_after_ms;         /* a request that waited so long is not begun */
 	uint64_t enrolments_per_second; /* that are taken however busy the server is */
 	uint64_t jobs_max;             /* requests under way */
 	uint64_t batch_max;            /* decisions in one commit */

@@ -5,6 +5,7 @@
 
 #include "server/admission.h"
 
+#define AFTER_MS 400U
 #define NOW UINT64_C(1775037600000)
 
 static bool
@@ -20,16 +21,15 @@ consultation_gives_way_before_filings(void **state)
 		enum operation_number number;
 		uint64_t longest_ms;
 	} rows[] = {
-		{ OPERATION_file, ADMISSION_WRITE_MS },
-		{ OPERATION_upload, ADMISSION_WRITE_MS },
-		{ OPERATION_revoke, ADMISSION_WRITE_MS },
-		{ OPERATION_filings, ADMISSION_READ_MS },
-		{ OPERATION_hello, ADMISSION_READ_MS },
+		{ OPERATION_file, AFTER_MS },
+		{ OPERATION_upload, AFTER_MS },
+		{ OPERATION_revoke, AFTER_MS },
+		{ OPERATION_filings, AFTER_MS / ADMISSION_READ_PART },
+		{ OPERATION_hello, AFTER_MS / ADMISSION_READ_PART },
 	};
-	struct admission admission = { .enrolments_per_second = 1 };
+	struct admission admission = { .busy_after_ms = AFTER_MS, .enrolments_per_second = 1 };
 
 	(void)state;
-	assert_true(ADMISSION_READ_MS < ADMISSION_WRITE_MS);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		assert_true(grants(&admission, rows[i].number, NOW, rows[i].longest_ms));
 		assert_false(grants(&admission, rows[i].number, NOW, rows[i].longest_ms + 1));
@@ -43,14 +43,14 @@ enrolled(struct admission *admission, uint64_t now_ms, unsigned count)
 	unsigned granted = 0;
 
 	for (unsigned i = 0; i < count; i++)
-		granted += grants(admission, OPERATION_enrol, now_ms, ADMISSION_ENROL_MS + 1);
+		granted += grants(admission, OPERATION_enrol, now_ms, AFTER_MS / ADMISSION_ENROL_PART + 1);
 	return granted;
 }
 
 static void
 enrolments_have_a_budget_of_their_own(void **state)
 {
-	struct admission admission = { .enrolments_per_second = 50 };
+	struct admission admission = { .busy_after_ms = AFTER_MS, .enrolments_per_second = 50 };
 
 	(void)state;
 	assert_int_equal(enrolled(&admission, NOW, 200), 50);
@@ -61,13 +61,13 @@ enrolments_have_a_budget_of_their_own(void **state)
 	assert_int_equal(enrolled(&admission, NOW + 3600 * 1000, 200), 50);
 	/* Nobody waits: more are taken. */
 	for (unsigned i = 0; i < 200; i++)
-		assert_true(grants(&admission, OPERATION_enrol, NOW + 3600 * 1000, ADMISSION_ENROL_MS));
+		assert_true(grants(&admission, OPERATION_enrol, NOW + 3600 * 1000, AFTER_MS / ADMISSION_ENROL_PART));
 }
 
 static void
 a_clock_set_back_neither_fills_nor_empties_it(void **state)
 {
-	struct admission admission = { .enrolments_per_second = 50 };
+	struct admission admission = { .busy_after_ms = AFTER_MS, .enrolments_per_second = 50 };
 
 	(void)state;
 	assert_int_equal(enrolled(&admission, NOW, 40), 40);

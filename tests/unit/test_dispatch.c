@@ -165,6 +165,7 @@ process_create(const struct memory_config *memory)
 		.office = process->fixture->office,
 		.handlers = handlers,
 		.jobs_max = JOBS_MAX,
+		.busy_after_ms = 400,
 		.waiting_max = waiting_max,
 		.retry_after_ms = 77,
 		.wall_ms = wall_ms,
@@ -429,6 +430,24 @@ an_asker_that_is_gone_is_not_answered(void **state)
 }
 
 static void
+who_waited_too_long_is_told_busy_at_once(void **state)
+{
+	struct process *process = process_create(NULL);
+
+	(void)state;
+	process->waited_ms = 400;
+	ask(process, 1, (struct wish){ 'a', 'b', 0, 0 });
+	process->waited_ms = 401;
+	ask(process, 2, (struct wish){ 'a', 'b', 0, 0 });
+	assert_int_equal(process->asked->status[2], ERROR_busy);
+	assert_int_equal(process->asked->refusal.retry_after_ms, 77);
+	drain(process);
+	assert_int_equal(process->asked->status[1], ERROR_NONE);
+	assert_int_equal(counter(process, 'a'), 1);
+	process_destroy(process);
+}
+
+static void
 work_past_its_deadline_is_dropped(void **state)
 {
 	struct process *process = process_create(&late);
@@ -664,6 +683,7 @@ main(void)
 		cmocka_unit_test(no_order_of_events_loses_a_count),
 		cmocka_unit_test(a_refusal_waits_for_what_it_asked),
 		cmocka_unit_test(an_asker_that_is_gone_is_not_answered),
+		cmocka_unit_test(who_waited_too_long_is_told_busy_at_once),
 		cmocka_unit_test(work_past_its_deadline_is_dropped),
 		cmocka_unit_test(refused_at_the_door),
 		cmocka_unit_test(what_cannot_wait_uses_the_reserve),
