@@ -37,6 +37,7 @@
 #define ENROL_CONNECTIONS 64
 #define ENROL_WINDOW 4
 #define ENROL_MAX_NS ((uint64_t)3600 * 1000000000)
+#define ENROL_RETRY_NS ((uint64_t)100000000)
 
 /* One holder while the corpus is being made. */
 struct holder {
@@ -192,6 +193,8 @@ enrol_all(struct preparation *preparation, struct office *office, struct corpus 
 			.jobs_max = preparation->plan->count,
 			.duration_ns = ENROL_MAX_NS,
 			.grace_ns = ENROL_MAX_NS,
+			.retry_status = ERROR_busy,
+			.retry_ns = ENROL_RETRY_NS,
 		};
 		error = drive_run(&plan, &outcome, fault);
 	}
@@ -295,20 +298,21 @@ static enum error
 make_corpus(struct preparation *preparation, const char *path, struct fault *fault)
 {
 	const struct prepare_plan *plan = preparation->plan;
-	char directory[PATH_SIZE];
+	char directory[PATH_SIZE], enrolments_path[PATH_SIZE];
 	struct office_plan office_plan = { .programs = plan->programs, .directory = directory, .core = -1 };
 	struct office *office = NULL;
 	struct corpus *enrolments = NULL;
 	enum error error;
 
 	path_of(plan, "office", directory);
+	path_of(plan, "enrolments", enrolments_path);
 	say("key pairs and requests", plan->count);
 	if (!parallel_for(plan->count, holder_begin, preparation))
 		return fault_set(fault, ERROR_key_failed, "keys", SLICE_EMPTY,
 		    "a key pair for everybody in the corpus");
-	error = write_corpus(preparation, path, fault);
+	error = write_corpus(preparation, enrolments_path, fault);
 	if (error == ERROR_NONE)
-		error = corpus_open(path, &enrolments, fault);
+		error = corpus_open(enrolments_path, &enrolments, fault);
 	if (error == ERROR_NONE)
 		error = office_start(&office_plan, &office, fault);
 	if (error == ERROR_NONE) {
@@ -317,6 +321,7 @@ make_corpus(struct preparation *preparation, const char *path, struct fault *fau
 	}
 	office_stop(office);
 	corpus_close(enrolments);
+	(void)remove(enrolments_path);
 	if (error != ERROR_NONE)
 		return error;
 	say("signed filings", plan->count);

@@ -29,10 +29,25 @@ budget_take(struct admission *admission, uint64_t now_ms)
 	return true;
 }
 
+/* Have filings had to wait of late? */
+static bool
+is_crowded(const struct admission *admission, uint64_t now_ms)
+{
+	return now_ms - admission->crowd_ms < ADMISSION_CROWD_MS;
+}
+
 bool
 admission_grants(struct admission *admission, const struct operation *operation, uint64_t now_ms, uint64_t waited_ms)
 {
-	if (operation->number == OPERATION_enrol)
-		return budget_take(admission, now_ms) || waited_ms <= admission->busy_after_ms / ADMISSION_ENROL_PART;
-	return waited_ms <= admission->busy_after_ms / (operation->writes ? ADMISSION_WRITE_PART : ADMISSION_READ_PART);
+	uint64_t busy_after_ms = admission->busy_after_ms;
+
+	if (!operation->writes)
+		return waited_ms <= busy_after_ms / ADMISSION_READ_PART;
+	if (operation->number == OPERATION_enrol && budget_take(admission, now_ms))
+		return true;
+	if (operation->number == OPERATION_enrol && is_crowded(admission, now_ms))
+		return false;
+	if (operation->number != OPERATION_enrol && waited_ms > busy_after_ms / ADMISSION_CROWD_PART)
+		admission->crowd_ms = now_ms;
+	return waited_ms <= busy_after_ms / ADMISSION_WRITE_PART;
 }

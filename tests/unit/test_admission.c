@@ -36,14 +36,15 @@ consultation_gives_way_before_filings(void **state)
 	}
 }
 
-/* Of so many at once, all of whom waited. */
+/* Of so many at once, while filings wait. */
 static unsigned
 enrolled(struct admission *admission, uint64_t now_ms, unsigned count)
 {
 	unsigned granted = 0;
 
+	assert_true(grants(admission, OPERATION_file, now_ms, AFTER_MS / ADMISSION_CROWD_PART + 1));
 	for (unsigned i = 0; i < count; i++)
-		granted += grants(admission, OPERATION_enrol, now_ms, AFTER_MS / ADMISSION_ENROL_PART + 1);
+		granted += grants(admission, OPERATION_enrol, now_ms, 0);
 	return granted;
 }
 
@@ -59,9 +60,22 @@ enrolments_have_a_budget_of_their_own(void **state)
 	assert_int_equal(enrolled(&admission, NOW + 120, 200), 5);
 	/* It does not grow beyond a second's. */
 	assert_int_equal(enrolled(&admission, NOW + 3600 * 1000, 200), 50);
-	/* Nobody waits: more are taken. */
-	for (unsigned i = 0; i < 200; i++)
-		assert_true(grants(&admission, OPERATION_enrol, NOW + 3600 * 1000, AFTER_MS / ADMISSION_ENROL_PART));
+}
+
+static void
+enrolments_have_all_the_time_that_filings_leave(void **state)
+{
+	struct admission admission = { .busy_after_ms = AFTER_MS, .enrolments_per_second = 50 };
+
+	(void)state;
+	assert_int_equal(enrolled(&admission, NOW, 200), 50);
+	/* Filings come, but none has to wait any more. */
+	for (unsigned i = 0; i < 200; i++) {
+		assert_true(grants(&admission, OPERATION_file, NOW + ADMISSION_CROWD_MS,
+		    AFTER_MS / ADMISSION_CROWD_PART));
+		assert_true(grants(&admission, OPERATION_enrol, NOW + ADMISSION_CROWD_MS, AFTER_MS));
+	}
+	assert_false(grants(&admission, OPERATION_enrol, NOW + ADMISSION_CROWD_MS, AFTER_MS + 1));
 }
 
 static void
@@ -81,6 +95,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(consultation_gives_way_before_filings),
 		cmocka_unit_test(enrolments_have_a_budget_of_their_own),
+		cmocka_unit_test(enrolments_have_all_the_time_that_filings_leave),
 		cmocka_unit_test(a_clock_set_back_neither_fills_nor_empties_it),
 	};
 	return cmocka_run_group_tests_name("admission", tests, NULL, NULL);
