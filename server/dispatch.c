@@ -9,6 +9,7 @@
 #include "protocol/check.h"
 #include "protocol/codec.h"
 #include "server/admission.h"
+#include "server/answer.h"
 #include "server/gate.h"
 #include "server/office.h"
 #include "server/store/keyring.h"
@@ -19,8 +20,6 @@
 #define JOB_ARENA ((size_t)32 * 1024 * 1024)
 /* Memory of all requests under way, beyond which the answer is busy: what a few hostile ones could hold together. */
 #define JOBS_MEMORY_MAX ((size_t)1024 * 1024 * 1024)
-/* The largest answer: a page of a document, or a receipt with all its advices. */
-#define ANSWER_MAX ((size_t)2 * 1024 * 1024)
 
 struct job {
 	struct commit_entry entry;
@@ -52,8 +51,7 @@ struct dispatch {
 	size_t jobs_count;
 	struct admission admission;
 	size_t memory; /* of all jobs */
-	struct buf *answer; /* scratch */
-	struct msg_reason reasons[LIMIT_REASONS]; /* scratch */
+	struct answer *answer;
 	bool is_stopping;
 };
 
@@ -68,10 +66,8 @@ dispatch_create(const struct dispatch_config *config)
 	if (dispatch == NULL)
 		return NULL;
 	dispatch->config = *config;
-	/* All of it at once: an answer to what is already durable must not fail for want of memory. */
-	dispatch->answer = buf_create(ANSWER_MAX);
-	if (dispatch->answer == NULL || buf_reserve(dispatch->answer, ANSWER_MAX) == NULL) {
-		buf_destroy(dispatch->answer);
+	dispatch->answer = answer_create(config->retry_after_ms);
+	if (dispatch->answer == NULL) {
 		free(dispatch);
 		return NULL;
 	}
@@ -88,7 +84,7 @@ dispatch_destroy(struct dispatch *dispatch)
 		return;
 	check(dispatch->jobs == NULL);
 	office_release(dispatch->office);
-	buf_destroy(dispatch->answer);
+	answer_destroy(dispatch->answer);
 	free(dispatch);
 }
 
@@ -105,102 +101,19 @@ dispatch_find_handler(const struct dispatch *dispatch, enum operation_number ope
 
 /* ---- answers ---- */
 
-/* What an error inside this process is on the wire. */
-static enum error
-error_on_wire(enum error error)
-{
-	if (error == ERROR_out_of_memory)
-		return ERROR_busy;
-	return error >= 900 ? ERROR_internal : error;
-}
-
-/* A peer's bytes are quoted only when they are text. */
-static bool
-quotable(struct slice text)
-{
-	return text.data != NULL && slice_is_utf8(text);
-}
-
-/* The reasons of a refusal that has several, for the wire; how many. One alone is the refusal itself. */
-static size_t
-fill_reasons(struct dispatch *dispatch, const struct effects *effects)
-{
-	const struct effect_reason *reason = effects->reasons;
-	size_t count = 0;
-
-	if (effects->refusal.error == ERROR_NONE || reason == NULL || reason->next == NULL)
-		return 0;
-	for (; reason != NULL && count < LIMIT_REASONS; reason = reason->next) {
-		const struct fault *fault = &reason->fault;
-		const struct error_entry *entry = error_find(error_on_wire(fault->error));
-		check(entry != NULL);
-		dispatch->reasons[count++] = (struct msg_reason){
-			.error = (uint64_t)entry->number,
-			.has_place = quotable(fault->place),
-			.place = slice_cut(fault->place, 256),
-			.has_value = quotable(fault->value),
-			.value = slice_cut(fault->value, 256),
-			.has_expected = quotable(fault->expected),
-			.expected = slice_cut(fault->expected, 1024),
-			.text = slice_of_text(entry->english),
-			.text_fr = slice_of_text(entry->french),
-		};
-	}
-	return count;
-}
-
-static void
-put_refusal(struct dispatch *dispatch, const uint8_t *correlation, const struct effects *effects)
-{
-	const struct fault *fault = &effects->refusal;
-	const struct error_entry *entry = error_find(error_on_wire(fault->error));
-
-	check(entry != NULL);
-	struct msg_refusal refusal = {
-		.correlation = slice_of(correlation, CORRELATION_SIZE),
-		.text = slice_of_text(entry->english),
-		.text_fr = slice_of_text(entry->french),
-		.has_place = quotable(fault->place),
-		.place = slice_cut(fault->place, 256),
-		.has_value = quotable(fault->value),
-		.value = slice_cut(fault->value, 256),
-		.has_expected = quotable(fault->expected),
-		.expected = slice_cut(fault->expected, 1024),
-		.has_retry_after_ms = entry->retry == RETRY_LATER,
-		.retry_after_ms =
-		    effects->retry_after_ms != 0 ? effects->retry_after_ms : dispatch->config.retry_after_ms,
-		.has_findings = effects->findings_count != 0,
-		.findings = effects->findings,
-		.findings_count = effects->findings_count,
-		.reasons = dispatch->reasons,
-		.reasons_count = fill_reasons(dispatch, effects),
-	};
-	refusal.has_reasons = refusal.reasons_count != 0;
-	codec_encode(message_refusal(), &refusal, dispatch->answer);
-}
-
 static void
 dispatch_answer(struct dispatch *dispatch, struct dispatch_asker *asker, const struct operation *operation, uint16_t op,
     uint32_t stream, const uint8_t *correlation, const struct effects *effects, uint64_t received_ms)
 {
-	enum error error = effects->refusal.error == ERROR_NONE ? ERROR_NONE : error_on_wire(effects->refusal.error);
+	enum error error = answer_error(effects->refusal.error);
 	const struct dispatch_event event = { operation, error, effects->refusal.error, correlation, received_ms };
 
-	buf_clear(dispatch->answer);
-	if (error == ERROR_NONE) {
-		/* The envelope is the first field of every answer. */
-		*(struct slice *)effects->answer = slice_of(correlation, CORRELATION_SIZE);
-		codec_encode(operation->answer(), effects->answer, dispatch->answer);
-	} else {
-		put_refusal(dispatch, correlation, effects);
-	}
-	check(buf_ok(dispatch->answer));
 	const struct frame frame = {
 		.op = op,
 		.flags = FRAME_ANSWER,
 		.status = (uint32_t)error,
 		.stream = stream,
-		.body = buf_peek(dispatch->answer),
+		.body = answer_encode(dispatch->answer, operation, correlation, effects),
 	};
 	dispatch->config.answered(dispatch->config.context, &event);
 	if (asker != NULL)

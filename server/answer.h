@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The body of an answer: the operation's answer record, or a refusal in words, with what of its place and values may be
+ * quoted. */
+#ifndef GUICHET_ANSWER_H
+#define GUICHET_ANSWER_H
+
+#include "server/decide.h"
+
+struct answer;
+
+/* retry_after_ms: said with refusals that name no other time. NULL when memory is short. */
+must_check struct answer *answer_create(uint64_t retry_after_ms);
+/* NULL is allowed. */
+void answer_destroy(struct answer *answer);
+
+/* What an error inside this process is on the wire; ERROR_NONE is itself. */
+must_check enum error answer_error(enum error error);
+/* Borrowed until the next. Writes the correlation into effects->answer; operation may be NULL with a refusal. */
+must_check struct slice answer_encode(struct answer *answer, const struct operation *operation,
+    const uint8_t correlation[CORRELATION_SIZE], const struct effects *effects);
+
+#endif
