@@ -12,6 +12,7 @@
 #include "server/answer.h"
 #include "server/gate.h"
 #include "server/office.h"
+#include "server/room.h"
 #include "server/store/keyring.h"
 
 /* Memory of one request: its body and what is decoded of it. */
@@ -35,6 +36,7 @@ struct job {
 	struct arena *arena; /* the request, and what outlives a run */
 	struct arena *run;   /* what one run reads and notes; emptied before the next */
 	size_t memory; /* of both arenas, as counted in dispatch->memory */
+	uint64_t promised; /* room on the disk, as counted in dispatch->room */
 	bool is_waiting; /* for a batch that writes what it read */
 	struct view *view;
 	struct commit_watch watch; /* while reads are pending */
@@ -50,6 +52,7 @@ struct dispatch {
 	struct job *jobs;
 	size_t jobs_count;
 	struct admission admission;
+	struct room room;
 	size_t memory; /* of all jobs */
 	struct answer *answer;
 	bool is_stopping;
@@ -73,6 +76,7 @@ dispatch_create(const struct dispatch_config *config)
 	}
 	dispatch->admission.busy_after_ms = config->busy_after_ms;
 	dispatch->admission.enrolments_per_second = config->enrolments_per_second;
+	dispatch->room = (struct room){ .store = config->store, .promised_max = config->promised_max };
 	dispatch->office = office_hold(config->office);
 	return dispatch;
 }
@@ -162,6 +166,7 @@ job_destroy(struct job *job)
 		job->next->previous = job->previous;
 	dispatch->jobs_count--;
 	dispatch->memory -= job->memory;
+	room_promise(&dispatch->room, job->promised, 0);
 	office_release(job->office);
 	arena_destroy(job->run);
 	arena_destroy(job->arena);
@@ -251,6 +256,21 @@ job_count_memory(struct job *job)
 	job->dispatch->memory += job->memory;
 }
 
+/* What was promised by the size of the request may be too little for what was decided: the parts of an upload are named
+ * one by one in the filing's archive entry. It is written all the same, and counts for those who come. */
+static void
+job_count_room(struct job *job)
+{
+	uint64_t bytes = ROOM_RECORDS;
+
+	for (const struct effect_blob *blob = job->effects.blobs; blob != NULL; blob = blob->next)
+		bytes += blob->bytes.size;
+	if (bytes <= job->promised)
+		return;
+	room_promise(&job->dispatch->room, job->promised, bytes);
+	job->promised = bytes;
+}
+
 static bool
 effects_write(const struct effects *effects)
 {
@@ -300,6 +320,7 @@ job_decided(struct job *job)
 		commit_wait(commit, &job->entry);
 	} else {
 		job->entry.done = job_settled;
+		job_count_room(job);
 		commit_add(commit, &job->entry);
 	}
 }
@@ -357,7 +378,8 @@ job_run(struct job *job)
 /* ---- from the frame ---- */
 
 static struct job *
-job_create(struct dispatch *dispatch, struct dispatch_asker *asker, const struct operation *operation, uint64_t now_ms)
+job_create(struct dispatch *dispatch, struct dispatch_asker *asker, const struct operation *operation, size_t size,
+    uint64_t now_ms)
 {
 	struct job *job = calloc(1, sizeof *job);
 
@@ -390,6 +412,8 @@ job_create(struct dispatch *dispatch, struct dispatch_asker *asker, const struct
 		job->next->previous = job;
 	dispatch->jobs = job;
 	dispatch->jobs_count++;
+	job->promised = room_wanted(operation, size);
+	room_promise(&dispatch->room, 0, job->promised);
 	return job;
 }
 
@@ -428,16 +452,10 @@ job_prepare(struct job *job, struct slice body, struct fault *fault)
 	return ERROR_NONE;
 }
 
-static bool
-dispatch_has_room(const struct dispatch *dispatch, const struct operation *operation)
-{
-	enum store_purpose purpose = operation->is_vital ? STORE_VITAL : STORE_ORDINARY;
-	return !operation->writes || store_space_left(dispatch->config.store, purpose) != 0;
-}
-
 /* ERROR_NONE when the server takes another request of this kind now. */
 static enum error
-dispatch_admit(struct dispatch *dispatch, const struct operation *operation, uint64_t now_ms, uint64_t waited_ms)
+dispatch_admit(struct dispatch *dispatch, const struct operation *operation, size_t size, uint64_t now_ms,
+    uint64_t waited_ms)
 {
 	if (operation == NULL)
 		return ERROR_operation_unknown;
@@ -449,7 +467,7 @@ dispatch_admit(struct dispatch *dispatch, const struct operation *operation, uin
 	size_t jobs_max = dispatch->config.jobs_max * (operation->writes ? 1 : 2);
 	if (dispatch->jobs_count >= jobs_max || dispatch->memory >= JOBS_MEMORY_MAX)
 		return ERROR_busy;
-	return dispatch_has_room(dispatch, operation) ? ERROR_NONE : ERROR_disk_full;
+	return room_ask(&dispatch->room, operation, room_wanted(operation, size));
 }
 
 void
@@ -457,11 +475,11 @@ dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, const s
     uint64_t waited_ms)
 {
 	const struct operation *operation = operation_find(frame->op);
-	struct fault fault = { .error = dispatch_admit(dispatch, operation, now_ms, waited_ms) };
+	struct fault fault = { .error = dispatch_admit(dispatch, operation, frame->body.size, now_ms, waited_ms) };
 	struct job *job = NULL;
 
 	if (fault.error == ERROR_NONE) {
-		job = job_create(dispatch, asker, operation, now_ms);
+		job = job_create(dispatch, asker, operation, frame->body.size, now_ms);
 		if (job == NULL)
 			fault.error = ERROR_busy;
 	}
@@ -482,14 +500,14 @@ dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, const s
 void
 dispatch_work(struct dispatch *dispatch, decide handler, uint64_t now_ms)
 {
-	/* Vital: what is swept makes room. */
+	/* Vital: it goes on when nobody else may write. */
 	static const struct operation own_work = { 0, "own_work", message_nothing, message_done, ROLE_NOBODY, true,
 	    true, "", "" };
 	struct job *job = NULL;
 	struct fault fault;
 
-	if (!dispatch->is_stopping && dispatch_has_room(dispatch, &own_work))
-		job = job_create(dispatch, NULL, &own_work, now_ms);
+	if (!dispatch->is_stopping && room_ask(&dispatch->room, &own_work, room_wanted(&own_work, 0)) == ERROR_NONE)
+		job = job_create(dispatch, NULL, &own_work, 0, now_ms);
 	if (job == NULL)
 		return;
 	job->handler = handler;

@@ -25,6 +25,7 @@
 #include "server/proof.h"
 #include "server/publish.h"
 #include "server/recovery.h"
+#include "server/room.h"
 #include "server/services/services.h"
 #include "server/services/uploads.h"
 #include "server/settings.h"
@@ -491,6 +492,7 @@ start_dispatch(struct server *server, struct fault *fault)
 		.busy_after_ms = server->settings.busy_after_ms,
 		.enrolments_per_second = server->settings.enrolments_per_second,
 		.waiting_max = WAITING_MAX,
+		.promised_max = room_promised_max(server->settings.disk_reserve),
 		.retry_after_ms = RETRY_AFTER_MS,
 		.wall_ms = server_wall_ms,
 		.answered = server_answered,

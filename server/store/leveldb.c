@@ -15,6 +15,8 @@
 
 /* A batch's memory is kept for the next one unless it grew beyond this. */
 #define BATCH_KEEP_MAX ((size_t)(8 * 1024 * 1024))
+/* Left, so much is little: more than any one request writes. */
+#define SPACE_LITTLE ((uint64_t)STORE_BLOB_MAX)
 
 static const struct retention permanent = { RETENTION_PERMANENT, 0 };
 
@@ -448,12 +450,11 @@ leveldb_space_left(struct store *store, enum store_purpose purpose)
 
 	if (purpose == STORE_VITAL && kept > STORE_FLOOR)
 		kept = STORE_FLOOR;
-	if (space > kept)
-		return space - kept;
-	/* Every commit measures; when there is no room there are no commits. */
-	if (!leveldb->space_asked)
+	/* Every commit measures; where there is little room, and so perhaps not enough for who asks, there may be no
+	 * commits. */
+	if (space < kept + SPACE_LITTLE && !leveldb->space_asked)
 		leveldb->space_asked = worker_submit(leveldb->committer, space_run, space_done, leveldb);
-	return 0;
+	return space > kept ? space - kept : 0;
 }
 
 static const char *

@@ -36,11 +36,25 @@ directories_open(struct leveldb_store *leveldb, const struct leveldb_config *con
 	return ERROR_NONE;
 }
 
-/* The words of a failure during the open become its fault. */
+/* The words of a failure during the open become its fault. A full disk is told with how much room there is and how much
+ * it takes to start: LevelDB writes its log out into tables first. */
 static enum error
 open_failed(struct leveldb_store *leveldb, const struct leveldb_config *config, enum error error, struct fault *fault)
 {
-	return disk_fault(fault, config->arena, error, 0, NULL, "%s", leveldb->failure.text);
+	char text[64];
+	struct slice value = SLICE_EMPTY;
+
+	disk_fault(fault, config->arena, error, 0, NULL, "%s", leveldb->failure.text);
+	if (error != ERROR_disk_full)
+		return error;
+	leveldb_space_measure(leveldb);
+	snprintf(text, sizeof text, "%llu bytes free", (unsigned long long)atomic_load(&leveldb->space));
+	if (arena_copy(config->arena, slice_of_text(text), &value))
+		fault->value = value;
+	snprintf(text, sizeof text, "at least %llu bytes free", (unsigned long long)STORE_FLOOR);
+	if (arena_copy(config->arena, slice_of_text(text), &value))
+		fault->expected = value;
+	return error;
 }
 
 /* The first record of a new store, so that an empty LevelDB is never mistaken for one. */

@@ -115,14 +115,15 @@ void store_batch_destroy(struct store_batch *batch);
 /* ---- state ---- */
 
 /* What a write is for. A reserve of the disk is kept from the ordinary ones, so that what is small and cannot wait
- * still goes through when they no longer do: a revocation, and sweeping, which frees. The vital ones may use the
- * reserve down to STORE_FLOOR. */
+ * still goes through when they no longer do: a revocation, and sweeping, which forgets keys. (Neither makes room: what
+ * segments hold stays.) The vital ones may use the reserve down to STORE_FLOOR. */
 enum store_purpose { STORE_ORDINARY, STORE_VITAL };
-/* What an engine needs itself to settle what it has taken: LevelDB writes out its buffer and merges tables. With a
- * smaller reserve this is all of it. */
+/* What an engine needs itself to settle what it has taken, and to start: LevelDB writes out its buffer and merges
+ * tables. With a smaller reserve this is all of it. */
 #define STORE_FLOOR ((uint64_t)64 * 1024 * 1024)
 
-/* Room for how many more bytes of that purpose; a little old. */
+/* Room for how many more bytes of that purpose; a little old, and without what has been decided and is not committed
+ * yet: room.h counts that. */
 uint64_t store_space_left(struct store *store, enum store_purpose purpose);
 /* What the first final error was: file, call and the system's words. Borrowed from the store; empty before. */
 const char *store_failure(const struct store *store);

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A disk that is full, a write or sync that fails, memory that runs out: the server says why and stops, or refuses and
 goes on, but never acknowledges what is not durable."""
+import os
 import random
 import re
 import resource
+import shutil
+import subprocess
 
 import pytest
 
@@ -11,6 +14,8 @@ from loaded import FAIL_CALLS, LoadedOffice
 from office import guichetd
 
 NO_ROOM = 1 << 50
+# What the store needs to start, and leaves when it stops for want of room: STORE_FLOOR.
+FLOOR = 64 << 20
 # What a server that stops for its disk has said last: while it served, or at its start.
 STOPPED = r"error storage_failed error=\w+ cause=\S|^guichetd: "
 # Households worked on in each trial of a failing call.
@@ -178,3 +183,65 @@ def test_nth_allocation(office, tmp_path):
                              ends={1: r"^guichetd: |storage_failed", -6: r"internal check failed: good .*keyring"})
     all_is_there(office)
     print(f"malloc: of {allocations} calls 80 failed, {stopped} stops, {office.acknowledged} acknowledged")
+
+
+def test_a_full_disk_at_start_is_told_with_what_it_takes(office):
+    """LevelDB writes before it reads: without room there is no start, and its words alone would not say how much."""
+    office.say("active 20")
+    office.start()
+    office.finish_load()
+    assert office.stop() == 0
+    text = office.log_text()
+    assert not start_may_fail(office, environment=preloaded("write:1+"))
+    said = office.log_text()[len(text):]
+    assert re.search(rf"No space left.*\b\d+ bytes free.*\bat least {FLOOR} bytes free", said, re.S), said
+    all_is_there(office)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of its own, of a size that can be filled."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", place], check=False,
+                      stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("a small disk is mounted by root")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+
+
+def leave_free(disk, left):
+    """Fills the disk but for so many bytes."""
+    with (disk / "filler").open("ab") as filler:
+        os.posix_fallocate(filler.fileno(), filler.tell(), shutil.disk_usage(disk).free - left)
+
+
+def test_what_the_reserve_is_for(small_disk):
+    """A disk that others filled: while the reserve is there nothing is accepted, and the server stops, starts and
+    reads; without a byte it says what it takes, and starts when it has that."""
+    with LoadedOffice(small_disk / "office", 60, seed=8) as office:
+        office.set_settings(disk_reserve=FLOOR + (16 << 20))
+        office.say("active 20")
+        office.start()
+        office.finish_load()
+        leave_free(small_disk, FLOOR + (8 << 20))
+        office.say("active 40")
+        for _ in range(3):
+            office.run_load()
+            assert office.hear("end")["disk_full"] > 0
+            assert office.stop() == 0
+            office.start()
+            assert office.log_size() == office.acknowledged
+        assert office.stop() == 0
+        leave_free(small_disk, 0)
+        assert not start_may_fail(office)
+        assert f"at least {FLOOR} bytes free" in office.log_text()
+        (small_disk / "filler").unlink()
+        leave_free(small_disk, FLOOR)
+        office.start()
+        assert office.stop() == 0
+        (small_disk / "filler").unlink()
+        all_is_well(office)
+        all_is_there(office)

@@ -9,10 +9,13 @@
 
 #include "protocol/codec.h"
 #include "server/dispatch.h"
+#include "server/room.h"
 #include "tests/unit/people.h"
 
 #define REQUESTS_MAX 512
 #define JOBS_MAX 64
+/* Enough for one small request, and not for two. */
+#define LITTLE_ROOM (ROOM_RECORDS * 3 / 2)
 
 /* What the handler of the tests does besides counting: first byte of part_request.digest. */
 enum task {
@@ -150,6 +153,8 @@ take_answer(struct dispatch_asker *asker, const struct frame *frame)
 
 /* Requests of one address that may wait for each other; a test that makes it small puts it back. */
 static size_t waiting_max = SIZE_MAX;
+/* Room promised to all; likewise. */
+static uint64_t promised_max = UINT64_MAX;
 
 static struct process *
 process_create(const struct memory_config *memory)
@@ -166,6 +171,7 @@ process_create(const struct memory_config *memory)
 		.handlers = handlers,
 		.jobs_max = JOBS_MAX,
 		.busy_after_ms = 400,
+		.promised_max = promised_max,
 		.waiting_max = waiting_max,
 		.retry_after_ms = 77,
 		.wall_ms = wall_ms,
@@ -483,10 +489,10 @@ refused_at_the_door(void **state)
 	assert_true(process->asked->refusal.has_retry_after_ms);
 	assert_int_equal(process->asked->refusal.retry_after_ms, 77);
 	drain(process);
-	memory_store_set_space(process->fixture->store, 0, 1);
+	memory_store_set_space(process->fixture->store, 0, LITTLE_ROOM);
 	ask(process, ++stream, (struct wish){ 'a', 'b', 0, 0 });
 	assert_int_equal(process->asked->status[stream], ERROR_disk_full);
-	memory_store_set_space(process->fixture->store, 1, 1);
+	memory_store_set_space(process->fixture->store, LITTLE_ROOM, LITTLE_ROOM);
 	dispatch_submit(process->dispatch, &process->asked->asker, &unknown, process->wall_ms, 0);
 	assert_int_equal(process->asked->status[400], ERROR_operation_unknown);
 	dispatch_submit(process->dispatch, &process->asked->asker, &malformed, process->wall_ms, 0);
@@ -542,7 +548,7 @@ what_cannot_wait_uses_the_reserve(void **state)
 	runs = 0;
 	dispatch_work(process->dispatch, decide_nothing, process->wall_ms);
 	assert_int_equal(runs, 0);
-	memory_store_set_space(store, 0, 1);
+	memory_store_set_space(store, 0, LITTLE_ROOM);
 	ask(process, 2, (struct wish){ 'a', 'b', 0, 0 });
 	assert_int_equal(process->asked->status[2], ERROR_disk_full);
 	ask_to_revoke(process, 3, thief);
@@ -552,6 +558,56 @@ what_cannot_wait_uses_the_reserve(void **state)
 	assert_int_equal(runs, 1);
 	people_end();
 	process_destroy(process);
+}
+
+/* What was admitted has its room until it is written: others are told that the disk is full, though nothing has been
+ * written yet. Room that is there but promised beyond the bound is only waited for. */
+static void
+room_is_promised_once(void **state)
+{
+	(void)state;
+	promised_max = 3 * LITTLE_ROOM;
+	struct process *process = process_create(&late_commits);
+	promised_max = UINT64_MAX;
+	struct store *store = process->fixture->store;
+
+	memory_store_set_space(store, LITTLE_ROOM, LITTLE_ROOM);
+	ask(process, 1, (struct wish){ 'a', 'b', 0, 0 });
+	ask(process, 2, (struct wish){ 'c', 'd', 0, 0 });
+	assert_int_equal(process->asked->answers[1], 0);
+	assert_int_equal(process->asked->status[2], ERROR_disk_full);
+	runs = 0;
+	dispatch_work(process->dispatch, decide_nothing, process->wall_ms);
+	assert_int_equal(runs, 0);
+	memory_store_set_space(store, LITTLE_ROOM, 2 * LITTLE_ROOM);
+	dispatch_work(process->dispatch, decide_nothing, process->wall_ms);
+	assert_int_equal(runs, 1);
+	drain(process);
+	assert_int_equal(process->asked->status[1], ERROR_NONE);
+	ask(process, 3, (struct wish){ 'c', 'd', 0, 0 });
+	drain(process);
+	assert_int_equal(process->asked->status[3], ERROR_NONE);
+	memory_store_set_space(store, UINT64_MAX, UINT64_MAX);
+	for (uint32_t stream = 4; stream < 10; stream++)
+		ask(process, stream, (struct wish){ (char)('a' + stream), 'z', 0, 0 });
+	assert_int_equal(process->asked->status[9], ERROR_busy);
+	runs = 0;
+	dispatch_work(process->dispatch, decide_nothing, process->wall_ms);
+	assert_int_equal(runs, 1);
+	drain(process);
+	assert_int_equal(process->asked->status[4], ERROR_NONE);
+	process_destroy(process);
+}
+
+/* A reserve bounds what is promised, and a small one still lets some batches through. */
+static void
+promises_fit_the_reserve(void **state)
+{
+	(void)state;
+	assert_true(room_promised_max(256 << 20) + STORE_FLOOR <= 256 << 20);
+	assert_int_equal(room_promised_max(0), ROOM_PROMISED_MIN);
+	assert_int_equal(room_promised_max(STORE_FLOOR), ROOM_PROMISED_MIN);
+	assert_int_equal(room_promised_max(STORE_FLOOR + ROOM_PROMISED_MIN + 1), ROOM_PROMISED_MIN + 1);
 }
 
 static void
@@ -687,6 +743,8 @@ main(void)
 		cmocka_unit_test(work_past_its_deadline_is_dropped),
 		cmocka_unit_test(refused_at_the_door),
 		cmocka_unit_test(what_cannot_wait_uses_the_reserve),
+		cmocka_unit_test(room_is_promised_once),
+		cmocka_unit_test(promises_fit_the_reserve),
 		cmocka_unit_test(short_of_memory_is_busy_and_nothing_is_written),
 		cmocka_unit_test(damage_stops_nobody_else),
 		cmocka_unit_test(refusals_wait_for_what_they_rest_on),

@@ -62,6 +62,7 @@ table_lay(struct decision_fixture *fixture)
 		.office = fixture->office,
 		.handlers = services_table(),
 		.jobs_max = 1000,
+		.promised_max = UINT64_MAX,
 		.waiting_max = 1000,
 		.retry_after_ms = 100,
 		.wall_ms = wall_ms,
