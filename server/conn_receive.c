@@ -52,11 +52,16 @@ static void
 conn_hand_over(struct conn *conn, const struct frame *frame)
 {
 	const struct conn_shared *shared = conn->shared;
+	const struct arrival arrival = {
+		.at_ms = conn->received_ms,
+		.read_ago_ms = conn_now_ms(conn) - conn->waits.heard_ms,
+		.waited_ms = conn_waited_ms(conn),
+	};
 
 	if (shared->buffered / 2 > shared->limits.buffered_max)
 		session_refuse_frame(conn->session, frame, ERROR_busy);
 	else
-		session_receive(conn->session, frame, conn->received_ms, conn_waited_ms(conn));
+		session_receive(conn->session, frame, &arrival);
 }
 
 bool

@@ -32,7 +32,7 @@ struct job {
 	decide handler;
 	uint32_t stream;
 	uint8_t correlation[CORRELATION_SIZE];
-	uint64_t received_ms, deadline_ms; /* deadline 0: none */
+	uint64_t received_ms;
 	struct arena *arena; /* the request, and what outlives a run */
 	struct arena *run;   /* what one run reads and notes; emptied before the next */
 	size_t memory; /* of both arenas, as counted in dispatch->memory */
@@ -350,10 +350,6 @@ job_run(struct job *job)
 {
 	struct dispatch *dispatch = job->dispatch;
 
-	if (job->deadline_ms != 0 && dispatch->config.wall_ms(dispatch->config.context) > job->deadline_ms) {
-		job_refuse(job, ERROR_deadline_passed);
-		return;
-	}
 	enum outcome outcome = job_decide(job);
 	job_count_memory(job);
 	enum error error = view_error(job->view);
@@ -432,7 +428,7 @@ job_equip(struct job *job, struct fault *fault)
 
 /* Copies the body aside, decodes it, and gathers what the decision may know. */
 static enum error
-job_prepare(struct job *job, struct slice body, struct fault *fault)
+job_prepare(struct job *job, struct slice body, uint64_t read_ago_ms, struct fault *fault)
 {
 	const struct record *record = job->operation->request();
 	struct slice copy;
@@ -445,23 +441,24 @@ job_prepare(struct job *job, struct slice body, struct fault *fault)
 	enum error error = codec_decode(record, copy, CODEC_REQUEST, job->arena, job->request, fault);
 	if (error != ERROR_NONE)
 		return error;
-	/* The envelope is the first field of every request. */
+	/* The envelope is the first field of every request. The only look at the deadline: from here on work is begun,
+	 * and is finished however long it has to wait for the disk. */
 	const struct msg_nothing *envelope = job->request;
-	if (envelope->has_deadline_ms)
-		job->deadline_ms = job->received_ms + envelope->deadline_ms;
+	if (envelope->has_deadline_ms && read_ago_ms > envelope->deadline_ms)
+		return fault_set(fault, ERROR_deadline_passed, NULL, SLICE_EMPTY, NULL);
 	return ERROR_NONE;
 }
 
 /* ERROR_NONE when the server takes another request of this kind now. */
 static enum error
-dispatch_admit(struct dispatch *dispatch, const struct operation *operation, size_t size, uint64_t now_ms,
-    uint64_t waited_ms)
+dispatch_admit(struct dispatch *dispatch, const struct operation *operation, size_t size,
+    const struct arrival *arrival)
 {
 	if (operation == NULL)
 		return ERROR_operation_unknown;
 	if (dispatch->is_stopping)
 		return ERROR_server_stopping;
-	if (!admission_grants(&dispatch->admission, operation, now_ms, waited_ms))
+	if (!admission_grants(&dispatch->admission, operation, arrival->at_ms, arrival->waited_ms))
 		return ERROR_busy;
 	/* Who only reads is heard a while longer, so that a crowd of writers does not hide the server. */
 	size_t jobs_max = dispatch->config.jobs_max * (operation->writes ? 1 : 2);
@@ -471,25 +468,25 @@ dispatch_admit(struct dispatch *dispatch, const struct operation *operation, siz
 }
 
 void
-dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *frame, uint64_t now_ms,
-    uint64_t waited_ms)
+dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *frame,
+    const struct arrival *arrival)
 {
 	const struct operation *operation = operation_find(frame->op);
-	struct fault fault = { .error = dispatch_admit(dispatch, operation, frame->body.size, now_ms, waited_ms) };
+	struct fault fault = { .error = dispatch_admit(dispatch, operation, frame->body.size, arrival) };
 	struct job *job = NULL;
 
 	if (fault.error == ERROR_NONE) {
-		job = job_create(dispatch, asker, operation, frame->body.size, now_ms);
+		job = job_create(dispatch, asker, operation, frame->body.size, arrival->at_ms);
 		if (job == NULL)
 			fault.error = ERROR_busy;
 	}
 	if (fault.error != ERROR_NONE) {
-		refuse_at_once(dispatch, asker, frame, now_ms, &fault);
+		refuse_at_once(dispatch, asker, frame, arrival->at_ms, &fault);
 		return;
 	}
 	job->handler = dispatch_find_handler(dispatch, operation->number);
 	job->stream = frame->stream;
-	if (job_prepare(job, frame->body, &fault) != ERROR_NONE) {
+	if (job_prepare(job, frame->body, arrival->read_ago_ms, &fault) != ERROR_NONE) {
 		job->effects = (struct effects){ .refusal = fault };
 		job_answer(job);
 		return;

@@ -6,6 +6,7 @@
 #define GUICHET_DISPATCH_H
 
 #include "protocol/frame.h"
+#include "server/arrival.h"
 #include "server/commit.h"
 
 struct dispatch;
@@ -56,10 +57,10 @@ must_check struct dispatch *dispatch_create(const struct dispatch_config *config
 /* No job may be under way. */
 void dispatch_destroy(struct dispatch *dispatch);
 
-/* waited_ms: how long it may have waited to come here. Who waited longer than is good is told busy before anything else
- * is done for it: consultation first, filings last; enrolment has a budget of its own. */
+/* Who waited longer than is good is told busy before anything else is done for it: consultation first, filings last;
+ * enrolment has a budget of its own. Whose deadline has passed is not begun; what is begun here is finished. */
 void dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request,
-    uint64_t now_ms, uint64_t waited_ms);
+    const struct arrival *arrival);
 /* A request that the session itself refuses (frame errors, a stream in use). */
 void dispatch_refuse(
     struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request, enum error error);

@@ -113,7 +113,7 @@ session_refuse_frame(struct session *session, const struct frame *frame, enum er
 }
 
 void
-session_receive(struct session *session, const struct frame *frame, uint64_t now_ms, uint64_t waited_ms)
+session_receive(struct session *session, const struct frame *frame, const struct arrival *arrival)
 {
 	if ((frame->flags & FRAME_ANSWER) != 0 || frame->status != 0) {
 		session_refuse_frame(session, frame, ERROR_frame_malformed);
@@ -129,7 +129,7 @@ session_receive(struct session *session, const struct frame *frame, uint64_t now
 	}
 	session->streams[session->streams_count++] = frame->stream;
 	session->promised += answer_promise(frame->op);
-	dispatch_submit(session->dispatch, &session->asker, frame, now_ms, waited_ms);
+	dispatch_submit(session->dispatch, &session->asker, frame, arrival);
 }
 
 struct buf *

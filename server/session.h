@@ -7,6 +7,7 @@
 
 #include "protocol/buf.h"
 #include "protocol/frame.h"
+#include "server/arrival.h"
 
 struct dispatch;
 struct session;
@@ -26,10 +27,9 @@ must_check struct session *session_create(struct dispatch *dispatch, const struc
 /* The connection is gone: unanswered requests run to their end, their answers are dropped. */
 void session_destroy(struct session *session);
 
-/* One whole request, its body borrowed for the call; `now_ms` is the loop's clock at the wake-up that read its last
- * byte (milliseconds since 1970), waited_ms how long it may have lain unread and undelivered. Answers at once or later,
- * in any order; every request gets exactly one. */
-void session_receive(struct session *session, const struct frame *frame, uint64_t now_ms, uint64_t waited_ms);
+/* One whole request, its body borrowed for the call. Answers at once or later, in any order; every request gets exactly
+ * one. */
+void session_receive(struct session *session, const struct frame *frame, const struct arrival *arrival);
 /* Answers a frame that could not be read on (frame_peek's error) before the connection is closed. */
 void session_refuse_frame(struct session *session, const struct frame *frame, enum error error);
 

@@ -61,7 +61,7 @@ struct dispatch {
 	struct session *newest, *holding;
 	unsigned sessions; /* alive */
 	unsigned received, costly;
-	uint64_t received_ms, waited_ms; /* of the last */
+	uint64_t received_ms, read_ago_ms, waited_ms; /* of the last */
 	enum error refused;
 };
 
@@ -104,14 +104,15 @@ session_answer(struct session *session, uint16_t op, uint32_t stream, enum error
 }
 
 void
-session_receive(struct session *session, const struct frame *frame, uint64_t received_ms, uint64_t waited_ms)
+session_receive(struct session *session, const struct frame *frame, const struct arrival *arrival)
 {
 	static const uint8_t load[LOAD_SIZE];
 
 	assert_true(session_wants_more(session));
 	session->dispatch->received++;
-	session->dispatch->received_ms = received_ms;
-	session->dispatch->waited_ms = waited_ms;
+	session->dispatch->received_ms = arrival->at_ms;
+	session->dispatch->read_ago_ms = arrival->read_ago_ms;
+	session->dispatch->waited_ms = arrival->waited_ms;
 	if (frame->op == OP_COSTLY) {
 		session->dispatch->costly++;
 		now_ms++;

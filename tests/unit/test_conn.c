@@ -180,6 +180,7 @@ a_frame_begun_is_read_to_its_end_and_keeps_its_time(void **state)
 	pump(f);
 	assert_int_equal(f->dispatch.received, HOLD_MAX + 1);
 	assert_int_equal(f->dispatch.received_ms, arrived_ms);
+	assert_int_equal(f->dispatch.read_ago_ms, now_ms - (arrived_ms - WALL_AHEAD));
 	buf_destroy(whole);
 }
 

@@ -90,6 +90,8 @@ table_clear(struct table *table)
 	free(table);
 }
 
+static const struct arrival arrival = { .at_ms = FIXTURE_NOW * 1000 };
+
 static void
 ask(struct table *table, enum operation_number operation, uint32_t stream, const void *request)
 {
@@ -99,7 +101,7 @@ ask(struct table *table, enum operation_number operation, uint32_t stream, const
 	codec_encode(operation_find((unsigned)operation)->request(), request, body);
 	assert_true(buf_ok(body));
 	frame.body = buf_peek(body);
-	session_receive(table->session, &frame, FIXTURE_NOW * 1000, 0);
+	session_receive(table->session, &frame, &arrival);
 	buf_destroy(body);
 }
 
@@ -153,13 +155,13 @@ only_requests_are_received(void **state)
 	struct table *table = table_lay(*state);
 	struct frame frame = { .op = OPERATION_hello, .flags = FRAME_ANSWER, .stream = 3 };
 
-	session_receive(table->session, &frame, FIXTURE_NOW * 1000, 0);
+	session_receive(table->session, &frame, &arrival);
 	assert_int_equal(take(table, 3), ERROR_frame_malformed);
 	frame = (struct frame){ .op = OPERATION_hello, .status = 1, .stream = 4 };
-	session_receive(table->session, &frame, FIXTURE_NOW * 1000, 0);
+	session_receive(table->session, &frame, &arrival);
 	assert_int_equal(take(table, 4), ERROR_frame_malformed);
 	frame = (struct frame){ .op = 0xffff, .stream = 5, .body = SLICE_LITERAL("\xa0") };
-	session_receive(table->session, &frame, FIXTURE_NOW * 1000, 0);
+	session_receive(table->session, &frame, &arrival);
 	assert_int_equal(take(table, 5), ERROR_operation_unknown);
 	assert_int_equal(session_unanswered(table->session), 0);
 	table_clear(table);
