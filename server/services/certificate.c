@@ -139,8 +139,7 @@ certificate_revoke(struct decision *decision, struct rec_certificate *certificat
 
 struct issuing {
 	const struct certificate_plan *plan;
-	struct authority_request request;
-	uint8_t key_digest[DIGEST_SIZE], certificate_digest[DIGEST_SIZE];
+	uint8_t certificate_digest[DIGEST_SIZE];
 	uint8_t serial[SERIAL_SIZE];
 	struct slice der;
 	struct rec_certificate *record;
@@ -148,14 +147,13 @@ struct issuing {
 };
 
 static struct slice
-key_owner_key(struct decision *decision, struct issuing *issuing)
+key_owner_key(struct decision *decision, const struct key_public *key)
 {
-	const struct key_public *key = &issuing->request.key;
-	uint8_t algorithm = (uint8_t)key->algorithm;
+	uint8_t algorithm = (uint8_t)key->algorithm, digest[DIGEST_SIZE];
 	const struct slice pieces[] = { slice_of(&algorithm, 1), slice_of(key->bytes, key->size) };
 
-	digest_pieces(pieces, 2, issuing->key_digest);
-	return KEY_MAKE(decision->arena, KEY_key_owner, slice_of(issuing->key_digest, DIGEST_SIZE));
+	digest_pieces(pieces, 2, digest);
+	return KEY_MAKE(decision->arena, KEY_key_owner, slice_of(digest, DIGEST_SIZE));
 }
 
 static struct slice
@@ -166,28 +164,57 @@ holder_key(struct decision *decision, const struct certificate_plan *plan)
 	return KEY_MAKE(decision->arena, KEY_holder, key_part_keyed(&person), slice_of(&role, 1));
 }
 
-/* The key is known: the same request of the same holder gets the same certificate, everybody else a refusal. */
+/* Whose is the key of the request? PROCEED when it is nobody's (record->serial is empty then), or this holder's with
+ * this very request; refused when anything else is known of it. */
 static enum outcome
-answer_known(struct decision *decision, const struct issuing *issuing, struct slice serial)
+check_owner(struct decision *decision, const struct certificate_plan *plan, struct rec_certificate *record)
 {
-	struct msg_certificate_answer *answer = decision->effects->answer;
-	struct rec_archive_certificate archive;
-	struct rec_certificate record;
+	struct rec_serial known;
 	struct key_public key;
-	enum outcome outcome = decision_need(decision, certificate_find(decision, serial, &record, &key));
 
+	*record = (struct rec_certificate){ .serial = SLICE_EMPTY };
+	switch (view_get(decision->view, key_owner_key(decision, &plan->request.key), record_serial(), &known)) {
+	case VIEW_AGAIN:
+		return AGAIN;
+	case VIEW_ABSENT:
+		return PROCEED;
+	case VIEW_FOUND:
+		break;
+	}
+	enum outcome outcome = decision_need(decision, certificate_find(decision, known.serial, record, &key));
 	if (outcome != PROCEED)
 		return outcome;
 	/* One that no longer counts would help nobody: a new key is what is needed. */
-	if (certificate_status(&record, decision->context->now) != ERROR_NONE ||
-	    record.role != (uint64_t)issuing->plan->role || !slice_equal(record.spi, issuing->plan->spi) ||
-	    !slice_equal(record.request_digest, slice_of(issuing->request.digest, DIGEST_SIZE)))
+	if (certificate_status(record, decision->context->now) != ERROR_NONE ||
+	    record->role != (uint64_t)plan->role || !slice_equal(record->spi, plan->spi) ||
+	    !slice_equal(record->request_digest, slice_of(plan->request.digest, DIGEST_SIZE)))
 		return refuse_value(decision, ERROR_key_in_use, "csr", SLICE_EMPTY,
 		    SLICE_LITERAL("a request for a key of its own"));
-	if (view_blob(decision->view, record.archive, record_archive_certificate(), &archive) != VIEW_FOUND)
+	return PROCEED;
+}
+
+enum outcome
+certificate_check_request(struct decision *decision, struct certificate_plan *plan)
+{
+	struct rec_certificate owned;
+	struct fault fault;
+
+	if (authority_check_request(plan->csr, &plan->request, &fault) != ERROR_NONE)
+		return refuse_with(decision, &fault);
+	return check_owner(decision, plan, &owned);
+}
+
+/* The same request of the same holder gets the same certificate. */
+static enum outcome
+answer_known(struct decision *decision, const struct rec_certificate *record)
+{
+	struct msg_certificate_answer *answer = decision->effects->answer;
+	struct rec_archive_certificate archive;
+
+	if (view_blob(decision->view, record->archive, record_archive_certificate(), &archive) != VIEW_FOUND)
 		return AGAIN;
 	answer->certificate = archive.certificate;
-	answer->serial = record.serial;
+	answer->serial = record->serial;
 	return DECIDED;
 }
 
@@ -269,7 +296,7 @@ sign_certificate(struct decision *decision, struct issuing *issuing, uint64_t no
 	const struct certificate_plan *plan = issuing->plan;
 	const struct authority_holder holder = {
 		.kind = plan->role,
-		.key = issuing->request.key,
+		.key = plan->request.key,
 		.common_name = plan->common_name,
 		.birth_name = plan->birth_name,
 		.first_names = plan->first_names,
@@ -293,7 +320,7 @@ sign_certificate(struct decision *decision, struct issuing *issuing, uint64_t no
 }
 
 static void
-put_certificate(struct decision *decision, struct issuing *issuing, struct slice owner_key)
+put_certificate(struct decision *decision, struct issuing *issuing)
 {
 	const struct certificate_plan *plan = issuing->plan;
 	struct rec_certificate *record = issuing->record;
@@ -322,7 +349,7 @@ put_certificate(struct decision *decision, struct issuing *issuing, struct slice
 	(void)effects_leaf(decision, archive.leaf,
 	    effects_archive(decision, RETENTION_CERTIFICATE, record_archive_certificate(), &archive, &record->archive));
 	effects_put(decision, KEY_MAKE(decision->arena, KEY_certificate, record->serial), record_certificate(), record);
-	effects_put(decision, owner_key, record_serial(), serial);
+	effects_put(decision, key_owner_key(decision, &plan->request.key), record_serial(), serial);
 	if (plan->spi.size != 0)
 		effects_put(decision, holder_key(decision, plan), record_serial(), current);
 }
@@ -333,28 +360,21 @@ certificate_issue(struct decision *decision, const struct certificate_plan *plan
 	struct msg_certificate_answer *answer = decision->effects->answer;
 	struct issuing *issuing = arena_alloc(decision->arena, sizeof *issuing);
 	struct rec_certificate *record = arena_alloc(decision->arena, sizeof *record);
-	struct rec_serial known;
 	struct fault fault;
 
 	if (issuing == NULL || record == NULL)
 		return refuse(decision, ERROR_out_of_memory);
 	issuing->plan = plan;
 	issuing->record = record;
-	if (authority_check_request(plan->csr, &issuing->request, &fault) != ERROR_NONE)
-		return refuse_with(decision, &fault);
-	struct slice owner_key = key_owner_key(decision, issuing);
 	if (plan->spi.size != 0)
 		view_want(decision->view, holder_key(decision, plan));
-	switch (view_get(decision->view, owner_key, record_serial(), &known)) {
-	case VIEW_AGAIN:
-		return AGAIN;
-	case VIEW_FOUND:
-		return answer_known(decision, issuing, known.serial);
-	case VIEW_ABSENT:
-		break;
-	}
+	enum outcome outcome = check_owner(decision, plan, record);
+	if (outcome != PROCEED)
+		return outcome;
+	if (record->serial.size != 0)
+		return answer_known(decision, record);
 	if (plan->spi.size != 0) {
-		enum outcome outcome = revoke_earlier(decision, issuing);
+		outcome = revoke_earlier(decision, issuing);
 		if (outcome != PROCEED)
 			return outcome;
 	}
@@ -364,8 +384,8 @@ certificate_issue(struct decision *decision, const struct certificate_plan *plan
 	*record = (struct rec_certificate){
 		.serial = slice_of(issuing->serial, SERIAL_SIZE),
 		.role = (uint64_t)plan->role,
-		.algorithm = (uint64_t)issuing->request.key.algorithm,
-		.public_key = slice_of(issuing->request.key.bytes, issuing->request.key.size),
+		.algorithm = (uint64_t)plan->request.key.algorithm,
+		.public_key = slice_of(plan->request.key.bytes, plan->request.key.size),
 		.digest = slice_of(issuing->certificate_digest, DIGEST_SIZE),
 		.not_before = decision->context->now,
 		.not_after = not_after,
@@ -374,9 +394,9 @@ certificate_issue(struct decision *decision, const struct certificate_plan *plan
 		.names = plan->common_name,
 		.has_email = plan->email.size != 0,
 		.email = plan->email,
-		.request_digest = slice_of(issuing->request.digest, DIGEST_SIZE),
+		.request_digest = slice_of(plan->request.digest, DIGEST_SIZE),
 	};
-	put_certificate(decision, issuing, owner_key);
+	put_certificate(decision, issuing);
 	answer->certificate = issuing->der;
 	answer->serial = record->serial;
 	return DECIDED;

@@ -23,13 +23,17 @@ must_check enum view_state certificate_find(struct decision *decision, struct sl
 struct certificate_plan {
 	enum role role;
 	struct slice csr;
+	struct authority_request request; /* the same, checked: certificate_check_request */
 	struct slice common_name, birth_name, first_names;
 	struct slice spi;      /* taxpayers only; empty otherwise */
 	struct slice email;    /* may be empty */
 	struct slice contract; /* may be empty */
 };
 
-/* Checks the request and answers with a certificate: the same for the same request, a new one otherwise; a person's
+/* Checks plan->csr, which costs a signature, and that its key is nobody else's: all that can be wrong with a request
+ * whoever it is for. plan->role and plan->spi are of who says to be asking. PROCEED, AGAIN, or refused. */
+must_check enum outcome certificate_check_request(struct decision *decision, struct certificate_plan *plan);
+/* Answers a checked request with a certificate: the same for the same request, a new one otherwise; a person's
  * earlier certificate of that role is then revoked and the earlier address told (design section 4). Refuses with
  * attempts_exceeded when too many were replaced. The answer is a certificate_answer. */
 must_check enum outcome certificate_issue(struct decision *decision, const struct certificate_plan *plan);

@@ -39,8 +39,11 @@ email_is_plausible(struct slice email)
 	return ats == 1 && at > 0 && at + 1 < email.size;
 }
 
+/* Who may be heard, and then the request before any fact is compared: a request that is refused after them would tell
+ * that they were right, and leave no trace. */
 static enum outcome
-identify(struct decision *decision, const struct msg_enrol_request *facts, struct rec_taxpayer *taxpayer)
+identify(struct decision *decision, const struct msg_enrol_request *facts, struct certificate_plan *plan,
+    struct rec_taxpayer *taxpayer)
 {
 	struct attempts *attempts = arena_alloc(decision->arena, sizeof *attempts);
 	struct keyed person = decision_person(decision, facts->spi);
@@ -48,6 +51,8 @@ identify(struct decision *decision, const struct msg_enrol_request *facts, struc
 	if (attempts == NULL)
 		return refuse(decision, ERROR_out_of_memory);
 	enum outcome outcome = attempts_check(decision, facts->spi, attempts);
+	if (outcome == PROCEED)
+		outcome = certificate_check_request(decision, plan);
 	if (outcome != PROCEED)
 		return outcome;
 	*taxpayer = (struct rec_taxpayer){ .spi = SLICE_EMPTY };
@@ -77,19 +82,19 @@ HANDLER(enrol)
 	if (!email_is_plausible(facts->email))
 		refuse_later(decision, ERROR_email_invalid, "enrol_request.email", SLICE_EMPTY,
 		    SLICE_LITERAL("local@domain"));
-	enum outcome outcome = refuse_noted(decision);
-	if (outcome == PROCEED)
-		outcome = identify(decision, facts, &taxpayer);
-	if (outcome != PROCEED)
-		return outcome;
 	plan->role = ROLE_TAXPAYER;
 	plan->csr = facts->csr;
+	plan->spi = facts->spi;
+	enum outcome outcome = refuse_noted(decision);
+	if (outcome == PROCEED)
+		outcome = identify(decision, facts, plan, &taxpayer);
+	if (outcome != PROCEED)
+		return outcome;
 	plan->common_name = decision_text(decision, "%.*s %.*s", (int)taxpayer.first_names.size,
 	    (const char *)taxpayer.first_names.data, (int)taxpayer.birth_name.size,
 	    (const char *)taxpayer.birth_name.data);
 	plan->birth_name = taxpayer.birth_name;
 	plan->first_names = taxpayer.first_names;
-	plan->spi = taxpayer.spi;
 	plan->email = facts->email;
 	plan->contract = facts->contract;
 	return certificate_issue(decision, plan);
@@ -101,8 +106,6 @@ HANDLER(issue)
 {
 	const struct msg_issue_request *wanted = request;
 	struct certificate_plan *plan = arena_alloc(decision->arena, sizeof *plan);
-	struct authority_request csr;
-	struct fault fault;
 
 	if (plan == NULL)
 		return refuse(decision, ERROR_out_of_memory);
@@ -110,13 +113,14 @@ HANDLER(issue)
 	if (plan->role == 0 || plan->role == ROLE_TAXPAYER)
 		return refuse_value(decision, ERROR_field_invalid, "issue_request.kind", wanted->kind,
 		    SLICE_LITERAL("professional, agent, operator, consumer or courier"));
-	if (authority_check_request(wanted->csr, &csr, &fault) != ERROR_NONE)
-		return refuse_with(decision, &fault);
-	if (csr.common_name[0] == '\0')
+	plan->csr = wanted->csr;
+	enum outcome outcome = certificate_check_request(decision, plan);
+	if (outcome != PROCEED)
+		return outcome;
+	if (plan->request.common_name[0] == '\0')
 		return refuse_value(decision, ERROR_request_invalid, "issue_request.csr", SLICE_EMPTY,
 		    SLICE_LITERAL("a common name"));
-	plan->csr = wanted->csr;
-	plan->common_name = decision_text(decision, "%s", csr.common_name);
+	plan->common_name = decision_text(decision, "%s", plan->request.common_name);
 	return certificate_issue(decision, plan);
 }
 

@@ -232,24 +232,29 @@ def test_an_upload_of_somebody_else(visit, town):
         owner.upload(filing, [scan], owner.hello()[10])
 
 
-def test_guessing_facts(town):
+def test_guessing_facts(town, tmp_path):
     """After five failures the address waits for this person, even with right facts; for another person it does not."""
     person, other = town.people.pop(), town.visitor()
     contract = town.office.campaign()["contract"]["version"]
-    csr = other.holder.csr()
+    mine = stranger.Holder(tmp_path)
+    mine.make_key()
+    fresh, known = mine.csr(), other.holder.csr()
 
-    def enrol(connection, facts):
+    def enrol(connection, facts, csr):
         body = dict(zip((1, 3, 5, 7), facts)) | {9: EMAIL, 11: csr, 13: contract}
         connection.send(stranger.ENROL, body)
         return connection.receive()[2:]
 
     with town.connect() as connection:
+        # A key that is somebody's is refused whatever the facts are: it tells nothing of them, and counts for nothing.
+        for income in (person.facts[3], "1") * 3:
+            assert enrol(connection, (*person.facts[:3], income), known)[0] == 70
         for guess in range(5):
-            assert enrol(connection, (*person.facts[:3], str(guess)))[0] == 60
-        status, refusal = enrol(connection, person.facts)
+            assert enrol(connection, (*person.facts[:3], str(guess)), fresh)[0] == 60
+        status, refusal = enrol(connection, person.facts, fresh)
         assert status == 61 and 0 < refusal[6] <= 10000
-        # Known facts, but a key that is somebody's: it got past the counters.
-        assert enrol(connection, other.person.facts)[0] == 70
+        # It got past the counters.
+        assert enrol(connection, other.person.facts, known)[0] == 70
 
 
 def test_requests_for_certificates_that_are_none(town):

@@ -144,8 +144,10 @@ an_address_that_tries_many_persons_is_capped(void **state)
 	assert_waits(attempt(fixture, jeanne, true), 1);
 	fixture->now += 1;
 	assert_int_equal(attempt(fixture, jeanne, true)->refusal.error, ERROR_NONE);
-	/* Another address is not concerned. */
+	/* Another address is not concerned. (Jeanne's key is hers by now.) */
 	from_address(fixture, 2);
+	stranger = *people_register(fixture, 3000000002, "H2");
+	stranger.taxpayer.spi = people_spi(fixture, 2000000001);
 	assert_refused(attempt(fixture, &stranger, true), ERROR_identification_refused, NULL, NULL, NULL);
 }
 

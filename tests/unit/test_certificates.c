@@ -50,7 +50,9 @@ an_operator_issues_every_kind_but_taxpayers(void **state)
 	    "issue_request.kind", "taxpayer",
 	    "professional, agent, operator, consumer or courier");
 	wrong.kind = SLICE_LITERAL("agent");
-	wrong.csr = people_csr(fixture, operator->key, NULL);
+	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+	wrong.csr = people_csr(fixture, key, NULL);
+	EVP_PKEY_free(key);
 	assert_refused(decision_fixture_operate(fixture, OPERATION_issue, &wrong), ERROR_request_invalid,
 	    "issue_request.csr", NULL,
 	    "a common name");

@@ -108,9 +108,32 @@ requests_must_prove_possession(void **state)
 	facts.csr = people_csr(fixture, key, NULL);
 	EVP_PKEY_free(key);
 	assert_refused(enrol(fixture, &facts), ERROR_key_refused, "csr", NULL, "*");
-	/* Somebody whose facts are wrong does not learn anything of the request: it is not even looked at. */
-	facts.filer_number = SLICE_LITERAL("7654321");
-	assert_refused(enrol(fixture, &facts), ERROR_identification_refused, NULL, NULL, NULL);
+}
+
+/* Whatever is wrong with the request, it is said whether the facts are right or not: else a request that cannot be
+ * granted would tell about the facts, with nothing counted and no mail sent. */
+static void
+a_bad_request_tells_nothing_of_the_facts(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *paul = people_enrol(fixture, 3000000002, "H2");
+	struct msg_enrol_request facts = people_facts(fixture, people_register(fixture, 3000000001, "H1"));
+	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-384");
+	const struct slice requests[] = { SLICE_LITERAL("no request"), people_csr(fixture, key, NULL), paul->csr,
+		people_csr(fixture, paul->key, "Paul") };
+	static const enum error errors[] = { ERROR_request_invalid, ERROR_key_refused, ERROR_key_in_use,
+		ERROR_key_in_use };
+
+	EVP_PKEY_free(key);
+	for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+		struct msg_enrol_request wrong = facts;
+		facts.csr = wrong.csr = requests[i];
+		wrong.filer_number = SLICE_LITERAL("7654321");
+		assert_refused(enrol(fixture, &facts), errors[i], "csr", NULL, "*");
+		struct effects *effects = enrol(fixture, &wrong);
+		assert_refused(effects, errors[i], "csr", NULL, "*");
+		assert_null(effects->puts);
+	}
 }
 
 static void
@@ -288,6 +311,7 @@ main(void)
 		PEOPLE_TEST(every_wrong_fact_is_the_same_refusal),
 		PEOPLE_TEST(contract_and_address_are_said_together),
 		PEOPLE_TEST(requests_must_prove_possession),
+		PEOPLE_TEST(a_bad_request_tells_nothing_of_the_facts),
 		PEOPLE_TEST(the_certificate_is_the_holder_s_for_three_years),
 		PEOPLE_TEST(the_same_request_gets_the_same_certificate),
 		PEOPLE_TEST(a_new_key_ends_the_old_certificate),
