@@ -60,10 +60,8 @@ check_rectification(struct decision *decision, const struct filing *filing)
 	return PROCEED;
 }
 
-/* What is in force for this household and campaign, and how this filing stands to it: the first, a rectification, or
- * the same bytes signed by another person of the household, which leaves everything in force as it is. */
-static enum outcome
-stage_dossier(struct decision *decision, struct signed_filing *signed_filing)
+enum outcome
+filing_stage_dossier(struct decision *decision, struct signed_filing *signed_filing)
 {
 	struct filing *filing = filing_of(signed_filing);
 
@@ -152,9 +150,8 @@ stage_rules(struct decision *decision, struct signed_filing *signed_filing)
 	return PROCEED;
 }
 
-/* With everything that was found since the signer was known to be entitled. */
-static enum outcome
-stage_refuse(struct decision *decision, struct signed_filing *signed_filing)
+enum outcome
+filing_stage_refuse(struct decision *decision, struct signed_filing *signed_filing)
 {
 	(void)signed_filing;
 	return refuse_noted(decision);
@@ -170,12 +167,12 @@ HANDLER(file)
 		signed_stage_certificate,
 		signed_stage_campaign,
 		signed_stage_entitled,
-		stage_dossier,
+		filing_stage_dossier,
 		filing_stage_number,
 		filing_stage_uploads,
 		filing_stage_documents,
 		stage_rules,
-		stage_refuse,
+		filing_stage_refuse,
 		filing_stage_accept,
 		NULL,
 	};

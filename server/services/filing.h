@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One filing on its way to its receipt: what its stages hand on. Only for filing*.c, each of which has some of the
- * stages. */
+ * stages, and for uploads.c, which shares those that need no document. */
 #ifndef GUICHET_SERVICES_FILING_H
 #define GUICHET_SERVICES_FILING_H
 
@@ -10,7 +10,7 @@
 
 struct filing {
 	struct signed_filing signed_filing; /* first: the stages know it as this */
-	const struct msg_file_request *request;
+	const struct msg_file_request *request; /* NULL for an upload */
 	struct keyed household, campaign;
 	bool has_dossier;
 	struct rec_dossier dossier;
@@ -35,6 +35,12 @@ filing_of(struct signed_filing *filing)
 /* Key of what is in force for the household and campaign of the filing. */
 struct slice filing_dossier_key(struct decision *decision, const struct filing *filing);
 
+/* What is in force for this household and campaign, and how this filing stands to it: the first, a rectification, or
+ * the same bytes signed by another person of the household, which leaves everything in force as it is (A11). Noted when
+ * it may not take its place: that is in the manifest, so no gigabyte has to come first. */
+must_check enum outcome filing_stage_dossier(struct decision *decision, struct signed_filing *filing);
+/* Refuses with everything that was noted since the signer was known to be entitled, if anything was. */
+must_check enum outcome filing_stage_refuse(struct decision *decision, struct signed_filing *filing);
 /* All that is read before anything is inflated: what was uploaded, and that the upload ends with this filing. What is
  * missing, or was sent and not signed for, is noted. */
 must_check enum outcome filing_stage_uploads(struct decision *decision, struct signed_filing *filing);

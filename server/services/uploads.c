@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "protocol/digest.h"
+#include "server/services/filing.h"
 #include "server/services/part.h"
 #include "server/services/services.h"
 
@@ -253,18 +254,20 @@ HANDLER(upload)
 		signed_stage_certificate,
 		signed_stage_campaign,
 		signed_stage_entitled,
+		filing_stage_dossier,
+		filing_stage_refuse,
 		stage_answer_open,
 		stage_quota,
 		stage_open,
 		NULL,
 	};
 	const struct msg_upload_request *upload = request;
-	struct signed_filing *filing = arena_alloc(decision->arena, sizeof *filing);
+	struct filing *filing = arena_alloc(decision->arena, sizeof *filing);
 
 	if (filing == NULL)
 		return refuse(decision, ERROR_out_of_memory);
-	signed_begin(filing, upload->manifest, upload->serial, upload->signing_time, upload->signature);
-	return signed_run(decision, filing, stages);
+	signed_begin(&filing->signed_filing, upload->manifest, upload->serial, upload->signing_time, upload->signature);
+	return signed_run(decision, &filing->signed_filing, stages);
 }
 
 /* ---- part ---- */

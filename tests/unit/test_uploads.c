@@ -381,6 +381,31 @@ uploads_are_for_who_may_file(void **state)
 	assert_refused(open_upload(fixture, draft, jeanne), ERROR_campaign_closed, "line 3", "*", "*");
 }
 
+/* What the manifest alone shows is said before the first byte is taken, and holds for an upload that is open too. */
+static void
+what_cannot_be_filed_is_not_uploaded(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct draft *first = draft_with(fixture, jeanne, large(fixture, LARGE)), *binding, *second;
+
+	assert_int_equal(open_upload(fixture, first, jeanne)->refusal.error, ERROR_NONE);
+	binding = draft_simple(fixture, jeanne);
+	binding->manifest.mode = MODE_OFFLINE;
+	const struct msg_file_request request = draft_sign(fixture, binding, jeanne);
+	const char *number = people_number(fixture, people_file(fixture, &request)->receipt);
+	assert_refused(open_upload(fixture, first, jeanne), ERROR_replaces_mismatch, "line 5", "none", number);
+	second = draft_with(fixture, jeanne, large(fixture, LARGE + 1));
+	struct effects *effects = open_upload(fixture, second, jeanne);
+	assert_refused(effects, ERROR_replaces_mismatch, "line 5", "none", number);
+	assert_reason(effects, 1, ERROR_offline_binding, "line 6", "online", "offline");
+	assert_int_equal(quota(fixture, jeanne), LARGE);
+	second->manifest.replaces = slice_of_text(number);
+	second->manifest.mode = MODE_OFFLINE;
+	assert_int_equal(open_upload(fixture, second, jeanne)->refusal.error, ERROR_NONE);
+	assert_int_equal(quota(fixture, jeanne), 2 * LARGE + 1);
+}
+
 /* Fails unless both are refused in the same words. */
 static void
 assert_same_refusal(const struct effects *a, const struct effects *b)
@@ -532,6 +557,7 @@ main(void)
 		PEOPLE_TEST(without_attachments_nothing_is_opened),
 		PEOPLE_TEST(parts_are_of_documents_signed_for),
 		PEOPLE_TEST(uploads_are_for_who_may_file),
+		PEOPLE_TEST(what_cannot_be_filed_is_not_uploaded),
 		PEOPLE_TEST(a_part_without_the_token_is_of_no_upload),
 		PEOPLE_TEST(the_token_is_of_this_upload),
 		PEOPLE_TEST(a_spouse_may_complete_it),
