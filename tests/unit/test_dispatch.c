@@ -441,9 +441,9 @@ who_waited_too_long_is_told_busy_at_once(void **state)
 	struct process *process = process_create(NULL);
 
 	(void)state;
-	process->waited_ms = 400;
+	process->arrival.waited_ms = 400;
 	ask(process, 1, (struct wish){ 'a', 'b', 0, 0 });
-	process->waited_ms = 401;
+	process->arrival.waited_ms = 401;
 	ask(process, 2, (struct wish){ 'a', 'b', 0, 0 });
 	assert_int_equal(process->asked->status[2], ERROR_busy);
 	assert_int_equal(process->asked->refusal.retry_after_ms, 77);
