@@ -10,7 +10,8 @@
 #include "client/blob.h"
 #include "protocol/arena.h"
 
-/* A refusal with every finding at its longest would be three times that; what does not fit is left out. */
+/* A refusal with every reason and finding at its longest would be more than four times that; what does not fit is left
+ * out. */
 #define PROBLEM_SIZE_MAX ((size_t)256 * 1024)
 
 struct guichet_problem {
@@ -21,6 +22,8 @@ struct guichet_problem {
 	char correlation[2 * CORRELATION_SIZE + 1];
 	struct msg_finding *findings;
 	size_t findings_count;
+	struct msg_reason *reasons;
+	size_t reasons_count;
 };
 
 _Static_assert(ERROR_NONE == (int)GUICHET_ERROR_none, "the public numbers are the wire's");
@@ -133,7 +136,7 @@ problem_set_expected(struct guichet_problem *problem, const char *expected)
 }
 
 static struct slice
-finding_text(struct guichet_problem *problem, struct slice s)
+kept_text(struct guichet_problem *problem, struct slice s)
 {
 	struct slice copy;
 
@@ -155,12 +158,28 @@ findings_copy(struct guichet_problem *problem, const struct msg_finding *finding
 	for (size_t i = 0; i < problem->findings_count; i++) {
 		struct msg_finding *to = &problem->findings[i];
 		*to = findings[i];
-		to->document = finding_text(problem, to->document);
-		to->place = finding_text(problem, to->place);
-		to->value = finding_text(problem, to->value);
-		to->expected = finding_text(problem, to->expected);
-		to->text = finding_text(problem, to->text);
-		to->text_fr = finding_text(problem, to->text_fr);
+		to->document = kept_text(problem, to->document);
+		to->place = kept_text(problem, to->place);
+		to->value = kept_text(problem, to->value);
+		to->expected = kept_text(problem, to->expected);
+		to->text = kept_text(problem, to->text);
+		to->text_fr = kept_text(problem, to->text_fr);
+	}
+}
+
+static void
+reasons_copy(struct guichet_problem *problem, const struct msg_reason *reasons, size_t count)
+{
+	problem->reasons = arena_alloc_array(problem->arena, count, sizeof *problem->reasons);
+	problem->reasons_count = problem->reasons != NULL ? count : 0;
+	for (size_t i = 0; i < problem->reasons_count; i++) {
+		struct msg_reason *to = &problem->reasons[i];
+		*to = reasons[i];
+		to->place = kept_text(problem, to->place);
+		to->value = kept_text(problem, to->value);
+		to->expected = kept_text(problem, to->expected);
+		to->text = kept_text(problem, to->text);
+		to->text_fr = kept_text(problem, to->text_fr);
 	}
 }
 
@@ -180,6 +199,7 @@ problem_set_refusal(struct guichet_problem *problem, unsigned status, const stru
 	problem->expected = text_copy(problem, refusal->expected);
 	problem->retry_after_ms = refusal->retry_after_ms;
 	hex_encode(refusal->correlation, problem->correlation);
+	reasons_copy(problem, refusal->reasons, refusal->reasons_count);
 	findings_copy(problem, refusal->findings, refusal->findings_count);
 	return error;
 }
@@ -202,13 +222,13 @@ problem_set_findings(struct guichet_problem *problem, enum error error, const st
 				.severity = (uint64_t)severity,
 				.rule = (uint64_t)from->rule->number,
 				.has_document = from->document.size != 0,
-				.document = finding_text(problem, from->document),
+				.document = kept_text(problem, from->document),
 				.has_place = from->place.size != 0,
-				.place = finding_text(problem, from->place),
+				.place = kept_text(problem, from->place),
 				.has_value = from->value.size != 0,
-				.value = finding_text(problem, from->value),
+				.value = kept_text(problem, from->value),
 				.has_expected = from->expected.size != 0,
-				.expected = finding_text(problem, from->expected),
+				.expected = kept_text(problem, from->expected),
 				.text = slice_of_text(from->rule->english),
 				.text_fr = slice_of_text(from->rule->french),
 			};
@@ -227,6 +247,7 @@ problem_copy(struct guichet_problem *to, const struct guichet_problem *from)
 	to->expected = text_copy(to, slice_of_text(from->expected));
 	to->retry_after_ms = from->retry_after_ms;
 	memcpy(to->correlation, from->correlation, sizeof to->correlation);
+	reasons_copy(to, from->reasons, from->reasons_count);
 	findings_copy(to, from->findings, from->findings_count);
 }
 
@@ -290,6 +311,20 @@ guichet_problem_finding(const struct guichet_problem *problem, size_t index)
 	if (index >= problem->findings_count)
 		return (struct guichet_record){ NULL, NULL };
 	return (struct guichet_record){ message_finding(), &problem->findings[index] };
+}
+
+size_t
+guichet_problem_reasons(const struct guichet_problem *problem)
+{
+	return problem->reasons_count;
+}
+
+struct guichet_record
+guichet_problem_reason(const struct guichet_problem *problem, size_t index)
+{
+	if (index >= problem->reasons_count)
+		return (struct guichet_record){ NULL, NULL };
+	return (struct guichet_record){ message_reason(), &problem->reasons[index] };
 }
 
 /* ---- what is known of an error without details ---- */

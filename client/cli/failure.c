@@ -46,14 +46,19 @@ put_text(struct buf *buf, const char *name, const char *text)
 	cli_put_string(buf, text);
 }
 
+typedef struct guichet_record find_row(const struct guichet_problem *problem, size_t index);
+
+/* A list of records, unless there is none. */
 static void
-put_findings(struct buf *buf, const struct guichet_problem *problem)
+put_rows(struct buf *buf, const char *name, const struct guichet_problem *problem, size_t count, find_row *find)
 {
-	json_put_name(buf, "findings");
+	if (count == 0)
+		return;
+	json_put_name(buf, name);
 	buf_put_text(buf, "[");
-	for (size_t i = 0; i < guichet_problem_findings(problem); i++) {
+	for (size_t i = 0; i < count; i++) {
 		struct guichet_blob *json;
-		if (guichet_record_json(guichet_problem_finding(problem, i), &json) != GUICHET_ERROR_none)
+		if (guichet_record_json(find(problem, i), &json) != GUICHET_ERROR_none)
 			buf_fail(buf);
 		if (i != 0)
 			buf_put_text(buf, ",");
@@ -77,8 +82,8 @@ print_json(const struct guichet_problem *problem)
 	put_text(buf, "expected", guichet_problem_expected(problem));
 	put_text(buf, "correlation", guichet_problem_correlation(problem));
 	buf_put_format(buf, ",\"retry_after_ms\":%llu", (unsigned long long)guichet_problem_retry_after_ms(problem));
-	if (guichet_problem_findings(problem) != 0)
-		put_findings(buf, problem);
+	put_rows(buf, "reasons", problem, guichet_problem_reasons(problem), guichet_problem_reason);
+	put_rows(buf, "findings", problem, guichet_problem_findings(problem), guichet_problem_finding);
 	buf_put_text(buf, "}\n");
 	cli_print_buf(buf);
 }
@@ -99,9 +104,9 @@ print_line(const char *indent, const char *name, const char *text, size_t size)
 }
 
 static void
-print_field(const char *name, struct guichet_record finding, const char *field)
+print_field(const char *name, struct guichet_record record, const char *field)
 {
-	struct guichet_bytes bytes = guichet_record_bytes(finding, field);
+	struct guichet_bytes bytes = guichet_record_bytes(record, field);
 
 	print_line("    ", name, (const char *)bytes.data, bytes.size);
 }
@@ -139,6 +144,8 @@ advice(enum guichet_error error)
 {
 	if (error == GUICHET_ERROR_replaces_mismatch)
 		return "--replaces with the receipt in force; guichet filings lists what is filed already";
+	if (error == GUICHET_ERROR_offline_binding)
+		return "--offline, for a return that was prepared so";
 	switch (cli_exit_code(error)) {
 	case EXIT_CODE_UNREACHABLE:
 		return "run the same command again later; nothing is filed twice";
@@ -146,6 +153,24 @@ advice(enum guichet_error error)
 		return "see --help";
 	default:
 		return "";
+	}
+}
+
+/* The reasons beside the first, which is the error itself: so that who mends one does not meet the next only then. */
+static void
+print_other_reasons(const struct guichet_problem *problem)
+{
+	for (size_t i = 1; i < guichet_problem_reasons(problem); i++) {
+		struct guichet_record reason = guichet_problem_reason(problem, i);
+		enum guichet_error error = (enum guichet_error)guichet_record_uint(reason, "error");
+		const char *to_do = advice(error);
+		fprintf(stderr, "  and error %d (%s)\n", (int)error, guichet_error_name(error));
+		print_field("", reason, "text");
+		print_field("", reason, "text_fr");
+		print_field("where:    ", reason, "place");
+		print_field("value:    ", reason, "value");
+		print_field("expected: ", reason, "expected");
+		print_line("    ", "to do:    ", to_do, strlen(to_do));
 	}
 }
 
@@ -172,6 +197,7 @@ print_text(const struct guichet_problem *problem)
 		snprintf(retry, sizeof retry, "%.1f s", (double)guichet_problem_retry_after_ms(problem) / 1000);
 	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
 		print_line("  ", lines[i].name, lines[i].text, strlen(lines[i].text));
+	print_other_reasons(problem);
 	cli_print_findings(problem);
 }
 

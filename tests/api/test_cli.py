@@ -533,7 +533,13 @@ def test_offline_filing_binds_its_rectifications(holders):
     (holder.place / "paper.pdf").write_bytes(PDF)
     rectify = "--replaces", number, "--attach", holder.place / "paper.pdf"
     told = json.loads(holder.file("--json", *rectify, out="second.json", code=REFUSED))
-    assert told["error"] == "offline_binding"
+    assert told["error"] == "offline_binding" and "reasons" not in told
+    # Online, and without a word of what it rectifies: both are told at once, to a program and to a person.
+    told = json.loads(holder.file("--json", *rectify[2:], out="second.json", code=REFUSED))
+    assert [reason["error"] for reason in told["reasons"]] == [87, 88] and told["error"] == "replaces_mismatch"
+    said = holder.file(*rectify[2:], out="second.json", code=REFUSED)
+    assert "error 87 (replaces_mismatch)" in said and "and error 88 (offline_binding)" in said
+    assert said.count("to do:") == 2 and "--offline" in said
     # What was kept of the refused one is another filing: the mode is part of what is signed.
     holder.file("--offline", *rectify, out="second.json")
     assert "\nmode offline\n" in guichet("show", holder.receipt("second.json")["number"], *holder.me)

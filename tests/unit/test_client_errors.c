@@ -4,6 +4,8 @@
  * number does not compile here. */
 #include "tests/unit/unit.h"
 
+#include <string.h>
+
 #include <guichet/guichet.h>
 
 #include "client/problem.h"
@@ -73,6 +75,34 @@ problem_forgets_the_one_before(void **state)
 	guichet_problem_destroy(problem);
 }
 
+static void
+every_reason_is_kept(void **state)
+{
+	(void)state;
+	struct guichet_problem *problem = guichet_problem_create(), *copy = guichet_problem_create();
+	struct msg_reason reasons[] = {
+		{ .error = ERROR_replaces_mismatch, .text = SLICE_LITERAL("one"), .text_fr = SLICE_LITERAL("un") },
+		{ .error = ERROR_offline_binding, .has_place = true, .place = SLICE_LITERAL("line 6"),
+		    .text = SLICE_LITERAL("two"), .text_fr = SLICE_LITERAL("deux") },
+	};
+	struct msg_refusal refusal = {
+		.correlation = SLICE_LITERAL("12345678"), .reasons = reasons, .reasons_count = 2
+	};
+	problem_set_refusal(problem, ERROR_replaces_mismatch, &refusal);
+	memset(reasons, 0, sizeof reasons);
+	problem_copy(copy, problem);
+	problem_clear(problem);
+	assert_int_equal(guichet_problem_reasons(problem), 0);
+	assert_int_equal(guichet_problem_reasons(copy), 2);
+	struct guichet_record second = guichet_problem_reason(copy, 1);
+	assert_int_equal(guichet_record_uint(second, "error"), GUICHET_ERROR_offline_binding);
+	assert_memory_equal(guichet_record_bytes(second, "place").data, "line 6", strlen("line 6"));
+	assert_memory_equal(guichet_record_bytes(second, "text_fr").data, "deux", strlen("deux"));
+	assert_null(guichet_problem_reason(copy, 2).values);
+	guichet_problem_destroy(problem);
+	guichet_problem_destroy(copy);
+}
+
 int
 main(void)
 {
@@ -81,6 +111,7 @@ main(void)
 		cmocka_unit_test(public_texts_are_those_of_the_table),
 		cmocka_unit_test(unknown_status_is_a_refusal_with_the_servers_words),
 		cmocka_unit_test(problem_forgets_the_one_before),
+		cmocka_unit_test(every_reason_is_kept),
 	};
 	return cmocka_run_group_tests_name("client errors", tests, NULL, NULL);
 }

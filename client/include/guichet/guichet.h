@@ -181,6 +181,10 @@ GUICHET_API const char *guichet_problem_expected(const struct guichet_problem *p
 GUICHET_API uint64_t guichet_problem_retry_after_ms(const struct guichet_problem *problem);
 /* Names the answer in the server's log, 16 hexadecimal digits; empty when no server was involved. */
 GUICHET_API const char *guichet_problem_correlation(const struct guichet_problem *problem);
+/* Why the office refused, when it knows several reasons: records `reason`, the first of which is the error above. None
+ * when there is but that one. */
+GUICHET_API size_t guichet_problem_reasons(const struct guichet_problem *problem);
+GUICHET_API struct guichet_record guichet_problem_reason(const struct guichet_problem *problem, size_t index);
 /* Everything that the rules found, errors first: records `finding`. */
 GUICHET_API size_t guichet_problem_findings(const struct guichet_problem *problem);
 GUICHET_API struct guichet_record guichet_problem_finding(const struct guichet_problem *problem, size_t index);
