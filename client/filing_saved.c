@@ -102,10 +102,13 @@ supply_return(struct guichet_filing *filing, size_t nth, const char *path, struc
 
 	if (error != GUICHET_ERROR_none)
 		return error;
-	if (arena_copy(filing->arena, slice_of_public(guichet_blob_bytes(blob)), &copy))
+	if (arena_copy(filing->arena, slice_of_public(guichet_blob_bytes(blob)), &copy)) {
+		/* It may be supplied twice. */
+		filing->returns_total += copy.size - filing->returns[nth].size;
 		filing->returns[nth] = copy;
-	else
+	} else {
 		error = problem_set(problem, ERROR_out_of_memory, path, SLICE_EMPTY, NULL);
+	}
 	guichet_blob_destroy(blob);
 	return error;
 }
