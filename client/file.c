@@ -26,6 +26,8 @@ struct sending {
 	enum step step;
 	bool uploads;			    /* does not fit one frame: known after the first try */
 	uint64_t received[LIMIT_DOCUMENTS]; /* bytes of each attachment that the server has */
+	bool anew[LIMIT_DOCUMENTS];	    /* arrived wrong: goes from offset 0, whatever the server has of it */
+	bool corrupt[LIMIT_DOCUMENTS];      /* arrived wrong once */
 	size_t current;			    /* the document whose part is under way */
 	uint8_t token[UPLOAD_TOKEN_SIZE];   /* of the upload, once it is open */
 };
@@ -241,7 +243,7 @@ upload_opened(struct guichet_request *request, struct sending *sending)
 		if (nth == filing->content.documents_count || state->received > filing->documents[nth].size)
 			return strange(request, "upload_answer.documents",
 			    "documents of this filing, at most as long as they are");
-		sending->received[nth] = state->received;
+		sending->received[nth] = sending->anew[nth] ? 0 : state->received;
 	}
 	choose_next(request, sending);
 	if (sending->step == STEP_PART && !answer->has_token)
@@ -260,6 +262,7 @@ part_stored(struct guichet_request *request, struct sending *sending)
 	if (answer->received != part->offset + part->content.size)
 		return strange(request, "part_answer.received", "the end of the part that was sent");
 	sending->received[sending->current] = answer->received;
+	sending->anew[sending->current] = false;
 	request->attempts = 0; /* it goes on: what failed before is past */
 	choose_next(request, sending);
 	return GUICHET_ERROR_none;
@@ -309,15 +312,29 @@ sending_restart(struct guichet_request *request)
 	sending->step = sending->uploads ? STEP_OPEN_UPLOAD : STEP_FILE_WHOLE;
 }
 
+/* The server keeps what it has but for the last part, and which bytes of it are wrong is not known: all of them are
+ * sent again, once. A second time it is the file that has changed. */
+static bool
+begins_anew(struct sending *sending)
+{
+	if (sending->corrupt[sending->current])
+		return false;
+	sending->corrupt[sending->current] = sending->anew[sending->current] = true;
+	return true;
+}
+
 /* A part that was stored though its answer was lost, or an upload that was swept meanwhile: open it again and see. */
 static bool
 sending_recovers(struct guichet_request *request, enum guichet_error error)
 {
-	const struct sending *sending = request->work;
+	struct sending *sending = request->work;
 
-	return sending->uploads &&
-	    (error == GUICHET_ERROR_upload_offset || error == GUICHET_ERROR_upload_unknown ||
-		(error == GUICHET_ERROR_documents_missing && sending->step == STEP_FILE_REST));
+	if (!sending->uploads)
+		return false;
+	if (error == GUICHET_ERROR_document_corrupt && sending->step == STEP_PART)
+		return begins_anew(sending);
+	return error == GUICHET_ERROR_upload_offset || error == GUICHET_ERROR_upload_unknown ||
+	    (error == GUICHET_ERROR_documents_missing && sending->step == STEP_FILE_REST);
 }
 
 static const struct request_kind file = {

@@ -27,7 +27,7 @@ struct request_kind {
 	enum guichet_error (*prepare)(struct guichet_request *request);
 	/* Reads request->answer. *more: another message follows. Errors as above. */
 	enum guichet_error (*answered)(struct guichet_request *request, bool *more);
-	/* The server refused a message: true to begin again, which counts as one more attempt. */
+	/* The server refused a message: true to begin again, which counts as one more attempt. Asked once a refusal. */
 	bool (*recovers)(struct guichet_request *request, enum guichet_error error);
 	/* Frees `work`. */
 	void (*release)(void *work);

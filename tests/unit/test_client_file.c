@@ -15,6 +15,7 @@
 #include "protocol/codec.h"
 #include "protocol/digest.h"
 #include "protocol/receipt.h"
+#include "tests/unit/catalogue_file.h"
 #include "tests/unit/file.h"
 
 #define SPI "3023217600053"
@@ -53,6 +54,8 @@ struct counter {
 	unsigned parts, uploads, files;
 	unsigned drop_at_part; /* cut the connection when that part comes, stored or not; 0: never */
 	bool stores_dropped;
+	bool corrupts; /* finds the attachment wrong when its last byte is there, until it begins anew */
+	bool corrupts_always;
 	bool keeps_token; /* an office that opens uploads and gives no token */
 	size_t documents;	/* in the last file request */
 	struct slice signature; /* of the last request that had one */
@@ -128,8 +131,16 @@ take_part(struct office *office, const struct frame *request, struct counter *co
 	bool drops = ++counter->parts == counter->drop_at_part;
 
 	assert_true(slice_equal(part->token, slice_of(token, sizeof token)));
+	if (part->offset == 0 && buf_size(counter->received) != 0) {
+		buf_clear(counter->received);
+		counter->corrupts = counter->corrupts_always;
+	}
 	if (part->offset != buf_size(counter->received)) {
 		office_refuse(office, request, ERROR_upload_offset, 0);
+		return VERDICT_DONE;
+	}
+	if (part->offset + part->content.size == ATTACHMENT_SIZE && counter->corrupts) {
+		office_refuse(office, request, ERROR_document_corrupt, 0);
 		return VERDICT_DONE;
 	}
 	if (!drops || counter->stores_dropped)
@@ -287,29 +298,68 @@ upload_goes_on_where_the_connection_was_lost(void **state)
 	}
 }
 
+/* Signs and sends a filing with an attachment; what came of it. */
+static enum guichet_error
+try_filing(struct office *office)
+{
+	struct guichet *guichet;
+	struct guichet_request *request;
+	struct guichet_identity *identity = office_identity(1);
+	struct guichet_filing *filing = make_filing(office, true);
+	assert_int_equal(guichet_filing_sign(filing, identity, 0, NULL), GUICHET_ERROR_none);
+	assert_int_equal(guichet_create(&office->trust, office->address, &guichet, NULL), GUICHET_ERROR_none);
+	assert_int_equal(guichet_file_create(guichet, filing, &request, NULL), GUICHET_ERROR_none);
+	office_run(office, request);
+	enum guichet_error error = guichet_request_error(request);
+	guichet_request_destroy(request);
+	guichet_destroy(guichet);
+	guichet_filing_destroy(filing);
+	guichet_identity_destroy(identity);
+	return error;
+}
+
+/* The office keeps the parts before the last, one of which is wrong: going on after them would never end well. */
+static void
+what_arrived_wrong_goes_again_from_its_beginning(void **state)
+{
+	(void)state;
+	struct office office;
+	struct counter counter;
+	open_counter(&office, &counter);
+	counter.corrupts = true;
+	run_upload(&counter, &office);
+	assert_int_equal(office.connections, 1);
+	assert_int_equal(counter.parts, 6);
+	close_counter(&office, &counter);
+}
+
+static void
+what_arrives_wrong_twice_is_refused(void **state)
+{
+	(void)state;
+	struct office office;
+	struct counter counter;
+	open_counter(&office, &counter);
+	counter.corrupts = counter.corrupts_always = true;
+	office.frame_body_max = 100000;
+	office.part_size_max = LIMIT_PART_MIN;
+	assert_int_equal(try_filing(&office), GUICHET_ERROR_document_corrupt);
+	assert_int_equal(counter.parts, 6);
+	assert_int_equal(counter.files, 0);
+	close_counter(&office, &counter);
+}
+
 static void
 an_upload_without_a_token_is_no_upload(void **state)
 {
 	(void)state;
 	struct office office;
 	struct counter counter;
-	struct guichet *guichet;
-	struct guichet_request *request;
 	open_counter(&office, &counter);
 	counter.keeps_token = true;
 	office.frame_body_max = 100000;
-	struct guichet_identity *identity = office_identity(1);
-	struct guichet_filing *filing = make_filing(&office, true);
-	assert_int_equal(guichet_filing_sign(filing, identity, 0, NULL), GUICHET_ERROR_none);
-	assert_int_equal(guichet_create(&office.trust, office.address, &guichet, NULL), GUICHET_ERROR_none);
-	assert_int_equal(guichet_file_create(guichet, filing, &request, NULL), GUICHET_ERROR_none);
-	office_run(&office, request);
-	assert_int_equal(guichet_request_error(request), GUICHET_ERROR_answer_malformed);
+	assert_int_equal(try_filing(&office), GUICHET_ERROR_answer_malformed);
 	assert_int_equal(counter.parts, 0);
-	guichet_request_destroy(request);
-	guichet_destroy(guichet);
-	guichet_filing_destroy(filing);
-	guichet_identity_destroy(identity);
 	close_counter(&office, &counter);
 }
 
@@ -349,7 +399,9 @@ saved_filing_is_sent_byte_for_byte(void **state)
 	struct office office;
 	struct counter counter;
 	struct guichet_filing *loaded;
+	struct guichet_problem *problem = guichet_problem_create();
 	struct guichet_blob *saved, *again;
+	struct catalogue *catalogue;
 	struct guichet_request *request;
 	struct guichet *guichet;
 	open_counter(&office, &counter);
@@ -374,7 +426,14 @@ saved_filing_is_sent_byte_for_byte(void **state)
 	assert_int_equal(guichet_filing_supply(loaded, attachment_path, NULL), GUICHET_ERROR_none);
 	file_write(pair_path("return.json"), slice_of_text(RETURN_TEXT));
 	assert_int_equal(guichet_filing_supply(loaded, pair_path("return.json"), NULL), GUICHET_ERROR_none);
+	assert_int_equal(guichet_filing_supply(loaded, pair_path("return.json"), NULL), GUICHET_ERROR_none);
 	unlink(pair_path("return.json"));
+	office.trust.catalogue = catalogue = catalogue_file_load();
+	assert_int_equal(guichet_filing_check(loaded, problem), guichet_filing_check(filing, NULL));
+	assert_int_not_equal(guichet_problem_error(problem), GUICHET_ERROR_out_of_memory);
+	assert_int_equal(loaded->returns_total, strlen(RETURN_TEXT)); /* the measure of the memory that rules have */
+	catalogue_destroy(catalogue);
+	guichet_problem_destroy(problem);
 	send_filing(&office, loaded);
 	assert_true(slice_equal(counter.signature, filing->signature));
 	guichet_blob_destroy(saved);
@@ -486,6 +545,8 @@ main(void)
 		cmocka_unit_test(what_fits_goes_in_one_message),
 		cmocka_unit_test(what_does_not_fit_is_uploaded),
 		cmocka_unit_test(upload_goes_on_where_the_connection_was_lost),
+		cmocka_unit_test(what_arrived_wrong_goes_again_from_its_beginning),
+		cmocka_unit_test(what_arrives_wrong_twice_is_refused),
 		cmocka_unit_test(an_upload_without_a_token_is_no_upload),
 		cmocka_unit_test(receipt_of_another_filing_is_not_taken),
 		cmocka_unit_test(saved_filing_is_sent_byte_for_byte),
