@@ -25,7 +25,8 @@
 
 struct guichet_identity {
 	EVP_PKEY *key;
-	struct buf *request; /* PKCS#10, made once, so that asking again is the same request; NULL: not asked yet */
+	struct buf *request; /* PKCS#10, made once, so that asking again is the same request; NULL: opened with a
+			      * certificate and not asked with */
 	X509 *certificate; /* NULL: none yet; all below is empty then */
 	struct buf *der;
 	uint8_t serial[SERIAL_SIZE];
@@ -64,6 +65,57 @@ guichet_identity_destroy(struct guichet_identity *identity)
 	free(identity);
 }
 
+/* ---- making a key, and the request for its certificate ---- */
+
+static bool
+put_der(struct buf *out, int size, int encode(const void *object, unsigned char **to), const void *object)
+{
+	uint8_t *at = size > 0 ? buf_reserve(out, (size_t)size) : NULL;
+	unsigned char *to = at;
+
+	if (at == NULL || encode(object, &to) != size) {
+		buf_fail(out);
+		return false;
+	}
+	buf_commit(out, (size_t)size);
+	return true;
+}
+
+static int
+encode_request(const void *object, unsigned char **to)
+{
+	return i2d_X509_REQ(object, to);
+}
+
+/* Proves possession of the key. NULL when that failed. */
+static struct buf *
+make_request(EVP_PKEY *key)
+{
+	struct buf *der = buf_create(LIMIT_CSR);
+	X509_REQ *request = X509_REQ_new();
+	bool good = der != NULL && request != NULL && X509_REQ_set_version(request, X509_REQ_VERSION_1) == 1 &&
+	    X509_REQ_set_pubkey(request, key) == 1 && X509_REQ_sign(request, key, EVP_sha256()) > 0;
+
+	good = good && put_der(der, i2d_X509_REQ(request, NULL), encode_request, request);
+	X509_REQ_free(request);
+	ERR_clear_error();
+	if (good && buf_ok(der))
+		return der;
+	buf_destroy(der);
+	return NULL;
+}
+
+enum error
+identity_put_request(struct guichet_identity *identity, struct buf *out)
+{
+	if (identity->request == NULL)
+		identity->request = make_request(identity->key);
+	if (identity->request == NULL)
+		return ERROR_key_failed;
+	buf_put(out, buf_peek(identity->request));
+	return ERROR_NONE;
+}
+
 enum guichet_error
 guichet_identity_generate(const char *algorithm, struct guichet_identity **out, struct guichet_problem *problem)
 {
@@ -77,11 +129,18 @@ guichet_identity_generate(const char *algorithm, struct guichet_identity **out, 
 	if (key == NULL)
 		return problem_set(problem, ERROR_key_failed, "key", slice_of_text(key_algorithm_name(number)),
 		    "a new key pair");
-	*out = identity_create(key);
-	if (*out != NULL)
-		return GUICHET_ERROR_none;
-	EVP_PKEY_free(key);
-	return problem_set(problem, ERROR_out_of_memory, "key", SLICE_EMPTY, NULL);
+	struct guichet_identity *identity = identity_create(key);
+	if (identity == NULL) {
+		EVP_PKEY_free(key);
+		return problem_set(problem, ERROR_out_of_memory, "key", SLICE_EMPTY, NULL);
+	}
+	identity->request = make_request(key);
+	if (identity->request == NULL) {
+		guichet_identity_destroy(identity);
+		return problem_set(problem, ERROR_key_failed, "key", SLICE_EMPTY, "a request for a certificate");
+	}
+	*out = identity;
+	return GUICHET_ERROR_none;
 }
 
 /* ---- reading a certificate ---- */
@@ -145,30 +204,10 @@ read_time(const ASN1_TIME *time)
 	return good ? (uint64_t)days * 86400 + (uint64_t)seconds : 0;
 }
 
-static bool
-put_der(struct buf *out, int size, int encode(const void *object, unsigned char **to), const void *object)
-{
-	uint8_t *at = size > 0 ? buf_reserve(out, (size_t)size) : NULL;
-	unsigned char *to = at;
-
-	if (at == NULL || encode(object, &to) != size) {
-		buf_fail(out);
-		return false;
-	}
-	buf_commit(out, (size_t)size);
-	return true;
-}
-
 static int
 encode_certificate(const void *object, unsigned char **to)
 {
 	return i2d_X509(object, to);
-}
-
-static int
-encode_request(const void *object, unsigned char **to)
-{
-	return i2d_X509_REQ(object, to);
 }
 
 enum error
@@ -197,12 +236,34 @@ identity_take_certificate(struct guichet_identity *identity, X509 *certificate)
 
 /* ---- the key file ---- */
 
+/* A key without a certificate has its request behind it. That one is nobody's secret, so it need not lie under the
+ * password: its own signature tells whether it is the one. */
+static enum error
+take_request(struct guichet_identity *identity, struct slice der)
+{
+	const unsigned char *at = der.data;
+	X509_REQ *request = der.size <= LIMIT_CSR ? d2i_X509_REQ(NULL, &at, (long)der.size) : NULL;
+	bool good = request != NULL && at == der.data + der.size && X509_REQ_verify(request, identity->key) == 1;
+
+	X509_REQ_free(request);
+	ERR_clear_error();
+	if (!good)
+		return ERROR_key_refused;
+	identity->request = buf_create(LIMIT_CSR);
+	if (identity->request == NULL)
+		return ERROR_out_of_memory;
+	buf_put(identity->request, der);
+	return buf_ok(identity->request) ? ERROR_NONE : ERROR_out_of_memory;
+}
+
+/* Takes ownership of key and certificate on success. `rest`: what stands behind the PKCS#12. */
 static enum guichet_error
-identity_of(EVP_PKEY *key, X509 *certificate, struct guichet_identity **out, struct guichet_problem *problem)
+identity_of(EVP_PKEY *key, X509 *certificate, struct slice rest, struct guichet_identity **out,
+    struct guichet_problem *problem)
 {
 	struct key_public public_key;
 
-	if (key == NULL || certificate == NULL)
+	if (key == NULL || (certificate == NULL && rest.size == 0))
 		return problem_set(problem, ERROR_key_refused, "key file",
 		    SLICE_LITERAL("no private key or no certificate"), "a private key with its certificate");
 	enum error error = key_public_of(key, &public_key);
@@ -211,15 +272,15 @@ identity_of(EVP_PKEY *key, X509 *certificate, struct guichet_identity **out, str
 	struct guichet_identity *identity = identity_create(key);
 	if (identity == NULL)
 		return problem_set(problem, ERROR_out_of_memory, "key file", SLICE_EMPTY, NULL);
-	error = identity_take_certificate(identity, certificate);
+	error = certificate != NULL ? identity_take_certificate(identity, certificate) : take_request(identity, rest);
 	if (error == ERROR_NONE) {
 		*out = identity;
 		return GUICHET_ERROR_none;
 	}
 	identity->key = NULL; /* still the caller's */
 	guichet_identity_destroy(identity);
-	return problem_set(
-	    problem, error, "key file", SLICE_EMPTY, "the certificate of the private key in the same file");
+	return problem_set(problem, error, "key file", SLICE_EMPTY,
+	    "the certificate of the private key in the same file, or its request behind it");
 }
 
 enum guichet_error
@@ -240,7 +301,8 @@ guichet_identity_open(
 		error = problem_set(
 		    problem, ERROR_password_wrong, "key file", SLICE_EMPTY, "the password chosen at enrolment");
 	else
-		error = identity_of(key, certificate, out, problem);
+		error = identity_of(
+		    key, certificate, slice_of(at, (size_t)(pkcs12.data + pkcs12.size - at)), out, problem);
 	if (error != GUICHET_ERROR_none) {
 		EVP_PKEY_free(key);
 		X509_free(certificate);
@@ -258,15 +320,17 @@ guichet_identity_save(const struct guichet_identity *identity, const char *passw
 	unsigned char *der = NULL;
 
 	*out = NULL;
-	if (identity->certificate == NULL)
-		return problem_set(problem, ERROR_usage, "identity", SLICE_LITERAL("no certificate"), "enrol first");
-	PKCS12 *file = PKCS12_create(password, identity->holder, identity->key, identity->certificate, NULL,
-	    NID_aes_256_cbc, NID_aes_256_cbc, PKCS12_ITERATIONS, PKCS12_ITERATIONS, 0);
+	bool waits = identity->certificate == NULL;
+	struct slice rest = waits ? buf_peek(identity->request) : SLICE_EMPTY;
+	PKCS12 *file = PKCS12_create(password, waits ? NULL : identity->holder, identity->key, identity->certificate,
+	    NULL, NID_aes_256_cbc, NID_aes_256_cbc, PKCS12_ITERATIONS, PKCS12_ITERATIONS, 0);
 	int size = file != NULL ? i2d_PKCS12(file, &der) : -1;
 	if (size > 0) {
-		buf = buf_create((size_t)size);
-		if (buf != NULL)
+		buf = buf_create((size_t)size + rest.size);
+		if (buf != NULL) {
 			buf_put(buf, slice_of(der, (size_t)size));
+			buf_put(buf, rest);
+		}
 		OPENSSL_clear_free(der, (size_t)size);
 	}
 	PKCS12_free(file);
@@ -284,35 +348,6 @@ enum error
 identity_sign(const struct guichet_identity *identity, struct slice message, struct buf *out)
 {
 	return key_sign(identity->key, message, out);
-}
-
-/* Proves possession of the key. NULL when that failed. */
-static struct buf *
-make_request(EVP_PKEY *key)
-{
-	struct buf *der = buf_create(LIMIT_CSR);
-	X509_REQ *request = X509_REQ_new();
-	bool good = der != NULL && request != NULL && X509_REQ_set_version(request, X509_REQ_VERSION_1) == 1 &&
-	    X509_REQ_set_pubkey(request, key) == 1 && X509_REQ_sign(request, key, EVP_sha256()) > 0;
-
-	good = good && put_der(der, i2d_X509_REQ(request, NULL), encode_request, request);
-	X509_REQ_free(request);
-	ERR_clear_error();
-	if (good && buf_ok(der))
-		return der;
-	buf_destroy(der);
-	return NULL;
-}
-
-enum error
-identity_put_request(struct guichet_identity *identity, struct buf *out)
-{
-	if (identity->request == NULL)
-		identity->request = make_request(identity->key);
-	if (identity->request == NULL)
-		return ERROR_key_failed;
-	buf_put(out, buf_peek(identity->request));
-	return ERROR_NONE;
 }
 
 /* ---- what it says ---- */

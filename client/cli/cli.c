@@ -50,6 +50,9 @@ cli_open_identity(struct cli *cli)
 		error = guichet_identity_open(guichet_blob_bytes(file), password, &cli->identity, cli->problem);
 		if (error != GUICHET_ERROR_none)
 			problem_set_place(cli->problem, path);
+		else if (guichet_identity_certificate(cli->identity).size == 0)
+			error = problem_set(cli->problem, ERROR_key_refused, path, SLICE_LITERAL("no certificate yet"),
+			    "the .p12 file that enrolment wrote; guichet enrol again goes on with this key");
 	}
 	OPENSSL_cleanse(password, sizeof password);
 	guichet_blob_destroy(file);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * guichet enrol: a key pair made here, certified by the office, kept in a PKCS#12 file under a password (A1-A6). */
+ * guichet enrol: a key pair made here, certified by the office, kept in a PKCS#12 file under a password (A1-A6). The
+ * certificate revokes the one before it as soon as the office has made it, so the key that it is for is on disk before
+ * it is asked for: the same command after a crash asks again with the same key. */
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -11,9 +13,20 @@
 #include "client/cli/cli.h"
 #include "client/cli/password.h"
 #include "client/problem.h"
+#include "client/request.h"
 #include "protocol/json.h"
 #include "protocol/key.h"
 #include "protocol/time.h"
+
+#define KEY_FILE_MAX ((size_t)64 * 1024)
+
+struct task {
+	struct cli *cli;
+	const char *path; /* of the key file */
+	char *waiting_path; /* of the key while it waits for its certificate */
+	bool resumes;
+	char password[PASSWORD_SIZE_MAX];
+};
 
 /* A certificate that cannot be written would be lost, and an old key file is not to be overwritten: looked at
  * first. */
@@ -51,9 +64,106 @@ check_contract(struct cli *cli)
 	    "this option, once you have read the contract and accept it");
 }
 
+/* ---- the key ---- */
+
+/* The key of an earlier run: without a certificate, or it is another file of that name. */
 static enum guichet_error
-enrol(struct cli *cli)
+open_waiting(struct task *task, struct guichet_bytes file)
 {
+	struct cli *cli = task->cli;
+	enum guichet_error error = guichet_identity_open(file, task->password, &cli->identity, cli->problem);
+
+	if (error == GUICHET_ERROR_none && guichet_identity_certificate(cli->identity).size == 0)
+		return GUICHET_ERROR_none;
+	if (error == GUICHET_ERROR_none)
+		return problem_set(cli->problem, ERROR_usage, task->waiting_path, SLICE_LITERAL("a certificate"),
+		    "a key that waits for its certificate, or no such file");
+	problem_set_place(cli->problem, task->waiting_path);
+	problem_set_expected(cli->problem, "the key that an earlier run of this command left, and the password chosen "
+					   "then; with another --out, a new key is made");
+	return error;
+}
+
+static enum guichet_error
+resume(struct task *task)
+{
+	struct guichet_blob *file = NULL;
+	enum guichet_error error = guichet_file_read(task->waiting_path, KEY_FILE_MAX, &file, task->cli->problem);
+
+	if (error == GUICHET_ERROR_none)
+		error = open_waiting(task, guichet_blob_bytes(file));
+	guichet_blob_destroy(file);
+	return error;
+}
+
+static enum guichet_error
+make_key(struct task *task)
+{
+	struct cli *cli = task->cli;
+
+	cli_begin(cli, "making a key pair");
+	enum guichet_error error = guichet_identity_generate(cli_value(cli, OPTION_KEY), &cli->identity, cli->problem);
+	cli_end(cli);
+	return error;
+}
+
+static enum guichet_error
+get_password(struct task *task)
+{
+	const char *prompt = task->resumes ? "Password chosen when this enrolment began: " :
+					     "Choose a password for the key file: ";
+
+	return password_get(cli_value(task->cli, OPTION_PASSWORD_FILE), prompt, !task->resumes, task->password,
+	    task->cli->problem);
+}
+
+static enum guichet_error
+save(const struct task *task, const char *path)
+{
+	struct guichet_problem *problem = task->cli->problem;
+	struct guichet_blob *file = NULL;
+	enum guichet_error error = guichet_identity_save(task->cli->identity, task->password, &file, problem);
+
+	if (error == GUICHET_ERROR_none)
+		error = guichet_file_write(path, guichet_blob_bytes(file), problem);
+	guichet_blob_destroy(file);
+	return error;
+}
+
+/* ---- its certificate ---- */
+
+/* A new key whose one sending the office refused has no certificate, and whoever mends a fact may choose another
+ * password. A key that may have one stays, whatever was refused since. */
+static void
+after_failure(const struct task *task, const struct guichet_request *request, enum guichet_error error)
+{
+	bool was_refused = cli_exit_code(error) == EXIT_CODE_REFUSED && request->attempts == 0;
+
+	if (!task->resumes && was_refused)
+		unlink(task->waiting_path);
+	if (task->resumes && error == GUICHET_ERROR_key_in_use)
+		problem_set_expected(task->cli->problem,
+		    "the facts of the person whom this key was certified for; when its certificate has ended, "
+		    "another --out, for a new key");
+}
+
+static enum guichet_error
+ask(struct task *task, struct guichet_request *request)
+{
+	enum guichet_error error = task->resumes ? GUICHET_ERROR_none : save(task, task->waiting_path);
+
+	if (error != GUICHET_ERROR_none)
+		return error;
+	error = cli_wait(task->cli, request, "waiting for the certificate");
+	if (error != GUICHET_ERROR_none)
+		after_failure(task, request, error);
+	return error;
+}
+
+static enum guichet_error
+enrol(struct task *task)
+{
+	struct cli *cli = task->cli;
 	const struct guichet_facts facts = {
 		.spi = cli_value(cli, OPTION_SPI),
 		.birth_name = cli_value(cli, OPTION_BIRTH_NAME),
@@ -63,29 +173,15 @@ enrol(struct cli *cli)
 		.accepts_contract = true,
 	};
 	struct guichet_request *request = NULL;
+	enum guichet_error error = task->resumes ? resume(task) : make_key(task);
 
-	cli_begin(cli, "making a key pair");
-	enum guichet_error error = guichet_identity_generate(cli_value(cli, OPTION_KEY), &cli->identity, cli->problem);
-	cli_end(cli);
 	if (error == GUICHET_ERROR_none)
 		error = cli_connect(cli);
 	if (error == GUICHET_ERROR_none)
 		error = guichet_enrol_create(cli->guichet, cli->identity, &facts, &request, cli->problem);
 	if (error == GUICHET_ERROR_none)
-		error = cli_wait(cli, request, "waiting for the certificate");
+		error = ask(task, request);
 	guichet_request_destroy(request);
-	return error;
-}
-
-static enum guichet_error
-save(struct cli *cli, const char *password)
-{
-	struct guichet_blob *file = NULL;
-	enum guichet_error error = guichet_identity_save(cli->identity, password, &file, cli->problem);
-
-	if (error == GUICHET_ERROR_none)
-		error = guichet_file_write(cli_value(cli, OPTION_OUT), guichet_blob_bytes(file), cli->problem);
-	guichet_blob_destroy(file);
 	return error;
 }
 
@@ -114,28 +210,42 @@ report(const struct cli *cli)
 	cli_print_buf(buf);
 }
 
-enum exit_code
-cli_enrol(struct cli *cli)
+static enum guichet_error
+run(struct task *task)
 {
-	const char *key = cli_value(cli, OPTION_KEY);
-	char password[PASSWORD_SIZE_MAX] = "";
-
-	if (key != NULL && key_algorithm_find(slice_of_text(key)) == 0)
-		return cli_fail_usage(cli, "--key", key, options_value(OPTION_KEY));
+	struct cli *cli = task->cli;
 	enum guichet_error error = cli_load_trust(cli);
 
 	if (error == GUICHET_ERROR_none)
 		error = check_contract(cli);
 	if (error == GUICHET_ERROR_none)
-		error = check_target(cli, cli_value(cli, OPTION_OUT));
+		error = check_target(cli, task->path);
+	task->resumes = access(task->waiting_path, F_OK) == 0;
 	if (error == GUICHET_ERROR_none)
-		error = password_get(cli_value(cli, OPTION_PASSWORD_FILE), "Choose a password for the key file: ", true,
-		    password, cli->problem);
+		error = get_password(task);
 	if (error == GUICHET_ERROR_none)
-		error = enrol(cli);
+		error = enrol(task);
 	if (error == GUICHET_ERROR_none)
-		error = save(cli, password);
-	OPENSSL_cleanse(password, sizeof password);
+		error = save(task, task->path);
+	if (error == GUICHET_ERROR_none)
+		unlink(task->waiting_path);
+	return error;
+}
+
+enum exit_code
+cli_enrol(struct cli *cli)
+{
+	const char *key = cli_value(cli, OPTION_KEY);
+	struct task task = { .cli = cli, .path = cli_value(cli, OPTION_OUT) };
+
+	if (key != NULL && key_algorithm_find(slice_of_text(key)) == 0)
+		return cli_fail_usage(cli, "--key", key, options_value(OPTION_KEY));
+	task.waiting_path = cli_path_beside(task.path, "", ".new");
+	if (task.waiting_path == NULL)
+		return EXIT_CODE_FAILED;
+	enum guichet_error error = run(&task);
+	OPENSSL_cleanse(task.password, sizeof task.password);
+	free(task.waiting_path);
 	if (error != GUICHET_ERROR_none)
 		return cli_fail(cli);
 	report(cli);

@@ -20,7 +20,10 @@ static const struct command commands[] = {
 	    0, 0, "", "get a certificate",
 	    "Makes a key pair on this machine, has it certified by the office and writes\n"
 	    "both into the file named by --out (PKCS#12), under a password of your choice.\n"
-	    "A certificate that you have already is revoked by that." },
+	    "A certificate that you have already is revoked by that. Before the office is\n"
+	    "asked, the key is kept under that password in a file with .new at the end of its\n"
+	    "name, until the certificate is there: the same command again, whatever happened,\n"
+	    "takes that key up, whatever --key says, and gets the one certificate." },
 	{ "file", cli_file,
 	    BIT(TRUST),
 	    BIT(SERVER) | BIT(AS) | BIT(PASSWORD_FILE) | BIT(ATTACH) | BIT(CHECK) | BIT(REPLACES) | BIT(OFFLINE) |

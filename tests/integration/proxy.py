@@ -4,7 +4,9 @@
     with Proxy(lambda: office.port) as wire:
         wire.at(1_000_000, office.kill)       # called once, when so many bytes have gone to the server
         ... connect to wire.port ...
-        wire.sent                             # bytes that have gone to the server, over all connections"""
+        wire.sent                             # bytes that have gone to the server, over all connections
+        wire.received                         # bytes that have come from it
+        wire.withhold(1000)                   # what comes from it after so many more bytes stays on the way"""
 import socket
 import threading
 
@@ -14,8 +16,8 @@ CHUNK = 16384
 class Proxy:
     def __init__(self, target):
         """target(): the server's port, asked for each connection."""
-        self.target, self.sent, self.connections = target, 0, 0
-        self.mark = self.action = None
+        self.target, self.sent, self.received, self.connections = target, 0, 0, 0
+        self.mark = self.action = self.held_from = None
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -31,6 +33,9 @@ class Proxy:
 
     def at(self, mark, action):
         self.mark, self.action = mark, action
+
+    def withhold(self, size):
+        self.held_from = self.received + size
 
     def cut(self):
         """Ends every connection."""
@@ -56,13 +61,19 @@ class Proxy:
     def _pump(self, source, target, counts):
         try:
             while part := source.recv(CHUNK):
-                target.sendall(part)
+                target.sendall(part if counts else self._let_through(part))
                 if counts:
                     self._count(len(part))
         except OSError:
             pass
         _shut(source)
         _shut(target)
+
+    def _let_through(self, part):
+        with self.lock:
+            through = part if self.held_from is None else part[:max(0, self.held_from - self.received)]
+            self.received += len(part)
+        return through
 
     def _count(self, size):
         with self.lock:

@@ -8,7 +8,8 @@ import subprocess
 import time
 
 import pytest
-from taxpayer import FAILED, REFUSED, UNREACHABLE, USAGE, Taxpayer, guichet, households, program_of
+from proxy import Proxy
+from taxpayer import FAILED, PASSWORD, REFUSED, UNREACHABLE, USAGE, Taxpayer, guichet, households, program_of
 
 # The words that others rely on.
 GUICHET = {
@@ -124,6 +125,46 @@ def test_an_old_key_file_is_not_overwritten(holder):
     kept = holder.key_file.read_bytes()
     told = json.loads(holder.run(*holder.enrol_words(), "--json", code=USAGE).stdout)
     assert told["place"] == "--out" and holder.key_file.read_bytes() == kept
+
+
+def public_key(taxpayer, path):
+    """As openssl reads it out of a key file."""
+    private = subprocess.run(["openssl", "pkcs12", "-in", path, "-nodes", "-nocerts", "-passin",
+                              f"file:{taxpayer.password_file}"], capture_output=True, check=True).stdout
+    return subprocess.run(["openssl", "pkey", "-pubout"], input=private, capture_output=True, check=True).stdout
+
+
+def test_key_outlives_a_lost_certificate(office, someone, tmp_path):
+    """The office has made the certificate, the answer is on the way, the machine goes down: the key is on disk, and the
+    same command gets the certificate that there is."""
+    other = Taxpayer(office, office.crowd.pop(), tmp_path / "other")
+    waiting = someone.place / "me.p12.new"
+    with Proxy(lambda: office.port) as wire:
+        through = "--server", f"127.0.0.1:{wire.port}"
+        other.run("enrol", *through, *other.enrol_words()[3:])
+        wire.withhold(wire.received - 300)  # within the answer, whose certificate alone is longer than that
+        words = [program_of(office), "enrol", *through, *someone.enrol_words()[3:]]
+        with subprocess.Popen(list(map(str, words)), cwd=someone.place, stderr=subprocess.DEVNULL) as process:
+            until = time.monotonic() + 20
+            while wire.received < wire.held_from:
+                assert time.monotonic() < until and process.poll() is None
+                time.sleep(0.01)
+            process.kill()
+    assert waiting.stat().st_mode & 0o777 == 0o600 and not someone.key_file.exists()
+    key = public_key(someone, waiting)
+    assert "no certificate yet" in someone.run("filings", *someone.office_words(), "--as", waiting, *someone.password_words(),
+                                               code=REFUSED).stderr
+
+    # Neither a wrong fact nor a wrong password costs the key.
+    someone.enrol(code=REFUSED, **{"birth-name": "Personne"})
+    someone.password_file.write_text("another\n", encoding="utf-8")
+    told = someone.enrol(code=FAILED)
+    assert told["error"] == "password_wrong" and told["place"] == str(waiting)
+    someone.password_file.write_text(PASSWORD + "\n", encoding="utf-8")
+    assert public_key(someone, waiting) == key
+    someone.enrol()
+    assert public_key(someone, someone.key_file) == key and not waiting.exists()
+    someone.file()
 
 
 def test_refused(holder, tmp_path):

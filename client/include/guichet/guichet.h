@@ -225,13 +225,15 @@ struct guichet_identity;
  * for RSA. Errors: usage, key_failed. */
 GUICHET_CHECKED enum guichet_error guichet_identity_generate(const char *algorithm, struct guichet_identity **out,
     struct guichet_problem *problem);
-/* Opens a PKCS#12 file's bytes. The password is read, not kept. Errors: password_wrong (also when the bytes are no
- * PKCS#12), key_refused, key_failed. */
+/* Opens what guichet_identity_save made, or any PKCS#12 file's bytes with a key and its certificate. The password is
+ * read, not kept. Errors: password_wrong (also when the bytes are no PKCS#12), key_refused, key_failed. */
 GUICHET_CHECKED enum guichet_error guichet_identity_open(struct guichet_bytes pkcs12, const char *password,
     struct guichet_identity **out, struct guichet_problem *problem);
 GUICHET_API void guichet_identity_destroy(struct guichet_identity *identity);
-/* Key and certificate as a PKCS#12 file under a password (A4); the blob is the caller's. Errors: usage (no
- * certificate yet), key_failed. */
+/* Key and certificate as a PKCS#12 file under a password (A4); the blob is the caller's. While there is no
+ * certificate: the key alone, and behind the PKCS#12 the request for its certificate (PKCS#10, DER). Whoever writes
+ * that down before enrolling can ask again after a crash, with the same request, and gets the same certificate.
+ * Errors: key_failed. */
 GUICHET_CHECKED enum guichet_error guichet_identity_save(const struct guichet_identity *identity, const char *password,
     struct guichet_blob **out, struct guichet_problem *problem);
 /* Borrowed from the identity; empty while it has no certificate. Serial: 16 bytes. Certificate: DER. Holder: the
@@ -389,10 +391,11 @@ struct guichet_facts {
 	const void *reserved[4];
 };
 
-/* Asks for a certificate (A1, A2) for an identity that has none; the identity gets it when the request is done.
- * Borrows the identity, copies the facts. The answer is a record `certificate_answer`. Errors of the request:
- * identification_refused, attempts_exceeded, ... and proof_invalid when what came is not certified by the authority
- * in the trust. */
+/* Asks for a certificate (A1, A2) for an identity that has none; the identity gets it when the request is done. Save
+ * the identity before: when the answer is lost, a certificate was made that is worth nothing without this key, and the
+ * one before it was revoked. Borrows the identity, copies the facts. The answer is a record `certificate_answer`.
+ * Errors of the request: identification_refused, attempts_exceeded, ... and proof_invalid when what came is not
+ * certified by the authority in the trust. */
 GUICHET_CHECKED enum guichet_error guichet_enrol_create(struct guichet *guichet, struct guichet_identity *identity,
     const struct guichet_facts *facts, struct guichet_request **out, struct guichet_problem *problem);
 /* Sends a signed filing (A10): in one message when it fits, otherwise uploads the attachments first and goes on
