@@ -105,12 +105,19 @@ dispatch_find_handler(const struct dispatch *dispatch, enum operation_number ope
 
 /* ---- answers ---- */
 
+static bool
+effects_write(const struct effects *effects)
+{
+	return effects->puts != NULL || effects->blobs != NULL || effects->leaves != NULL;
+}
+
 static void
 dispatch_answer(struct dispatch *dispatch, struct dispatch_asker *asker, const struct operation *operation, uint16_t op,
     uint32_t stream, const uint8_t *correlation, const struct effects *effects, uint64_t received_ms)
 {
 	enum error error = answer_error(effects->refusal.error);
-	const struct dispatch_event event = { operation, error, effects->refusal.error, correlation, received_ms };
+	const struct dispatch_event event = { operation, error, effects->refusal.error, effects_write(effects),
+		correlation, received_ms };
 
 	const struct frame frame = {
 		.op = op,
@@ -269,12 +276,6 @@ job_count_room(struct job *job)
 		return;
 	room_promise(&job->dispatch->room, job->promised, bytes);
 	job->promised = bytes;
-}
-
-static bool
-effects_write(const struct effects *effects)
-{
-	return effects->puts != NULL || effects->blobs != NULL || effects->leaves != NULL;
 }
 
 /* Do too many requests from this address wait for each other already? The last of them waits for as many batches, and

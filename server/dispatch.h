@@ -30,6 +30,7 @@ struct dispatch_handler {
 struct dispatch_event {
 	const struct operation *operation; /* NULL: unknown */
 	enum error error, cause; /* as told, and as it was here */
+	bool has_stored; /* what is durable now */
 	const uint8_t *correlation; /* CORRELATION_SIZE bytes */
 	uint64_t received_ms;
 };

@@ -13,14 +13,14 @@
 #include "protocol/check.h"
 
 #define TRUNCATED " truncated=1"
-/* What a line of a peer's event costs of the time that has passed. */
-#define LINE_COST_MS (1000U / LOG_PEER_RATE)
+/* Time whose lines may go out at once. */
+#define CREDIT_MAX_MS 2000U
 
 /* A token bucket for one event. */
 struct limit {
 	const char *event; /* NULL: none yet */
 	uint64_t seen_ms;
-	uint64_t credit_ms; /* for lines, LINE_COST_MS each */
+	uint64_t credit_ms; /* for lines; at so many a second each costs its share of one */
 	uint64_t withheld;
 };
 
@@ -312,27 +312,27 @@ limit_find(struct log *log, const char *event)
 
 /* May a line be written now? A clock that is set back costs lines for no longer than it takes to earn the next. */
 static bool
-limit_take(struct limit *limit, uint64_t now_ms)
+limit_take(struct limit *limit, unsigned rate, uint64_t now_ms)
 {
-	const uint64_t credit_max = (uint64_t)LOG_PEER_BURST * LINE_COST_MS;
-	uint64_t passed = now_ms > limit->seen_ms ? now_ms - limit->seen_ms : 0;
+	uint64_t passed = now_ms > limit->seen_ms ? now_ms - limit->seen_ms : 0, cost_ms = 1000U / rate;
 
 	limit->seen_ms = now_ms;
-	limit->credit_ms = passed > credit_max - limit->credit_ms ? credit_max : limit->credit_ms + passed;
-	if (limit->credit_ms < LINE_COST_MS)
+	limit->credit_ms = passed > CREDIT_MAX_MS - limit->credit_ms ? CREDIT_MAX_MS : limit->credit_ms + passed;
+	if (limit->credit_ms < cost_ms)
 		return false;
-	limit->credit_ms -= LINE_COST_MS;
+	limit->credit_ms -= cost_ms;
 	return true;
 }
 
 void
-log_write_peer(struct log *log, enum log_level level, const char *event, const struct log_field *fields, size_t count)
+log_write_peer(struct log *log, enum log_level level, unsigned rate, const char *event, const struct log_field *fields,
+    size_t count)
 {
 	struct limit *limit = limit_find(log, event);
 
 	if (level > log->most)
 		return;
-	if (level == LOG_LEVEL_ERROR || limit_take(limit, log->wall_ms()))
+	if (level == LOG_LEVEL_ERROR || log->most == LOG_LEVEL_DEBUG || limit_take(limit, rate, log->wall_ms()))
 		log_write(log, level, event, fields, count);
 	else
 		limit->withheld++;

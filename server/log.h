@@ -11,9 +11,9 @@
  *
  * Never blocks: a line that the descriptor cannot take at once is dropped and counted, and the next line that
  * goes through follows one that says how many are missing. Nor can a peer fill a disk with it: of each event that
- * peers cause by merely coming, so many lines a second are written, and then one that says how many were withheld. The
- * answer to a request always has its line, since its correlation id is what people ask about. For the loop's thread
- * only. */
+ * peers can cause as often as they like, so many lines a second are written, and then one that says how many were
+ * withheld. What they cannot cause for nothing, that something was stored or that the office failed, always has its
+ * line (server_log.h). At the level debug nothing is withheld. For the loop's thread only. */
 #ifndef GUICHET_LOG_H
 #define GUICHET_LOG_H
 
@@ -73,20 +73,27 @@ struct log_field log_field_text(const char *key, const char *constant);
  * fields. */
 #define log_event(log, level, event, ...) log_write((log), (level), "" event, LOG_FIELDS(__VA_ARGS__))
 /* The same for an event that a peer can cause as often as it likes; there are at most LOG_PEER_EVENTS_MAX (checked).
- * Above LOG_PEER_RATE lines a second, after LOG_PEER_BURST at once, its lines are withheld and counted. Errors never
- * are. */
-#define log_peer_event(log, level, event, ...) log_write_peer((log), (level), "" event, LOG_FIELDS(__VA_ARGS__))
+ * Above LOG_PEER_RATE lines a second, after those of two seconds at once, its lines are withheld and counted. Errors
+ * never are. */
+#define log_peer_event(log, level, event, ...)                                                                     \
+	log_write_peer((log), (level), LOG_PEER_RATE, "" event, LOG_FIELDS(__VA_ARGS__))
 #define LOG_PEER_RATE 20U
-#define LOG_PEER_BURST 40U
-#define LOG_PEER_EVENTS_MAX 4
+#define LOG_PEER_BURST (2 * LOG_PEER_RATE)
+#define LOG_PEER_EVENTS_MAX 5
+/* The same for answers, whose correlation ids are what people ask about: more of them, and still no more than some
+ * 25 kB a second. */
+#define log_answer_event(log, level, event, ...)                                                                   \
+	log_write_peer((log), (level), LOG_ANSWER_RATE, "" event, LOG_FIELDS(__VA_ARGS__))
+#define LOG_ANSWER_RATE 200U
 
 #define LOG_FIELDS(...)                                                                                            \
 	(const struct log_field[]){ { 0 }, __VA_ARGS__ },                                                            \
 	    sizeof((const struct log_field[]){ { 0 }, __VA_ARGS__ }) / sizeof(struct log_field)
 
-/* The macros' functions; fields of LOG_FIELD_NONE are skipped. */
+/* The macros' functions; fields of LOG_FIELD_NONE are skipped. rate: lines a second, a divisor of 1000, the same for
+ * all of one event. */
 void log_write(struct log *log, enum log_level level, const char *event, const struct log_field *fields, size_t count);
-void log_write_peer(struct log *log, enum log_level level, const char *event, const struct log_field *fields,
-    size_t count);
+void log_write_peer(struct log *log, enum log_level level, unsigned rate, const char *event,
+    const struct log_field *fields, size_t count);
 
 #endif

@@ -25,21 +25,6 @@ read_public(const char *directory, const char *name, struct arena *arena, struct
 	return settings_read_file(path, publications_size_max(name), arena, out, fault);
 }
 
-/* A fault in a file says in which: "campaign.json, line 3, column 7 (byte 41)". Its texts are copied, since they may
- * live in memory that goes with the office. */
-static enum error
-name_file(const char *name, struct arena *arena, struct fault *fault)
-{
-	char place[256];
-	int size = snprintf(place, sizeof place, "%s%s%.*s", name, fault->place.size != 0 ? ", " : "",
-	    (int)(fault->place.size < 128 ? fault->place.size : 128), (const char *)fault->place.data);
-
-	if (!arena_copy(arena, slice_of(place, (size_t)size), &fault->place) ||
-	    !arena_copy(arena, fault->value, &fault->value) || !arena_copy(arena, fault->expected, &fault->expected))
-		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
-	return fault->error;
-}
-
 enum error
 office_load(const char *directory, const struct office *instruments, struct arena *arena, struct office **out,
     struct fault *fault)
@@ -63,11 +48,11 @@ office_load(const char *directory, const struct office *instruments, struct aren
 	if (error != ERROR_NONE)
 		goto failed;
 	if (campaign_parse(campaign, office->arena, &office->campaign, fault) != ERROR_NONE) {
-		error = name_file(CAMPAIGN_FILE, arena, fault);
+		error = settings_name_file(CAMPAIGN_FILE, arena, fault);
 		goto failed;
 	}
 	if (catalogue_parse(catalogue, &office->catalogue, fault) != ERROR_NONE) {
-		error = name_file(CATALOGUE_FILE, arena, fault);
+		error = settings_name_file(CATALOGUE_FILE, arena, fault);
 		goto failed;
 	}
 	*out = office;
@@ -90,7 +75,7 @@ refuse_year(const struct office *office, const struct office *next, struct arena
 	    (int)campaign->name.size, (const char *)campaign->name.data);
 	*fault = (struct fault){ ERROR_json_malformed, SLICE_LITERAL("income_year"), slice_of_text(year),
 		slice_of_text(expected) };
-	return name_file(CAMPAIGN_FILE, arena, fault);
+	return settings_name_file(CAMPAIGN_FILE, arena, fault);
 }
 
 enum error
@@ -107,7 +92,7 @@ office_check_next(const struct office *office, const struct office *next, struct
 	if (slice_equal(next_key, key))
 		return ERROR_NONE;
 	*fault = (struct fault){ ERROR_store_damaged, SLICE_EMPTY, next_key, key };
-	return name_file(AUTHORITY_VKEY_FILE, arena, fault);
+	return settings_name_file(AUTHORITY_VKEY_FILE, arena, fault);
 }
 
 enum error

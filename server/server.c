@@ -26,6 +26,7 @@
 #include "server/publish.h"
 #include "server/recovery.h"
 #include "server/room.h"
+#include "server/server_log.h"
 #include "server/services/services.h"
 #include "server/services/uploads.h"
 #include "server/settings.h"
@@ -118,21 +119,8 @@ static void
 server_answered(void *context, const struct dispatch_event *event)
 {
 	struct server *server = context;
-	uint64_t now_ms = loop_wall_ms(server->loop);
 
-	/* In a crowd one line for each would be work that those who wait pay for. */
-	if (event->error == ERROR_busy) {
-		log_peer_event(server->log, LOG_LEVEL_INFO, "busy",
-		    log_field_text("op", event->operation == NULL ? "unknown" : event->operation->name),
-		    log_error("cause", event->cause), log_correlation("correlation", event->correlation));
-		return;
-	}
-	log_event(server->log, event->error == ERROR_NONE ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "answer",
-	    log_field_text("op", event->operation == NULL ? "unknown" : event->operation->name),
-	    log_error("error", event->error),
-	    event->cause == event->error ? (struct log_field){ 0 } : log_error("cause", event->cause),
-	    log_correlation("correlation", event->correlation),
-	    log_uint("ms", now_ms > event->received_ms ? now_ms - event->received_ms : 0));
+	server_log_answer(server->log, event, loop_wall_ms(server->loop));
 }
 
 static uint64_t
@@ -261,31 +249,6 @@ server_stop(void *context)
 	conn_pool_drain(server->pool, server_drained, server);
 }
 
-static void
-log_reloaded(const struct server *server)
-{
-	const struct campaign *campaign = &server->office->campaign;
-	char name[LIMIT_LABEL + 1];
-
-	snprintf(name, sizeof name, "%.*s", (int)campaign->name.size, (const char *)campaign->name.data);
-	log_event(server->log, LOG_LEVEL_INFO, "reloaded", log_setting("campaign", name),
-	    log_uint("income_year", campaign->income_year));
-}
-
-/* What stands in the files that the operator writes, and what should. */
-static void
-log_reload_refused(const struct server *server, const struct fault *fault)
-{
-	const struct slice slices[] = { fault->place, fault->value, fault->expected };
-	char texts[3][256];
-
-	for (size_t i = 0; i < 3; i++)
-		snprintf(texts[i], sizeof texts[i], "%.*s", (int)slices[i].size, (const char *)slices[i].data);
-	log_event(server->log, LOG_LEVEL_ERROR, "reload_refused", log_error("error", fault->error),
-	    log_setting("place", texts[0]), log_setting("found", texts[1]), log_setting("expected", texts[2]),
-	    log_text("answer", "the campaign and catalogue of before stay in force"));
-}
-
 /* A new campaign or catalogue, or the old one when the new is faulty (A12). */
 static void
 server_reload(void *context)
@@ -303,9 +266,9 @@ server_reload(void *context)
 		office_release(server->office);
 		server->office = office;
 		dispatch_set_office(server->dispatch, office);
-		log_reloaded(server);
+		server_log_reloaded(server->log, &office->campaign);
 	} else {
-		log_reload_refused(server, &fault);
+		server_log_reload_refused(server->log, &fault);
 	}
 	arena_destroy(arena);
 }
@@ -390,6 +353,7 @@ start_storage(struct server *server, struct fault *fault)
 	error = settings_load(directory, server->arena, &server->settings, fault);
 	if (error != ERROR_NONE)
 		return error;
+	log_set_level(server->log, server->settings.log_level);
 	take_limits(server);
 	error = authority_open(keys, public, &server->authority, fault);
 	if (error == ERROR_NONE)

@@ -37,6 +37,8 @@ static const struct text {
 	{ "listen", offsetof(struct settings, listen), sizeof(((struct settings *)0)->listen), "127.0.0.1:7443" },
 };
 
+#define LOG_LEVEL "log_level"
+
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 void
@@ -113,36 +115,93 @@ is_setting(struct slice name)
 	for (size_t i = 0; i < COUNT(texts); i++)
 		if (slice_equal_text(name, texts[i].name))
 			return true;
-	return slice_equal_text(name, "type");
+	return slice_equal_text(name, LOG_LEVEL) || slice_equal_text(name, "type");
+}
+
+enum error
+settings_name_file(const char *name, struct arena *arena, struct fault *fault)
+{
+	char place[256];
+	int size = snprintf(place, sizeof place, "%s%s%.*s", name, fault->place.size != 0 ? ", " : "",
+	    (int)(fault->place.size < 128 ? fault->place.size : 128), (const char *)fault->place.data);
+
+	if (!arena_copy(arena, slice_of(place, (size_t)size), &fault->place) ||
+	    !arena_copy(arena, fault->value, &fault->value) || !arena_copy(arena, fault->expected, &fault->expected))
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	return fault->error;
+}
+
+/* What stands in a setting as the fault's value: a text or a number as it is, anything else not at all. */
+static enum error
+refuse(const struct json *root, const char *name, const char *expected, struct arena *arena, struct fault *fault)
+{
+	const struct json *member = json_find(root, name);
+
+	(void)fault_set(fault, ERROR_json_malformed, name, member == NULL ? SLICE_EMPTY : member->text, expected);
+	return settings_name_file(SETTINGS_FILE, arena, fault);
 }
 
 static enum error
-take_texts(const struct json *root, struct settings *out, struct fault *fault)
+take_texts(const struct json *root, struct arena *arena, struct settings *out, struct fault *fault)
 {
+	char expected[64];
+
 	for (size_t i = 0; i < COUNT(texts); i++) {
 		struct slice value = json_find_text(root, texts[i].name);
 		if (value.data == NULL && json_find(root, texts[i].name) == NULL && texts[i].initial != NULL)
 			value = slice_of_text(texts[i].initial);
-		if (value.size == 0 || value.size >= texts[i].size)
-			return fault_set(fault, ERROR_json_malformed, texts[i].name, value, "a short text");
+		if (value.size == 0 || value.size >= texts[i].size) {
+			snprintf(expected, sizeof expected, "a text of 1 to %zu bytes", texts[i].size - 1);
+			return refuse(root, texts[i].name, expected, arena, fault);
+		}
 		memcpy((char *)out + texts[i].offset, value.data, value.size);
 	}
 	return ERROR_NONE;
 }
 
 static enum error
-take_numbers(const struct json *root, struct settings *out, struct fault *fault)
+take_numbers(const struct json *root, struct arena *arena, struct settings *out, struct fault *fault)
 {
+	char expected[96];
+
 	for (size_t i = 0; i < COUNT(numbers); i++) {
-		uint64_t value = numbers[i].initial;
-		const struct json *member = json_find(root, numbers[i].name);
-		if (member != NULL &&
-		    (!json_find_uint(root, numbers[i].name, numbers[i].max, &value) || value < numbers[i].min))
-			return fault_set(fault, ERROR_json_malformed, numbers[i].name, member->text,
-			    "a whole number within its limits");
-		memcpy((char *)out + numbers[i].offset, &value, sizeof value);
+		const struct number *number = &numbers[i];
+		uint64_t value = number->initial;
+		if (json_find(root, number->name) != NULL &&
+		    (!json_find_uint(root, number->name, number->max, &value) || value < number->min)) {
+			snprintf(expected, sizeof expected, "a whole number from %" PRIu64 " to %" PRIu64, number->min,
+			    number->max);
+			return refuse(root, number->name, expected, arena, fault);
+		}
+		memcpy((char *)out + number->offset, &value, sizeof value);
 	}
 	return ERROR_NONE;
+}
+
+static enum error
+take_log_level(const struct json *root, struct arena *arena, struct settings *out, struct fault *fault)
+{
+	out->log_level = LOG_LEVEL_INFO;
+	if (json_find(root, LOG_LEVEL) == NULL || log_level_parse(json_find_text(root, LOG_LEVEL), &out->log_level))
+		return ERROR_NONE;
+	return refuse(root, LOG_LEVEL, "error, warn, info or debug", arena, fault);
+}
+
+static enum error
+take_all(const struct json *root, struct arena *arena, struct settings *out, struct fault *fault)
+{
+	if (!slice_equal_text(json_find_text(root, "type"), "guichet-settings"))
+		return refuse(root, "type", "guichet-settings", arena, fault);
+	for (const struct json *member = root->first; member != NULL; member = member->next)
+		if (!is_setting(member->name)) {
+			*fault = (struct fault){ ERROR_json_malformed, SLICE_EMPTY, member->name,
+				SLICE_LITERAL("a known setting") };
+			return settings_name_file(SETTINGS_FILE, arena, fault);
+		}
+	enum error error = take_texts(root, arena, out, fault);
+	if (error == ERROR_NONE)
+		error = take_numbers(root, arena, out, fault);
+	return error == ERROR_NONE ? take_log_level(root, arena, out, fault) : error;
 }
 
 enum error
@@ -156,17 +215,11 @@ settings_load(const char *directory, struct arena *arena, struct settings *out, 
 	*out = (struct settings){ .disk_reserve = 0 };
 	settings_path(path, sizeof path, directory, SETTINGS_FILE);
 	enum error error = settings_read_file(path, limits.size_max, arena, &text, fault);
-	if (error == ERROR_NONE)
-		error = json_parse(text, &limits, arena, &root, fault);
 	if (error != ERROR_NONE)
 		return error;
-	if (!slice_equal_text(json_find_text(root, "type"), "guichet-settings"))
-		return fault_set(fault, ERROR_json_malformed, "type", json_find_text(root, "type"), "guichet-settings");
-	for (const struct json *member = root->first; member != NULL; member = member->next)
-		if (!is_setting(member->name))
-			return fault_set(fault, ERROR_json_malformed, SETTINGS_FILE, member->name, "a known setting");
-	error = take_texts(root, out, fault);
-	return error == ERROR_NONE ? take_numbers(root, out, fault) : error;
+	if (json_parse(text, &limits, arena, &root, fault) != ERROR_NONE)
+		return settings_name_file(SETTINGS_FILE, arena, fault);
+	return take_all(root, arena, out, fault);
 }
 
 void
@@ -179,5 +232,5 @@ settings_write(struct buf *buf, const char *origin)
 	}
 	for (size_t i = 0; i < COUNT(numbers); i++)
 		buf_put_format(buf, ",\n\"%s\":%" PRIu64, numbers[i].name, numbers[i].initial);
-	buf_put_text(buf, "\n}\n");
+	buf_put_text(buf, ",\n\"" LOG_LEVEL "\":\"info\"\n}\n");
 }

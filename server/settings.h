@@ -9,6 +9,7 @@
 #include "protocol/buf.h"
 #include "protocol/error.h"
 #include "protocol/limits.h"
+#include "server/log.h"
 
 struct settings {
 	char origin[LIMIT_ORIGIN + 1]; /* of the office, "guichet.example/2026" */
@@ -19,6 +20,7 @@ struct settings {
 	uint64_t jobs_max;             /* requests under way */
 	uint64_t batch_max;            /* decisions in one commit */
 	uint64_t connections_max;
+	enum log_level log_level; /* debug: every line, none is withheld */
 };
 
 /* Paths under DIR. */
@@ -40,6 +42,9 @@ must_check enum error settings_read_file(
 must_check enum error settings_read_bytes(const char *path, size_t size_max, struct arena *arena, uint8_t **bytes,
     size_t *size, struct fault *fault);
 
+/* A fault in a file says in which: "campaign.json, line 3, column 7 (byte 41)". `name` is the file's; the texts are
+ * copied into the arena. Returns the fault's error, or ERROR_out_of_memory. */
+enum error settings_name_file(const char *name, struct arena *arena, struct fault *fault);
 /* Reads DIR/guichet.json. The fault's texts live in the arena. */
 must_check enum error settings_load(
     const char *directory, struct arena *arena, struct settings *out, struct fault *fault);

@@ -394,3 +394,27 @@ def test_orderly_stop(office, tmp_path, number):
     taxpayer.file()
     assert taxpayer.evidence()[0] == body[1]
     assert office.stop() == 0
+
+
+# ---- what the log has of it ----
+
+def test_the_log_has_what_was_stored_and_the_names_of_answers(office, tmp_path):
+    office.start()
+    taxpayer = come(office, tmp_path / "someone")
+    refused = taxpayer.asked("revoke", "--serial", "0" * 32, code=REFUSED)
+    taxpayer.file()
+    assert re.search(rf" info refusal op=revoke error=\w+ correlation={refused['correlation']} ", office.log_text())
+    assert office.log_text().count(" info answer op=file error=none correlation=") == 1
+    # Sent again it is only read.
+    taxpayer.file(out="again.json")
+    assert office.log_text().count(" info answer op=file ") == 1
+    assert office.log_text().count(" info read op=file ") == 1
+    assert office.stop() == 0
+    office.set_settings(log_level="error")
+    office.start()
+    before = office.log_text().count(" op=")
+    taxpayer.asked("revoke", "--serial", "0" * 32, code=REFUSED)
+    assert office.log_text().count(" op=") == before
+    assert office.stop() == 0
+    office.set_settings(log_level="loud")
+    assert "guichet.json, log_level" in office.run("serve", office.directory, code=FAILED).stderr

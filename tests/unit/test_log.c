@@ -183,6 +183,32 @@ its_lines_come_back_at_the_rate(void **state)
 	test_ms = TEST_MS;
 }
 
+/* Answers have a measure of their own, and it is a larger one. */
+static void
+answers_are_limited_too(void **state)
+{
+	struct fixture *f = *state;
+	unsigned out = 0;
+
+	for (unsigned i = 0; i < 3 * LOG_ANSWER_RATE; i++) {
+		log_answer_event(f->log, LOG_LEVEL_INFO, "refusal", log_uint("n", i));
+		log_event(f->log, LOG_LEVEL_INFO, "mark");
+		out += strstr(written(f), "refusal") != NULL;
+	}
+	assert_int_equal(out, 2 * LOG_ANSWER_RATE);
+	log_settle(f->log);
+	assert_string_equal(written(f), "2026-11-22T15:40:29.123Z warn log_lines_withheld event=refusal lines=200\n");
+}
+
+static void
+debugging_withholds_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	log_set_level(f->log, LOG_LEVEL_DEBUG);
+	assert_int_equal(lines_out(f, 2 * LOG_PEER_BURST, LOG_LEVEL_INFO), 2 * LOG_PEER_BURST);
+}
+
 static void
 errors_are_always_written(void **state)
 {
@@ -216,6 +242,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(nobody_reading_costs_lines_but_never_blocks, open_log, close_log),
 		cmocka_unit_test_setup_teardown(a_peer_cannot_fill_the_log, open_log, close_log),
 		cmocka_unit_test_setup_teardown(its_lines_come_back_at_the_rate, open_log, close_log),
+		cmocka_unit_test_setup_teardown(answers_are_limited_too, open_log, close_log),
+		cmocka_unit_test_setup_teardown(debugging_withholds_nothing, open_log, close_log),
 		cmocka_unit_test_setup_teardown(errors_are_always_written, open_log, close_log),
 		cmocka_unit_test_setup_teardown(what_was_withheld_is_not_forgotten_while_nobody_reads, open_log,
 		    close_log),

@@ -135,11 +135,52 @@ defaults_are_read_as_they_are_written(void **state)
 	assert_int_equal(settings_load(place->directory, place->arena, &settings, &fault), ERROR_NONE);
 	assert_string_equal(settings.origin, "guichet.example/2026");
 	assert_true(settings.disk_reserve > 0);
+	assert_int_equal(settings.log_level, LOG_LEVEL_INFO);
 	assert_int_equal(unlinkat(place->fd, SETTINGS_FILE, 0), 0);
 	assert_int_equal(symlinkat("fifo", place->fd, SETTINGS_FILE), 0);
 	assert_int_equal(settings_load(place->directory, place->arena, &settings, &fault), ERROR_file_unreadable);
 	assert_int_equal(unlinkat(place->fd, SETTINGS_FILE, 0), 0);
 	buf_destroy(buf);
+}
+
+#define SETTINGS "{\"type\":\"guichet-settings\",\"origin\":\"guichet.example/2026\""
+
+/* The file, the setting, what stands there and what may. */
+static void
+slips_are_said_with_what_is_allowed(void **state)
+{
+	struct place *place = *state;
+	static const struct {
+		const char *text, *place, *value, *expected;
+	} rows[] = {
+		{ SETTINGS ",\"batch_max\":2001}", "guichet.json, batch_max", "2001", "a whole number from 1 to 2000" },
+		{ SETTINGS ",\"jobs_max\":\"many\"}", "guichet.json, jobs_max", "many",
+		    "a whole number from 1 to 100000" },
+		{ SETTINGS ",\"listen\":\"\"}", "guichet.json, listen", "", "a text of 1 to 63 bytes" },
+		{ SETTINGS ",\"log_level\":\"loud\"}", "guichet.json, log_level", "loud",
+		    "error, warn, info or debug" },
+		{ SETTINGS ",\"job_max\":1}", "guichet.json", "job_max", "a known setting" },
+		{ "{\"type\":\"guichet\"}", "guichet.json, type", "guichet", "guichet-settings" },
+		{ "{\n\"a\":1 \"b\":2}", "guichet.json, line 2, column 7 (byte 8)", "\"b\"", "a comma, or }" },
+	};
+	struct settings settings;
+	struct fault fault;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		assert_true(disk_write_file(NULL, place->fd, SETTINGS_FILE, slice_of_text(rows[i].text)));
+		assert_int_equal(settings_load(place->directory, place->arena, &settings, &fault),
+		    ERROR_json_malformed);
+		if (!slice_equal_text(fault.place, rows[i].place) || !slice_equal_text(fault.value, rows[i].value) ||
+		    !slice_equal_text(fault.expected, rows[i].expected))
+			fail_msg("%s: %.*s, %.*s, %.*s", rows[i].text, (int)fault.place.size,
+			    (const char *)fault.place.data, (int)fault.value.size, (const char *)fault.value.data,
+			    (int)fault.expected.size, (const char *)fault.expected.data);
+	}
+	assert_true(disk_write_file(NULL, place->fd, SETTINGS_FILE,
+	    SLICE_LITERAL(SETTINGS ",\"log_level\":\"debug\"}")));
+	assert_int_equal(settings_load(place->directory, place->arena, &settings, &fault), ERROR_NONE);
+	assert_int_equal(settings.log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(unlinkat(place->fd, SETTINGS_FILE, 0), 0);
 }
 
 int
@@ -148,6 +189,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_file_up_to_its_limit_is_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_regular_file_is_refused_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(slips_are_said_with_what_is_allowed, setup, teardown),
 		cmocka_unit_test_setup_teardown(defaults_are_read_as_they_are_written, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("settings", tests, NULL, NULL);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Lines about answers and reloads. */
+#include "server/server_log.h"
+
+#include <stdio.h>
+
+#include "server/office.h"
+
+void
+server_log_answer(struct log *log, const struct dispatch_event *event, uint64_t now_ms)
+{
+	const struct operation *operation = event->operation;
+	const struct log_field op = log_field_text("op", operation == NULL ? "unknown" : operation->name),
+			       error = log_error("error", event->error),
+			       cause = event->cause == event->error ? (struct log_field){ 0 } :
+								      log_error("cause", event->cause),
+			       correlation = log_correlation("correlation", event->correlation),
+			       ms = log_uint("ms", now_ms > event->received_ms ? now_ms - event->received_ms : 0);
+
+	if (operation != NULL && operation->number == 0)
+		log_event(log, LOG_LEVEL_DEBUG, "own_work", error, cause, correlation, ms);
+	else if (event->error == ERROR_busy)
+		/* In a crowd one line for each would be work that those who wait pay for. */
+		log_peer_event(log, LOG_LEVEL_INFO, "busy", op, cause, correlation);
+	else if (event->error == ERROR_internal)
+		log_event(log, LOG_LEVEL_ERROR, "answer", op, error, cause, correlation, ms);
+	else if (event->error != ERROR_NONE)
+		log_answer_event(log, LOG_LEVEL_INFO, "refusal", op, error, cause, correlation, ms);
+	else if (event->has_stored)
+		log_event(log, LOG_LEVEL_INFO, "answer", op, error, correlation, ms);
+	else
+		log_answer_event(log, LOG_LEVEL_INFO, "read", op, error, correlation, ms);
+}
+
+void
+server_log_reloaded(struct log *log, const struct campaign *campaign)
+{
+	char name[LIMIT_LABEL + 1];
+
+	snprintf(name, sizeof name, "%.*s", (int)campaign->name.size, (const char *)campaign->name.data);
+	log_event(log, LOG_LEVEL_INFO, "reloaded", log_setting("campaign", name),
+	    log_uint("income_year", campaign->income_year));
+}
+
+void
+server_log_reload_refused(struct log *log, const struct fault *fault)
+{
+	const struct slice slices[] = { fault->place, fault->value, fault->expected };
+	char texts[3][256];
+
+	for (size_t i = 0; i < 3; i++)
+		snprintf(texts[i], sizeof texts[i], "%.*s", (int)slices[i].size, (const char *)slices[i].data);
+	log_event(log, LOG_LEVEL_ERROR, "reload_refused", log_error("error", fault->error),
+	    log_setting("place", texts[0]), log_setting("found", texts[1]), log_setting("expected", texts[2]),
+	    log_text("answer", "the campaign and catalogue of before stay in force"));
+}

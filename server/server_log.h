@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the server tells its text log of its requests and reloads, and how much of it.
+ *
+ * What was accepted and stored has its line, always: it costs whoever asks more than the line, and the answer's
+ * correlation id is what people ask about. So has what failed here. Refusals, and answers for which nothing was stored,
+ * cost nothing: of each kind LOG_ANSWER_RATE lines a second are written and the others counted. */
+#ifndef GUICHET_SERVER_LOG_H
+#define GUICHET_SERVER_LOG_H
+
+#include "server/dispatch.h"
+#include "server/log.h"
+
+/* An answer, when it is given: `answer` when something was stored or the office failed, `read` when nothing was stored,
+ * `refusal`, or `busy`. The office's own work, which nobody asked for, is for debugging only. */
+void server_log_answer(struct log *log, const struct dispatch_event *event, uint64_t now_ms);
+/* The campaign that is in force from now on. */
+void server_log_reloaded(struct log *log, const struct campaign *campaign);
+/* What stands in the files that the operator writes, and what should. */
+void server_log_reload_refused(struct log *log, const struct fault *fault);
+
+#endif
