@@ -28,7 +28,6 @@
 #include "server/room.h"
 #include "server/server_log.h"
 #include "server/services/services.h"
-#include "server/services/uploads.h"
 #include "server/settings.h"
 #include "server/store/keyring.h"
 #include "server/store/leveldb.h"
@@ -212,7 +211,8 @@ tick_fire(struct loop_timer *timer)
 	struct server *server = loop_owner(timer, struct server, tick);
 
 	publisher_tick(server->publisher);
-	dispatch_work(server->dispatch, decide_upload_sweep, loop_wall_ms(server->loop));
+	for (const decide *sweep = services_sweeps(); *sweep != NULL; sweep++)
+		dispatch_work(server->dispatch, *sweep, loop_wall_ms(server->loop));
 	crl_tick(server->crl, loop_wall_ms(server->loop), loop_steady_ms(server->loop));
 	log_settle(server->log);
 	tls_warn(server);

@@ -125,6 +125,18 @@ audit_attempts(struct audit *audit, struct slice value)
 		audit_disagree_record(audit, "a record of its kind");
 }
 
+/* The counter itself may be gone: a success removes it. */
+static void
+audit_attempts_expiry(struct audit *audit, struct slice value)
+{
+	struct slice key = audit->key;
+
+	audit_attempts(audit, value);
+	if (key.size <= 1 + 8 || (key.data[9] != KEY_attempts_pair && key.data[9] != KEY_attempts_person &&
+	    key.data[9] != KEY_attempts_address))
+		audit_disagree_record(audit, "a time and the key of a counter");
+}
+
 static void
 audit_mail(struct audit *audit, struct slice value)
 {

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "protocol/manifest.h"
+
 enum counter { PAIR, PERSON, ADDRESS };
 
 static const uint64_t failures_free[] = {
@@ -62,23 +64,40 @@ refuse_for(struct decision *decision, uint64_t wait)
 	return outcome;
 }
 
-enum outcome
-attempts_check(struct decision *decision, struct slice spi, struct attempts *attempts)
+/* Sorts counters by when they are next looked at. */
+static struct slice
+expiry_key(struct decision *decision, uint64_t last_at, struct slice counter)
+{
+	return KEY_MAKE(decision->arena, KEY_attempts_expiry,
+	    key_part_u64(decision->arena, last_at + ATTEMPTS_FORGET_S), counter);
+}
+
+static void
+attempts_begin(struct decision *decision, struct slice spi, struct attempts *attempts)
 {
 	struct keyed person = decision_person(decision, spi), address = address_keyed(decision);
-	uint64_t now = decision->context->now, wait = 0, paced_at = 0;
 
+	*attempts = (struct attempts){ .first = spi_valid(spi) ? PAIR : ADDRESS };
 	attempts->keys[PAIR] = KEY_MAKE(decision->arena, KEY_attempts_pair, key_part_keyed(&person),
 	    key_part_keyed(&address));
 	attempts->keys[PERSON] = KEY_MAKE(decision->arena, KEY_attempts_person, key_part_keyed(&person));
 	attempts->keys[ADDRESS] = KEY_MAKE(decision->arena, KEY_attempts_address, key_part_keyed(&address));
-	for (int i = PAIR; i <= ADDRESS; i++)
+	for (size_t i = attempts->first; i <= ADDRESS; i++)
 		view_want(decision->view, attempts->keys[i]);
-	for (enum counter i = PAIR; i <= ADDRESS; i++) {
+}
+
+enum outcome
+attempts_check(struct decision *decision, struct slice spi, struct attempts *attempts)
+{
+	uint64_t now = decision->context->now, wait = 0, paced_at = 0;
+
+	attempts_begin(decision, spi, attempts);
+	for (size_t i = attempts->first; i <= ADDRESS; i++) {
 		struct rec_attempts *counts = &attempts->counts[i];
-		*counts = (struct rec_attempts){ 0 };
-		if (view_get(decision->view, attempts->keys[i], record_attempts(), counts) == VIEW_AGAIN)
+		enum view_state state = view_get(decision->view, attempts->keys[i], record_attempts(), counts);
+		if (state == VIEW_AGAIN)
 			return AGAIN;
+		attempts->is_new[i] = state == VIEW_ABSENT;
 		/* A clock that was set back must not make anybody wait for longer than the longest, and for the pace of
 		 * an address, which those have to keep who failed at nothing, it does not make anybody wait. */
 		if (i == ADDRESS && counts->last_at <= now)
@@ -87,7 +106,7 @@ attempts_check(struct decision *decision, struct slice spi, struct attempts *att
 			counts->last_at = now;
 		if (counts->last_at + ATTEMPTS_FORGET_S <= now)
 			counts->failures = 0;
-		uint64_t each = counter_wait(i, counts->failures);
+		uint64_t each = counter_wait((enum counter)i, counts->failures);
 		if (each > wait)
 			wait = each;
 	}
@@ -104,7 +123,7 @@ attempts_check(struct decision *decision, struct slice spi, struct attempts *att
 enum outcome
 attempts_refuse(struct decision *decision, struct attempts *attempts)
 {
-	for (int i = PAIR; i <= ADDRESS; i++) {
+	for (size_t i = attempts->first; i <= ADDRESS; i++) {
 		if (attempts->counts[i].failures < UINT32_MAX)
 			attempts->counts[i].failures++;
 		attempts->counts[i].last_at = decision->context->now;
@@ -112,8 +131,14 @@ attempts_refuse(struct decision *decision, struct attempts *attempts)
 	uint64_t wait = counter_wait(ADDRESS, attempts->counts[ADDRESS].failures);
 	enum outcome outcome = wait == 0 ? refuse(decision, ERROR_identification_refused) : refuse_for(decision, wait);
 	/* After refusing, which drops what was noted before. */
-	for (int i = PAIR; i <= ADDRESS; i++)
-		effects_put(decision, attempts->keys[i], record_attempts(), &attempts->counts[i]);
+	for (size_t i = attempts->first; i <= ADDRESS; i++) {
+		const struct rec_attempts *counts = &attempts->counts[i];
+		effects_put(decision, attempts->keys[i], record_attempts(), counts);
+		/* One that is stored already has its place among those that expire: the sweep moves it on. */
+		if (attempts->is_new[i])
+			effects_put(decision, expiry_key(decision, counts->last_at, attempts->keys[i]),
+			    record_attempts(), counts);
+	}
 	return outcome;
 }
 
@@ -122,4 +147,51 @@ attempts_succeed(struct decision *decision, struct attempts *attempts)
 {
 	if (attempts->counts[PAIR].failures != 0)
 		effects_remove(decision, attempts->keys[PAIR]);
+}
+
+/* ---- sweeping ---- */
+
+/* Effects: a counter whose time has come is gone, unless it counted since: then it comes again a day after that. One
+ * that a success removed only leaves its place. */
+static enum outcome
+counter_sweep(struct decision *decision, struct slice expiry)
+{
+	struct rec_attempts *counts = arena_alloc(decision->arena, sizeof *counts);
+	struct slice counter = slice_from(expiry, 1 + sizeof(uint64_t));
+
+	if (counts == NULL)
+		return refuse(decision, ERROR_out_of_memory);
+	enum view_state state = view_get(decision->view, counter, record_attempts(), counts);
+	if (state == VIEW_AGAIN)
+		return AGAIN;
+	effects_remove(decision, expiry);
+	if (state == VIEW_ABSENT)
+		return PROCEED;
+	if (counts->last_at + ATTEMPTS_FORGET_S < decision->context->now)
+		effects_remove(decision, counter);
+	else
+		effects_put(decision, expiry_key(decision, counts->last_at, counter), record_attempts(), counts);
+	return PROCEED;
+}
+
+enum outcome
+decide_attempts_sweep(struct decision *decision, const void *request)
+{
+	struct slice from = KEY_MAKE(decision->arena, KEY_attempts_expiry, SLICE_LITERAL(""));
+	struct slice end =
+	    KEY_MAKE(decision->arena, KEY_attempts_expiry, key_part_u64(decision->arena, decision->context->now));
+	const struct store_pair *pairs;
+	size_t count;
+
+	(void)request;
+	if (view_range(decision->view, from, end, false, ATTEMPTS_SWEEP_MAX, &pairs, &count) == VIEW_AGAIN)
+		return AGAIN;
+	for (size_t i = 0; i < count; i++)
+		view_want(decision->view, slice_from(pairs[i].key, 1 + sizeof(uint64_t)));
+	for (size_t i = 0; i < count; i++) {
+		enum outcome outcome = counter_sweep(decision, pairs[i].key);
+		if (outcome != PROCEED)
+			return outcome;
+	}
+	return DECIDED;
 }

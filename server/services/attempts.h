@@ -16,7 +16,9 @@
  * with such a one waits seconds, not hours, and what they wait for is a turn: refused askers take none, successes
  * neither.
  *
- * Whoever waits is not even compared, so the answer tells nothing. A day without a failure forgets. */
+ * Whoever waits is not even compared, so the answer tells nothing. A day without a failure forgets: the counter counts
+ * no more, and some time later the sweep removes it. What cannot be a tax number gets the same answers, and fails for
+ * the address alone: there is nobody to be guessed, and nothing is kept of what was sent. */
 #ifndef GUICHET_SERVICES_ATTEMPTS_H
 #define GUICHET_SERVICES_ATTEMPTS_H
 
@@ -42,9 +44,14 @@ uint64_t attempts_wait(uint64_t failures, uint64_t failures_free);
 /* Seconds between two failures of an address with so many; 0 while it is below its limit. Pure. */
 uint64_t attempts_pace(uint64_t failures);
 
+/* Counters that a step of the sweep looks at, at most: each is one or two writes of its decision. */
+#define ATTEMPTS_SWEEP_MAX 100
+
 struct attempts {
+	size_t first; /* of the counters that count: all, or for what is no tax number only the address's */
 	struct slice keys[3]; /* pair, person, address */
 	struct rec_attempts counts[3];
+	bool is_new[3]; /* not stored yet */
 };
 
 /* Reads the counters and, when the asker has to wait, refuses with attempts_exceeded and how long. PROCEED
@@ -55,5 +62,8 @@ must_check enum outcome attempts_check(struct decision *decision, struct slice s
 must_check enum outcome attempts_refuse(struct decision *decision, struct attempts *attempts);
 /* Effects of a success: the pair starts afresh. */
 void attempts_succeed(struct decision *decision, struct attempts *attempts);
+
+/* The office's own work (dispatch_work): removes counters that have been quiet for a day. */
+enum outcome decide_attempts_sweep(struct decision *decision, const void *request);
 
 #endif

@@ -3,6 +3,9 @@
  * Which handler decides which operation. */
 #include "server/services/services.h"
 
+#include "server/services/attempts.h"
+#include "server/services/uploads.h"
+
 const struct dispatch_handler *
 services_table(void)
 {
@@ -29,4 +32,11 @@ services_table(void)
 	};
 #undef ROW
 	return table;
+}
+
+const decide *
+services_sweeps(void)
+{
+	static const decide sweeps[] = { decide_upload_sweep, decide_attempts_sweep, NULL };
+	return sweeps;
 }

@@ -11,6 +11,9 @@
 /* The table for dispatch, ended by a NULL decide. */
 const struct dispatch_handler *services_table(void);
 
+/* The office's own steps of sweeping, one of each a tick (dispatch_work); ended by NULL. */
+const decide *services_sweeps(void);
+
 #define HANDLER(operation) enum outcome decide_##operation(struct decision *decision, const void *request)
 
 HANDLER(hello);

@@ -180,6 +180,103 @@ an_address_over_its_limit_gets_few_guesses(void **state)
 	assert_int_equal(attempt(fixture, jeanne, true)->refusal.error, ERROR_NONE);
 }
 
+/* Records of the counters and of their places among those that expire. */
+static size_t
+counters(struct decision_fixture *fixture)
+{
+	static const char from[] = "a", end[] = "e";
+	struct store_pair *pairs;
+	size_t count;
+
+	assert_int_equal(store_range_now(fixture->store, slice_of_text(from), slice_of_text(end), false, 1000,
+	    fixture->arena, &pairs, &count), ERROR_NONE);
+	return count;
+}
+
+static void
+sweep(struct decision_fixture *fixture)
+{
+	const struct effects *effects = decision_fixture_run(fixture, decide_attempts_sweep, message_done(), NULL);
+	assert_int_equal(effects->refusal.error, ERROR_NONE);
+}
+
+/* Of numbers that nobody has nothing is left two days later. */
+static void
+quiet_counters_are_removed(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_register(fixture, 3000000001, "H1");
+	struct person stranger = *jeanne;
+
+	for (unsigned i = 0; i < 150; i++) {
+		from_address(fixture, i);
+		stranger.taxpayer.spi = people_spi(fixture, 1000000000 + i);
+		assert_refused(attempt(fixture, &stranger, true), ERROR_identification_refused, NULL, NULL, NULL);
+	}
+	/* Pair, person and address, each with its place. */
+	assert_int_equal(counters(fixture), 900);
+	sweep(fixture);
+	assert_int_equal(counters(fixture), 900);
+	/* One fails again before the day is over. */
+	fixture->now += ATTEMPTS_FORGET_S - 10;
+	assert_refused(attempt(fixture, &stranger, true), ERROR_identification_refused, NULL, NULL, NULL);
+	assert_int_equal(counters(fixture), 900);
+	fixture->now += 11;
+	sweep(fixture);
+	assert_in_range(counters(fixture), 900 - 2 * ATTEMPTS_SWEEP_MAX, 900 - 1);
+	for (unsigned i = 0; i < 5; i++)
+		sweep(fixture);
+	assert_int_equal(counters(fixture), 6);
+	/* What is left counts: the pair's second failure and so on. */
+	for (unsigned i = 2; i < ATTEMPTS_FREE_PAIR; i++)
+		assert_refused(attempt(fixture, &stranger, true), ERROR_identification_refused, NULL, NULL, NULL);
+	assert_waits(attempt(fixture, &stranger, true), 10);
+	fixture->now += ATTEMPTS_FORGET_S + 1;
+	sweep(fixture);
+	assert_int_equal(counters(fixture), 0);
+}
+
+/* A success removes the pair's counter before its time; its place goes with the others. */
+static void
+a_success_leaves_nothing_for_ever(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_register(fixture, 3000000001, "H1");
+
+	from_address(fixture, 1);
+	assert_refused(attempt(fixture, jeanne, false), ERROR_identification_refused, NULL, NULL, NULL);
+	assert_int_equal(attempt(fixture, jeanne, true)->refusal.error, ERROR_NONE);
+	fixture->now += 5;
+	assert_refused(attempt(fixture, jeanne, false), ERROR_identification_refused, NULL, NULL, NULL);
+	assert_int_equal(counters(fixture), 7);
+	for (unsigned i = 0; i < 3; i++) {
+		fixture->now += ATTEMPTS_FORGET_S + 1;
+		sweep(fixture);
+	}
+	assert_int_equal(counters(fixture), 0);
+}
+
+/* What is no tax number is refused in the same words, writes nothing of its own, and is counted for the address. */
+static void
+what_is_no_number_counts_for_its_address(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_register(fixture, 3000000001, "H1");
+	struct person nobody = *jeanne;
+
+	from_address(fixture, 1);
+	for (unsigned i = 1; i < ATTEMPTS_FREE_ADDRESS; i++) {
+		nobody.taxpayer.spi = i % 2 == 0 ? SLICE_LITERAL("3000000001") : SLICE_LITERAL("x");
+		assert_refused(attempt(fixture, &nobody, true), ERROR_identification_refused, NULL, NULL, NULL);
+	}
+	assert_int_equal(counters(fixture), 2);
+	assert_waits(attempt(fixture, &nobody, true), 10);
+	/* Over its limit the address is heard at its pace. */
+	assert_waits(attempt(fixture, &nobody, true), 1);
+	assert_waits(attempt(fixture, jeanne, true), 1);
+	assert_int_equal(counters(fixture), 2);
+}
+
 static void
 a_pace_grows_up_to_the_slowest(void **state)
 {
@@ -217,6 +314,9 @@ main(void)
 		PEOPLE_TEST(nobody_locks_another_out),
 		PEOPLE_TEST(an_address_that_tries_many_persons_is_capped),
 		PEOPLE_TEST(an_address_over_its_limit_gets_few_guesses),
+		PEOPLE_TEST(quiet_counters_are_removed),
+		PEOPLE_TEST(a_success_leaves_nothing_for_ever),
+		PEOPLE_TEST(what_is_no_number_counts_for_its_address),
 		cmocka_unit_test(a_pace_grows_up_to_the_slowest),
 		PEOPLE_TEST(a_subscriber_s_network_is_one_address),
 	};
