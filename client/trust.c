@@ -92,7 +92,7 @@ static enum error
 load_catalogue(struct guichet_trust *trust, const char *path, struct slice content, struct fault *fault)
 {
 	(void)path;
-	return catalogue_parse(content, &trust->catalogue, fault);
+	return catalogue_parse(content, trust->arena, &trust->catalogue, fault);
 }
 
 static const struct {

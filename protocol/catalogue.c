@@ -4,6 +4,8 @@
  * asks for every box of every return. */
 #include "protocol/catalogue.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "protocol/check.h"
@@ -15,6 +17,10 @@
 /* Forms, papers: more than an office has, and the loops over them stay short. */
 #define FORMS_MAX ((size_t)64)
 #define TYPES_COUNT ((size_t)6)
+/* Of a value of any type: more than any euros, and far from where sums overflow. */
+#define LIMIT_MAX (UINT64_MAX / 4096)
+/* Longest text of the file that a fault repeats; cut beyond. */
+#define SHOWN_MAX ((size_t)40)
 
 struct catalogue {
 	struct arena *arena;
@@ -34,16 +40,77 @@ static const char *const donation_names[] = { "none", "named", "exempt", "campai
 
 /* ---- small steps ---- */
 
-static enum error
-refuse(struct fault *fault, const char *place, const char *expected)
-{
-	return fault_set(fault, ERROR_json_malformed, place, SLICE_EMPTY, expected);
-}
+/* A catalogue while it is read: where the reading is, for what is said of a fault there. */
+struct reader {
+	struct catalogue *c;
+	struct fault *fault;
+	struct arena *texts; /* of the fault */
+	const char *list;    /* the list whose items are being read */
+	size_t index;        /* of the item, from 0 */
+	struct slice code;   /* of the item; empty while it is not known */
+};
 
 static enum error
 memory_short(struct fault *fault)
 {
 	return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+}
+
+/* The fault as it is, its texts copied to where they stay. */
+static enum error
+keep_fault(struct fault *fault, struct arena *texts)
+{
+	if (!arena_copy(texts, fault->place, &fault->place) || !arena_copy(texts, fault->value, &fault->value) ||
+	    !arena_copy(texts, fault->expected, &fault->expected))
+		return memory_short(fault);
+	return fault->error;
+}
+
+static enum error
+refuse(struct reader *reader, const char *place, struct slice found, const char *expected)
+{
+	*reader->fault = (struct fault){ ERROR_json_malformed, slice_of_text(place), slice_cut(found, SHOWN_MAX),
+		slice_of_text(expected) };
+	return keep_fault(reader->fault, reader->texts);
+}
+
+/* Of the item that is being read: "boxes[12].max, code 1AJ". `member` NULL: the item itself. */
+static enum error
+refuse_item(struct reader *reader, const char *member, struct slice found, const char *expected)
+{
+	char place[128];
+	const struct slice code = slice_cut(reader->code, SHOWN_MAX);
+
+	snprintf(place, sizeof place, "%s[%zu]%s%s%s%.*s", reader->list, reader->index, member != NULL ? "." : "",
+	    member != NULL ? member : "", code.size != 0 ? ", code " : "", (int)code.size, (const char *)code.data);
+	return refuse(reader, place, found, expected);
+}
+
+/* An item whose code has a namesake before it. */
+static enum error
+refuse_twice(struct reader *reader, size_t other)
+{
+	char expected[64];
+	struct slice code = reader->code;
+
+	snprintf(expected, sizeof expected, "a code that %s[%zu] does not have already", reader->list, other);
+	reader->code = SLICE_EMPTY;
+	return refuse_item(reader, "code", code, expected);
+}
+
+static void
+item_begin(struct reader *reader, size_t index, const struct json *item)
+{
+	reader->index = index;
+	reader->code = json_find_text(item, "code");
+}
+
+/* What stands in a member that is a text or a number. */
+static struct slice
+found_in(const struct json *object, const char *name)
+{
+	const struct json *member = json_find(object, name);
+	return member == NULL ? SLICE_EMPTY : member->text;
 }
 
 static int
@@ -92,56 +159,92 @@ array_find(const struct json *root, const char *name, size_t count_max)
 	return array != NULL && array->type == JSON_ARRAY && array->count <= count_max ? array : NULL;
 }
 
+/* An item is an object of known members only. */
+static enum error
+item_check(struct reader *reader, const struct json *json, const char *const *members, const char *expected)
+{
+	struct slice unknown = SLICE_EMPTY;
+
+	if (json->type == JSON_OBJECT && json_has_only(json, members, &unknown))
+		return ERROR_NONE;
+	return refuse_item(reader, NULL, unknown, expected);
+}
+
+/* Copies a text of the item, of so many bytes. */
+static enum error
+item_text(struct reader *reader, const struct json *json, const char *name, size_t min, size_t max, struct slice *out)
+{
+	char expected[48];
+
+	if (text_copy(reader->c, json, name, max, out) && out->size >= min)
+		return ERROR_NONE;
+	snprintf(expected, sizeof expected, "a text of %zu to %zu bytes", min, max);
+	return refuse_item(reader, name, found_in(json, name), expected);
+}
+
 /* ---- forms ---- */
 
 static enum error
-form_parse(struct catalogue *c, const struct json *json, struct catalogue_form *form, struct fault *fault)
+form_boxes_parse(struct reader *reader, const struct json *json, struct catalogue_form *form)
 {
-	static const char *const members[] = { "code", "title", "main", "boxes", NULL };
-	const struct json *boxes = array_find(json, "boxes", FORMS_MAX), *main = json_find(json, "main");
-	struct slice unknown, *prefixes;
+	const struct json *boxes = array_find(json, "boxes", FORMS_MAX);
 
-	if (json->type != JSON_OBJECT || !json_has_only(json, members, &unknown) || boxes == NULL)
-		return refuse(fault, "forms", "objects of code, title, main and boxes");
-	if (!text_copy(c, json, "code", LIMIT_LABEL - 8, &form->code) || form->code.size == 0 ||
-	    !text_copy(c, json, "title", 256, &form->title))
-		return refuse(fault, "forms", "a code and a title");
-	form->is_main = main != NULL && main->type == JSON_BOOL && main->boolean;
-	prefixes = arena_alloc_array(c->arena, boxes->count, sizeof *prefixes);
+	if (boxes == NULL)
+		return refuse_item(reader, "boxes", SLICE_EMPTY, "a list of at most 64 beginnings of box codes");
+	struct slice *prefixes = arena_alloc_array(reader->c->arena, boxes->count, sizeof *prefixes);
 	if (prefixes == NULL)
-		return memory_short(fault);
+		return memory_short(reader->fault);
 	for (const struct json *box = boxes->first; box != NULL; box = box->next) {
 		if (box->type != JSON_STRING || box->text.size > 3)
-			return refuse(fault, "forms.boxes", "beginnings of box codes");
-		if (!arena_copy(c->arena, box->text, &prefixes[form->boxes_count++]))
-			return memory_short(fault);
+			return refuse_item(reader, "boxes", box->text, "beginnings of box codes");
+		if (!arena_copy(reader->c->arena, box->text, &prefixes[form->boxes_count++]))
+			return memory_short(reader->fault);
 	}
 	form->boxes = prefixes;
 	return ERROR_NONE;
 }
 
 static enum error
-forms_parse(struct catalogue *c, const struct json *root, struct fault *fault)
+form_parse(struct reader *reader, const struct json *json, struct catalogue_form *form)
 {
+	static const char *const members[] = { "code", "title", "main", "boxes", NULL };
+	const struct json *main = json_find(json, "main");
+	enum error error = item_check(reader, json, members, "an object of code, title, main and boxes");
+
+	if (error == ERROR_NONE)
+		error = item_text(reader, json, "code", 1, LIMIT_LABEL - 8, &form->code);
+	if (error == ERROR_NONE)
+		error = item_text(reader, json, "title", 0, 256, &form->title);
+	form->is_main = main != NULL && main->type == JSON_BOOL && main->boolean;
+	return error == ERROR_NONE ? form_boxes_parse(reader, json, form) : error;
+}
+
+static enum error
+forms_parse(struct reader *reader, const struct json *root)
+{
+	struct catalogue *c = reader->c;
 	const struct json *forms = array_find(root, "forms", FORMS_MAX);
 	size_t mains = 0;
 
 	if (forms == NULL)
-		return refuse(fault, "forms", "a list of at most 64");
+		return refuse(reader, "forms", SLICE_EMPTY, "a list of at most 64");
 	c->forms = arena_alloc_array(c->arena, forms->count, sizeof *c->forms);
 	if (c->forms == NULL)
-		return memory_short(fault);
+		return memory_short(reader->fault);
+	reader->list = "forms";
 	for (const struct json *form = forms->first; form != NULL; form = form->next) {
 		struct catalogue_form *next = &c->forms[c->forms_count];
-		enum error error = form_parse(c, form, next, fault);
+		item_begin(reader, c->forms_count, form);
+		enum error error = form_parse(reader, form, next);
 		if (error != ERROR_NONE)
 			return error;
-		if (catalogue_find_form(c, next->code) != NULL)
-			return refuse(fault, "forms", "every code once");
+		const struct catalogue_form *other = catalogue_find_form(c, next->code);
+		if (other != NULL)
+			return refuse_twice(reader, (size_t)(other - c->forms));
 		mains += next->is_main;
 		c->forms_count++;
 	}
-	return mains == 1 ? ERROR_NONE : refuse(fault, "forms", "one main form");
+	return mains == 1 ? ERROR_NONE : refuse(reader, "forms", SLICE_EMPTY, "one main form");
 }
 
 /* ---- papers ---- */
@@ -156,32 +259,48 @@ paper_find(const struct catalogue *c, struct slice code)
 }
 
 static enum error
-papers_parse(struct catalogue *c, const struct json *root, struct fault *fault)
+paper_parse(struct reader *reader, const struct json *json, struct catalogue_paper *paper)
 {
 	static const char *const members[] = { "code", "title", "way", "form", NULL };
 	static const char *const ways[] = { "post", "online", NULL };
+	enum error error = item_check(reader, json, members, "an object of code, title, way and form");
+
+	if (error == ERROR_NONE)
+		error = item_text(reader, json, "code", 1, LIMIT_LABEL, &paper->code);
+	if (error == ERROR_NONE)
+		error = item_text(reader, json, "title", 0, 256, &paper->title);
+	if (error == ERROR_NONE)
+		error = item_text(reader, json, "form", 0, LIMIT_LABEL, &paper->form);
+	if (error != ERROR_NONE)
+		return error;
+	if (!text_copy(reader->c, json, "way", 16, &paper->way) || ways[name_index(paper->way, ways)] == NULL)
+		return refuse_item(reader, "way", found_in(json, "way"), "post or online");
+	if (paper->form.size != 0 && catalogue_find_form(reader->c, paper->form) == NULL)
+		return refuse_item(reader, "form", paper->form, "a form of this catalogue");
+	return ERROR_NONE;
+}
+
+static enum error
+papers_parse(struct reader *reader, const struct json *root)
+{
+	struct catalogue *c = reader->c;
 	const struct json *papers = array_find(root, "papers", FORMS_MAX);
-	struct slice unknown;
 
 	if (papers == NULL)
-		return refuse(fault, "papers", "a list of at most 64");
+		return refuse(reader, "papers", SLICE_EMPTY, "a list of at most 64");
 	c->papers = arena_alloc_array(c->arena, papers->count, sizeof *c->papers);
 	if (c->papers == NULL)
-		return memory_short(fault);
+		return memory_short(reader->fault);
+	reader->list = "papers";
 	for (const struct json *json = papers->first; json != NULL; json = json->next) {
 		struct catalogue_paper *paper = &c->papers[c->papers_count];
-		if (json->type != JSON_OBJECT || !json_has_only(json, members, &unknown))
-			return refuse(fault, "papers", "objects of code, title, way and form");
-		if (!text_copy(c, json, "code", LIMIT_LABEL, &paper->code) || paper->code.size == 0 ||
-		    !text_copy(c, json, "title", 256, &paper->title) || !text_copy(c, json, "way", 16, &paper->way) ||
-		    !text_copy(c, json, "form", LIMIT_LABEL, &paper->form))
-			return refuse(fault, "papers", "a code, a title and a way");
-		if (ways[name_index(paper->way, ways)] == NULL)
-			return refuse(fault, "papers.way", "post or online");
-		if (paper->form.size != 0 && catalogue_find_form(c, paper->form) == NULL)
-			return refuse(fault, "papers.form", "a form of this catalogue");
-		if (paper_find(c, paper->code) != NULL)
-			return refuse(fault, "papers", "every code once");
+		item_begin(reader, c->papers_count, json);
+		enum error error = paper_parse(reader, json, paper);
+		if (error != ERROR_NONE)
+			return error;
+		const struct catalogue_paper *other = paper_find(c, paper->code);
+		if (other != NULL)
+			return refuse_twice(reader, other->index);
 		paper->index = c->papers_count++;
 	}
 	return ERROR_NONE;
@@ -190,75 +309,101 @@ papers_parse(struct catalogue *c, const struct json *root, struct fault *fault)
 /* ---- boxes ---- */
 
 static enum error
-limits_parse(struct catalogue *c, const struct json *root, struct fault *fault)
+limits_parse(struct reader *reader, const struct json *root)
 {
 	const struct json *limits = json_find(root, "limits");
+	char place[32];
+
 	for (size_t i = 0; i < TYPES_COUNT; i++)
-		if (!json_find_uint(limits, type_names[i], UINT64_MAX / 4096, &c->limits[i]))
-			return refuse(fault, "limits", "a largest value for each type");
+		if (!json_find_uint(limits, type_names[i], LIMIT_MAX, &reader->c->limits[i])) {
+			snprintf(place, sizeof place, "limits.%s", type_names[i]);
+			return refuse(reader, place, found_in(limits, type_names[i]),
+			    "a largest value for each type, a whole number");
+		}
 	return ERROR_NONE;
 }
 
+/* The members that a box may have or not. */
 static enum error
-box_parse(struct catalogue *c, const struct json *json, struct catalogue_box *box, struct fault *fault)
+box_options_parse(struct reader *reader, const struct json *json, struct catalogue_box *box)
 {
-	static const char *const members[] = { "code", "type", "label", "max", "donation", "event", "paper", NULL };
 	static const char *const events[] = { "marriage", "divorce", "death", NULL };
 	const struct json *donation = json_find(json, "donation"), *paper = json_find(json, "paper");
 	const struct json *event = json_find(json, "event");
-	struct slice unknown;
-	size_t type;
 
-	if (json->type != JSON_OBJECT || !json_has_only(json, members, &unknown))
-		return refuse(fault, "boxes", "objects of code, type, label, max, donation, event and paper");
-	if (code_index(json_find_text(json, "code")) == CODES_COUNT)
-		return refuse(fault, "boxes.code", "a digit and two digits or capital letters");
-	if (!text_copy(c, json, "code", 3, &box->code) || !text_copy(c, json, "label", 256, &box->label))
-		return refuse(fault, "boxes.label", "at most 256 bytes");
-	type = name_index(json_find_text(json, "type"), type_names);
-	if (type == TYPES_COUNT)
-		return refuse(fault, "boxes.type", "euros, real, boolean, integer, year or date");
-	box->type = (enum box_type)type;
-	box->max = c->limits[type];
-	if (json_find(json, "max") != NULL && !json_find_uint(json, "max", c->limits[type], &box->max))
-		return refuse(fault, "boxes.max", "at most the limit of the type");
 	if (donation != NULL) {
 		size_t rule = name_index(donation->text, donation_names);
 		if (donation_names[rule] == NULL || box->type != BOX_EUROS)
-			return refuse(fault, "boxes.donation", "named, exempt or campaign, for a box in euros");
+			return refuse_item(reader, "donation", donation->text,
+			    "named, exempt or campaign, for a box in euros");
 		box->donation = (enum donation_rule)rule;
 	}
 	if (event != NULL) {
 		if (events[name_index(event->text, events)] == NULL || box->type != BOX_DATE)
-			return refuse(fault, "boxes.event", "marriage, divorce or death, for a date");
+			return refuse_item(reader, "event", event->text, "marriage, divorce or death, for a date");
 		box->is_family_event = true;
 	}
 	if (paper != NULL) {
-		box->paper = paper_find(c, paper->text);
+		box->paper = paper_find(reader->c, paper->text);
 		if (box->paper == NULL)
-			return refuse(fault, "boxes.paper", "a paper of this catalogue");
+			return refuse_item(reader, "paper", paper->text, "a paper of this catalogue");
 	}
 	return ERROR_NONE;
 }
 
 static enum error
-boxes_parse(struct catalogue *c, const struct json *root, struct fault *fault)
+box_parse(struct reader *reader, const struct json *json, struct catalogue_box *box)
 {
+	static const char *const members[] = { "code", "type", "label", "max", "donation", "event", "paper", NULL };
+	struct catalogue *c = reader->c;
+	char expected[80];
+	enum error error = item_check(reader, json, members,
+	    "an object of code, type, label, max, donation, event and paper");
+
+	if (error != ERROR_NONE)
+		return error;
+	if (code_index(reader->code) == CODES_COUNT)
+		return refuse_item(reader, "code", found_in(json, "code"), "a digit and two digits or capital letters");
+	if (!text_copy(c, json, "code", 3, &box->code))
+		return memory_short(reader->fault);
+	error = item_text(reader, json, "label", 0, 256, &box->label);
+	if (error != ERROR_NONE)
+		return error;
+	size_t type = name_index(json_find_text(json, "type"), type_names);
+	if (type == TYPES_COUNT)
+		return refuse_item(reader, "type", found_in(json, "type"),
+		    "euros, real, boolean, integer, year or date");
+	box->type = (enum box_type)type;
+	box->max = c->limits[type];
+	if (json_find(json, "max") != NULL && !json_find_uint(json, "max", c->limits[type], &box->max)) {
+		snprintf(expected, sizeof expected, "a whole number of at most %" PRIu64 ", the limit of the type",
+		    c->limits[type]);
+		return refuse_item(reader, "max", found_in(json, "max"), expected);
+	}
+	return box_options_parse(reader, json, box);
+}
+
+static enum error
+boxes_parse(struct reader *reader, const struct json *root)
+{
+	struct catalogue *c = reader->c;
 	const struct json *boxes = array_find(root, "boxes", CODES_COUNT);
 
 	if (boxes == NULL || boxes->count == 0)
-		return refuse(fault, "boxes", "a list of boxes");
+		return refuse(reader, "boxes", SLICE_EMPTY, "a list of boxes");
 	c->boxes = arena_alloc_array(c->arena, boxes->count, sizeof *c->boxes);
 	if (c->boxes == NULL)
-		return memory_short(fault);
+		return memory_short(reader->fault);
+	reader->list = "boxes";
 	for (const struct json *json = boxes->first; json != NULL; json = json->next) {
 		struct catalogue_box *box = &c->boxes[c->boxes_count];
-		enum error error = box_parse(c, json, box, fault);
+		item_begin(reader, c->boxes_count, json);
+		enum error error = box_parse(reader, json, box);
 		if (error != ERROR_NONE)
 			return error;
 		size_t at = code_index(box->code);
 		if (c->by_code[at] != 0)
-			return refuse(fault, "boxes.code", "every code once");
+			return refuse_twice(reader, (size_t)c->by_code[at] - 1);
 		box->index = c->boxes_count++;
 		c->by_code[at] = (uint16_t)c->boxes_count;
 	}
@@ -268,7 +413,7 @@ boxes_parse(struct catalogue *c, const struct json *root, struct fault *fault)
 /* ---- the whole ---- */
 
 static enum error
-root_parse(struct catalogue *c, const struct json *root, struct fault *fault)
+root_parse(struct reader *reader, const struct json *root)
 {
 	static const char *const members[] = { "type", "version", "donation_free_max", "limits", "forms", "papers",
 		"boxes", NULL };
@@ -276,25 +421,26 @@ root_parse(struct catalogue *c, const struct json *root, struct fault *fault)
 	enum error error;
 
 	if (!slice_equal_text(json_find_text(root, "type"), "guichet-catalogue"))
-		return refuse(fault, "type", "\"guichet-catalogue\"");
+		return refuse(reader, "type", found_in(root, "type"), "\"guichet-catalogue\"");
 	if (!json_has_only(root, members, &unknown))
-		return refuse(fault, "catalogue", "known members only");
-	if (!json_find_uint(root, "donation_free_max", UINT32_MAX, &c->donation_free_max))
-		return refuse(fault, "donation_free_max", "whole euros");
-	error = limits_parse(c, root, fault);
+		return refuse(reader, "catalogue", unknown, "known members only");
+	if (!json_find_uint(root, "donation_free_max", UINT32_MAX, &reader->c->donation_free_max))
+		return refuse(reader, "donation_free_max", found_in(root, "donation_free_max"), "whole euros");
+	error = limits_parse(reader, root);
 	if (error == ERROR_NONE)
-		error = forms_parse(c, root, fault);
+		error = forms_parse(reader, root);
 	if (error == ERROR_NONE)
-		error = papers_parse(c, root, fault);
-	return error == ERROR_NONE ? boxes_parse(c, root, fault) : error;
+		error = papers_parse(reader, root);
+	return error == ERROR_NONE ? boxes_parse(reader, root) : error;
 }
 
 enum error
-catalogue_parse(struct slice text, struct catalogue **out, struct fault *fault)
+catalogue_parse(struct slice text, struct arena *texts, struct catalogue **out, struct fault *fault)
 {
 	const struct json_limits limits = { LIMIT_JSON_FILE, 10 * CODES_COUNT, 4 };
 	struct arena *arena = arena_create(json_arena_max(&limits));
 	struct catalogue *c = calloc(1, sizeof *c);
+	struct reader reader = { .c = c, .fault = fault, .texts = texts };
 	const struct json *root;
 	enum error error;
 
@@ -307,11 +453,11 @@ catalogue_parse(struct slice text, struct catalogue **out, struct fault *fault)
 	}
 	error = json_parse(text, &limits, arena, &root, fault);
 	if (error != ERROR_NONE) {
-		/* The place lives in an arena that goes now. */
-		fault_set(fault, error, "catalogue", SLICE_EMPTY, "JSON without repeated members");
+		/* Its texts live in an arena that goes now. */
+		error = keep_fault(fault, texts);
 		goto out;
 	}
-	error = root_parse(c, root, fault);
+	error = root_parse(&reader, root);
 	if (error == ERROR_NONE) {
 		*out = c;
 		c = NULL;

@@ -51,7 +51,7 @@ office_load(const char *directory, const struct office *instruments, struct aren
 		error = settings_name_file(CAMPAIGN_FILE, arena, fault);
 		goto failed;
 	}
-	if (catalogue_parse(catalogue, &office->catalogue, fault) != ERROR_NONE) {
+	if (catalogue_parse(catalogue, arena, &office->catalogue, fault) != ERROR_NONE) {
 		error = settings_name_file(CATALOGUE_FILE, arena, fault);
 		goto failed;
 	}

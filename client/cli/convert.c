@@ -86,9 +86,14 @@ find_catalogue(struct cli *cli, struct catalogue **own, const struct catalogue *
 			*out = cli->trust->catalogue;
 		return error;
 	}
-	enum error error = catalogue_parse(default_catalogue(), own, &fault);
+	struct arena *texts = arena_create(4096);
+	enum error error = texts == NULL ? fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
+					   catalogue_parse(default_catalogue(), texts, own, &fault);
+	enum guichet_error told =
+	    error == ERROR_NONE ? GUICHET_ERROR_none : problem_set_fault(cli->problem, error, &fault);
+	arena_destroy(texts);
 	*out = *own;
-	return error == ERROR_NONE ? GUICHET_ERROR_none : problem_set_fault(cli->problem, error, &fault);
+	return told;
 }
 
 static enum guichet_error

@@ -106,7 +106,7 @@ office_files_are_read(struct slice text)
 	struct fault fault;
 
 	check(arena != NULL);
-	if (catalogue_parse(text, &catalogue, &fault) == ERROR_NONE)
+	if (catalogue_parse(text, arena, &catalogue, &fault) == ERROR_NONE)
 		catalogue_destroy(catalogue);
 	if (campaign_parse(text, arena, &campaign, &fault) == ERROR_NONE)
 		check(campaign.opens_at < campaign.closes_at && campaign.name.size != 0);
@@ -123,8 +123,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size > LIMIT_RETURN_SIZE)
 		return 0;
-	if (catalogue == NULL)
-		check(catalogue_parse(default_catalogue(), &catalogue, &fault) == ERROR_NONE);
+	if (catalogue == NULL) {
+		struct arena *texts = arena_create(4096);
+		check(texts != NULL && catalogue_parse(default_catalogue(), texts, &catalogue, &fault) == ERROR_NONE);
+		arena_destroy(texts);
+	}
 	json_holds_its_text(slice_of(data, size));
 	for (size_t at = 0; at <= size && count < DOCUMENTS_MAX; at++) {
 		if (at < size && data[at] != 0xff)

@@ -18,7 +18,10 @@ catalogue_file_load(void)
 	struct fault fault;
 	size_t size;
 	char *text = file_read(CATALOGUE_FILE, &size);
-	assert_int_equal(catalogue_parse(slice_of(text, size), &catalogue, &fault), ERROR_NONE);
+	struct arena *texts = arena_create(4096);
+	assert_non_null(texts);
+	assert_int_equal(catalogue_parse(slice_of(text, size), texts, &catalogue, &fault), ERROR_NONE);
+	arena_destroy(texts);
 	free(text);
 	return catalogue;
 }

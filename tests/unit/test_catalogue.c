@@ -95,46 +95,104 @@ slips_in_a_catalogue_are_refused(void **state)
 	} bad[] = {
 		{ "[]", "type" },
 		{ "{}", "type" },
-		{ "{", "catalogue" },
+		{ "{", "line 1, column 2 (byte 1)" },
 		{ "{\"type\":\"guichet-campaign\"}", "type" },
 		{ "{\"type\":\"guichet-catalogue\",\"boxs\":[]}", "catalogue" },
 		{ "{\"type\":\"guichet-catalogue\"}", "donation_free_max" },
-		{ "{\"type\":\"guichet-catalogue\",\"donation_free_max\":3}", "limits" },
+		{ "{\"type\":\"guichet-catalogue\",\"donation_free_max\":3}", "limits.euros" },
 		{ HEAD "\"forms\":[]," PAPERS "\"boxes\":[]}", "forms" },
-		{ HEAD "\"forms\":[7]," PAPERS "\"boxes\":[]}", "forms" },
+		{ HEAD "\"forms\":[7]," PAPERS "\"boxes\":[]}", "forms[0]" },
 		{ HEAD "\"forms\":[{\"code\":\"m\",\"title\":\"t\",\"boxes\":[\"1234\"]}]," PAPERS "\"boxes\":[]}",
-		    "forms.boxes" },
+		    "forms[0].boxes, code m" },
 		{ HEAD FORMS "\"papers\":[{\"code\":\"p\",\"title\":\"t\",\"way\":\"by air\"}],\"boxes\":[]}",
-		    "papers.way" },
+		    "papers[0].way, code p" },
 		{ HEAD FORMS "\"papers\":[{\"code\":\"p\",\"title\":\"t\",\"way\":\"post\","
-		    "\"form\":\"x\"}],\"boxes\":[]}", "papers.form" },
+		    "\"form\":\"x\"}],\"boxes\":[]}", "papers[0].form, code p" },
 		{ HEAD FORMS PAPERS "\"boxes\":[]}", "boxes" },
-		{ HEAD FORMS PAPERS "\"boxes\":[7]}", "boxes" },
-		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1aj\",\"type\":\"euros\"}]}", "boxes.code" },
-		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euro\"}]}", "boxes.type" },
-		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"max\":10}]}", "boxes.max" },
-		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"max\":-1}]}", "boxes.max" },
+		{ HEAD FORMS PAPERS "\"boxes\":[7]}", "boxes[0]" },
+		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1aj\",\"type\":\"euros\"}]}", "boxes[0].code, code 1aj" },
+		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euro\"}]}", "boxes[0].type, code 1AJ" },
+		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"max\":10}]}",
+		    "boxes[0].max, code 1AJ" },
+		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"max\":-1}]}",
+		    "boxes[0].max, code 1AJ" },
 		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"paper\":\"q\"}]}",
-		    "boxes.paper" },
+		    "boxes[0].paper, code 1AJ" },
 		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"date\",\"donation\":\"named\"}]}",
-		    "boxes.donation" },
+		    "boxes[0].donation, code 1AJ" },
 		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"event\":\"death\"}]}",
-		    "boxes.event" },
-		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"labl\":\"\"}]}", "boxes" },
+		    "boxes[0].event, code 1AJ" },
+		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"labl\":\"\"}]}",
+		    "boxes[0], code 1AJ" },
 		{ HEAD FORMS PAPERS "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\"},"
-		    "{\"code\":\"1AJ\",\"type\":\"euros\"}]}", "boxes.code" },
+		    "{\"code\":\"1AJ\",\"type\":\"euros\"}]}", "boxes[1].code" },
 	};
 	struct catalogue *catalogue;
 	struct fault fault;
-	assert_int_equal(catalogue_parse(SLICE_LITERAL(good), &catalogue, &fault), ERROR_NONE);
+	struct arena *texts = arena_create(65536);
+	assert_non_null(texts);
+	assert_int_equal(catalogue_parse(SLICE_LITERAL(good), texts, &catalogue, &fault), ERROR_NONE);
 	assert_true(box(catalogue, "1AJ")->max == 8);
 	catalogue_destroy(catalogue);
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		assert_int_equal(catalogue_parse(slice_of_text(bad[i].text), &catalogue, &fault), ERROR_json_malformed);
+		assert_int_equal(catalogue_parse(slice_of_text(bad[i].text), texts, &catalogue, &fault),
+		    ERROR_json_malformed);
 		assert_null(catalogue);
 		if (!slice_equal_text(fault.place, bad[i].place))
 			fail_msg("%s: place %.*s", bad[i].text, (int)fault.place.size, (const char *)fault.place.data);
 	}
+	arena_destroy(texts);
+}
+
+/* What is said of the delivered catalogue with one text in it replaced. */
+static void
+assert_slip(const char *from, const char *to, const char *place, const char *value, const char *expected)
+{
+	struct arena *texts = arena_create(4096);
+	struct catalogue *none;
+	struct fault fault;
+	struct slice good = default_catalogue();
+	struct buf *bad = buf_create(good.size + 64);
+	const uint8_t *at = memmem(good.data, good.size, from, strlen(from));
+
+	assert_non_null(at);
+	buf_put(bad, slice_of(good.data, (size_t)(at - good.data)));
+	buf_put_text(bad, to);
+	buf_put(bad, slice_from(good, (size_t)(at - good.data) + strlen(from)));
+	assert_true(buf_ok(bad));
+	assert_int_equal(catalogue_parse(buf_peek(bad), texts, &none, &fault), ERROR_json_malformed);
+	buf_destroy(bad);
+	if (!slice_starts_with(fault.place, slice_of_text(place)) || !slice_equal_text(fault.value, value) ||
+	    !slice_equal_text(fault.expected, expected))
+		fail_msg("%.*s, %.*s, %.*s", (int)fault.place.size, (const char *)fault.place.data,
+		    (int)fault.value.size, (const char *)fault.value.data, (int)fault.expected.size,
+		    (const char *)fault.expected.data);
+	arena_destroy(texts);
+}
+
+/* Which of its many items is meant, and what stands there. */
+static void
+a_slip_is_found_by_what_is_said_of_it(void **state)
+{
+	(void)state;
+	struct catalogue *c = catalogue_file_load();
+	struct slice text = default_catalogue();
+	const uint8_t *at = memmem(text.data, text.size, "\"code\":\"1AJ\"", 12);
+	char place[64], expected[64];
+	size_t line = 1;
+
+	snprintf(place, sizeof place, "boxes[%zu].code", box(c, "1AK")->index);
+	snprintf(expected, sizeof expected, "a code that boxes[%zu] does not have already", box(c, "1AJ")->index);
+	assert_slip("\"code\":\"1AK\"", "\"code\":\"1AJ\"", place, "1AJ", expected);
+	snprintf(place, sizeof place, "boxes[%zu].max, code 1AJ", box(c, "1AJ")->index);
+	assert_slip("\"code\":\"1AJ\",", "\"code\":\"1AJ\",\"max\":\"nine\",", place, "nine",
+	    "a whole number of at most 999999999999, the limit of the type");
+	assert_non_null(at);
+	for (const uint8_t *byte = text.data; byte < at; byte++)
+		line += *byte == '\n';
+	snprintf(place, sizeof place, "line %zu, column ", line);
+	assert_slip("\"code\":\"1AJ\",", "\"code\":\"1AJ\" ", place, "\"type\"", "a comma, or }");
+	catalogue_destroy(c);
 }
 
 static void
@@ -256,6 +314,7 @@ main(void)
 		cmocka_unit_test(delivered_catalogue_is_whole),
 		cmocka_unit_test(program_carries_the_delivered_catalogue),
 		cmocka_unit_test(slips_in_a_catalogue_are_refused),
+		cmocka_unit_test(a_slip_is_found_by_what_is_said_of_it),
 		cmocka_unit_test(default_campaign_is_open_all_its_year),
 		cmocka_unit_test(days_begin_at_midnight_in_paris),
 		cmocka_unit_test(campaigns_are_read_strictly),
