@@ -48,9 +48,9 @@ struct catalogue_box {
 struct catalogue;
 
 /* Reads a catalogue; what it holds is its own, `text` may go. ERROR_json_malformed with the place in *fault, where
- * json_parse stopped or "boxes[12].max, code 1AJ" with items counted from 0; or ERROR_out_of_memory. Unknown members are
- * refused: a slip of the pen in an office's file must not pass for a rule. The fault's texts live in the arena `texts`,
- * a kilobyte at most; nothing else does. */
+ * json_parse stopped or "boxes[12].max, code 1AJ" with items counted from 0; or ERROR_out_of_memory. Unknown members
+ * are refused: a slip of the pen in an office's file must not pass for a rule. The fault's texts live in the arena
+ * `texts`, a kilobyte at most; nothing else does. */
 must_check enum error catalogue_parse(struct slice text, struct arena *texts, struct catalogue **out,
     struct fault *fault);
 void catalogue_destroy(struct catalogue *catalogue);

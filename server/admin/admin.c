@@ -17,7 +17,7 @@
 #include "server/clock.h"
 #include "server/commit.h"
 #include "server/crl.h"
-#include "server/publications.h"
+#include "server/publish.h"
 #include "server/recovery.h"
 #include "server/store/keyring.h"
 #include "server/store/leveldb.h"
@@ -405,42 +405,46 @@ admin_office_run(struct admin_office *office, decide handler, const struct recor
 }
 
 struct crl_writing {
-	const char *directory;
-	bool is_written;
+	struct publisher *publisher;
+	bool is_made, has_failed;
 };
 
 static void
 crl_made(void *context, struct content *pem)
 {
 	struct crl_writing *writing = context;
-	char path[PATH_SIZE], fresh[PATH_SIZE];
-	FILE *file;
 
 	if (pem == NULL)
 		return;
-	const struct slice bytes = content_bytes(pem);
-	settings_path(path, sizeof path, writing->directory, PUBLIC_DIRECTORY "/" AUTHORITY_CRL_FILE);
-	settings_path(fresh, sizeof fresh, writing->directory, PUBLIC_DIRECTORY "/" AUTHORITY_CRL_FILE ".new");
-	file = fopen(fresh, "we");
-	if (file == NULL)
-		return;
-	bool is_good = fwrite(bytes.data, 1, bytes.size, file) == bytes.size;
-	writing->is_written = fclose(file) == 0 && is_good && rename(fresh, path) == 0;
+	writing->is_made = true;
+	publisher_write(writing->publisher, AUTHORITY_CRL_FILE, pem);
+}
+
+static void
+crl_not_written(void *context, const char *name)
+{
+	(void)name;
+	((struct crl_writing *)context)->has_failed = true;
 }
 
 enum error
 admin_office_publish_crl(struct admin_office *office, struct fault *fault)
 {
-	struct crl_writing writing = { office->directory, false };
+	struct crl_writing writing = { .is_made = false };
 	struct crl *crl = crl_create(office->authority, office->store, office->worker, crl_made, &writing);
 
-	if (crl == NULL)
-		return no_memory(fault);
-	crl_mark(crl);
-	crl_tick(crl, clock_wall_ms(), clock_steady_ms());
-	crl_finish(crl);
+	writing.publisher = publisher_create(office->directory, office->worker, office->store, office->tree,
+	    crl_not_written, &writing);
+	if (crl != NULL && writing.publisher != NULL) {
+		crl_mark(crl);
+		crl_tick(crl, clock_wall_ms(), clock_steady_ms());
+		crl_finish(crl);
+		publisher_finish(writing.publisher);
+	}
 	crl_destroy(crl);
-	return writing.is_written ? ERROR_NONE :
-				    fault_set(fault, ERROR_file_unreadable, PUBLIC_DIRECTORY "/" AUTHORITY_CRL_FILE,
-					SLICE_EMPTY, "a file that can be written");
+	publisher_destroy(writing.publisher);
+	return writing.is_made && !writing.has_failed ? ERROR_NONE :
+							fault_set(fault, ERROR_file_unreadable,
+							    PUBLIC_DIRECTORY "/" AUTHORITY_CRL_FILE, SLICE_EMPTY,
+							    "a file that can be written");
 }

@@ -147,6 +147,30 @@ def test_power_cut(office):
     print(f"power: {cut} cuts, {office.acknowledged} acknowledged")
 
 
+def test_revocation_list_made_offline_is_synced_before_it_is_the_list(office, tmp_path):
+    """Every sync of `guichetd revoke` fails in turn: it is told, and the list of before, or the new one, stands there."""
+    key, csr, certificate = tmp_path / "key", tmp_path / "csr", tmp_path / "certificate"
+    subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                    key, "-subj", "/CN=agent", "-out", csr], check=True, capture_output=True)
+    office.run("issue", office.directory, options=["--kind", "agent", "--csr", csr, "--out", certificate])
+    told = subprocess.run(["openssl", "x509", "-in", certificate, "-noout", "-serial"], check=True, capture_output=True,
+                          text=True).stdout
+    serial = told.strip().removeprefix("serial=").lower().zfill(32)
+    office.run("revoke", office.directory, serial)
+    count = tmp_path / "count"
+    subprocess.run([guichetd(), "revoke", office.directory, serial], check=True, capture_output=True,
+                   env={**os.environ, **preloaded("none"), "FAIL_COUNT": str(count)})
+    failures = []
+    for nth in range(1, int(re.search(r"sync (\d+)", count.read_text()).group(1)) + 1):
+        done = subprocess.run([guichetd(), "revoke", office.directory, serial], capture_output=True, text=True, check=False,
+                              env={**os.environ, **preloaded(f"sync:{nth}")})
+        failures.append(done.stderr if done.returncode else "")
+        subprocess.run(["openssl", "crl", "-in", office.public / "crl.pem", "-noout"], check=True, capture_output=True)
+    # The file's, and that of the directory with its name.
+    assert len([text for text in failures if "crl.pem" in text]) == 2
+    office.run("revoke", office.directory, serial)
+
+
 def test_file_size_limit(office):
     """A disk that fills up while the server works: a write is cut short in the middle, then refused."""
     draw = random.Random(3)
