@@ -3,7 +3,9 @@
  * struct guichet: keeps one link to the office as long as something is to be asked, says hello and logs in on each, and
  * sends again what was not answered. All operations may be sent twice: that is what makes this safe.
  *
- *   idle -> connecting -> hello -> [log-in] -> ready,  and from each back to idle when the link is lost */
+ *   idle -> connecting -> hello -> [log-in] -> ready,  and from each back to idle when the link is lost
+ *
+ * Hello and log-in may be refused for now; then the link waits, and says the same again. */
 #include "client/connection.h"
 
 #include <openssl/rand.h>
@@ -23,9 +25,15 @@
 
 /* Connecting, TLS, hello, log-in: each has so long. */
 #define PHASE_TIMEOUT_MS 15000
-/* Before a new connection: this, doubled with each that failed, so many times at most. */
+/* Before a new connection, at first. */
 #define BACKOFF_MS 200
-#define BACKOFF_DOUBLINGS 5
+/* After a refusal that names no time (PROTOCOL.md, Sending again). */
+#define REFUSED_MS 1000
+/* A wait is doubled with each in vain, so many times at most, and not beyond a minute unless the office named more;
+ * it can name no more than a day. */
+#define DOUBLINGS_MAX 5
+#define DOUBLED_MAX_MS 60000
+#define NAMED_MAX_MS 86400000
 /* Rounds of one step, so that one connection cannot hold an event loop. */
 #define ROUNDS_MAX 32
 /* Hello and log-in travel on this stream; requests have others. */
@@ -43,16 +51,33 @@ connection_find(const struct guichet *guichet, enum request_state state)
 	return request;
 }
 
-/* Three quarters of it and up to half of it more: so that clients that were cut off together do not come back
- * together. */
+/* Of 0 up to that, so that clients that were turned away together do not come back together. */
 static uint64_t
-jitter(uint64_t wait_ms)
+random_part(uint64_t of_ms)
 {
-	uint8_t byte = 128;
+	uint16_t random = UINT16_MAX / 2;
 
-	if (RAND_bytes(&byte, 1) != 1)
-		byte = 128;
-	return wait_ms - wait_ms / 4 + wait_ms / 2 * byte / 256;
+	(void)RAND_bytes((unsigned char *)&random, sizeof random); /* the half is as good a part when there is none */
+	return of_ms * random / UINT16_MAX;
+}
+
+uint64_t
+connection_wait_ms(uint64_t named_ms, unsigned before)
+{
+	uint64_t least_ms = named_ms < NAMED_MAX_MS ? named_ms : NAMED_MAX_MS;
+	uint64_t wait_ms = least_ms << (before < DOUBLINGS_MAX ? before : DOUBLINGS_MAX);
+
+	if (wait_ms > DOUBLED_MAX_MS)
+		wait_ms = least_ms > DOUBLED_MAX_MS ? least_ms : DOUBLED_MAX_MS;
+	return wait_ms + random_part(wait_ms);
+}
+
+static uint64_t
+wait_after_refusal(const struct guichet_problem *problem, unsigned before)
+{
+	uint64_t named_ms = guichet_problem_retry_after_ms(problem);
+
+	return connection_wait_ms(named_ms != 0 ? named_ms : REFUSED_MS, before);
 }
 
 static void
@@ -79,12 +104,11 @@ drop_link(struct guichet *guichet)
 	guichet->sent_count = 0;
 }
 
-/* The link is of no more use, for the reason in guichet->problem: what was under way is sent again on another one,
- * or ends. */
-static void
-lose_link(struct guichet *guichet, bool try_again)
+/* What is to be sent has waited in vain once more, for the reason in guichet->problem; what may not again ends. False
+ * when nothing is left to be sent. */
+static bool
+count_attempt(struct guichet *guichet, bool try_again)
 {
-	drop_link(guichet);
 	for (struct guichet_request *request = guichet->requests; request != NULL; request = request->next) {
 		if (request->state != REQUEST_QUEUED)
 			continue;
@@ -94,12 +118,24 @@ lose_link(struct guichet *guichet, bool try_again)
 		problem_copy(request->problem, guichet->problem);
 		request_finish(request, guichet_problem_error(guichet->problem));
 	}
-	if (connection_find(guichet, REQUEST_QUEUED) == NULL)
+	return connection_find(guichet, REQUEST_QUEUED) != NULL;
+}
+
+/* The link is of no more use, for the reason in guichet->problem: what was under way is sent again on another one,
+ * or ends. What the office asked to wait for is waited for all the same. */
+static void
+lose_link(struct guichet *guichet, bool try_again)
+{
+	uint64_t asked_ms = guichet->phase == PHASE_WAITING ? guichet->phase_due_ms : 0;
+
+	drop_link(guichet);
+	if (!count_attempt(guichet, try_again))
 		return;
-	unsigned doublings = guichet->failures < BACKOFF_DOUBLINGS ? guichet->failures : BACKOFF_DOUBLINGS;
-	uint64_t wait_ms = jitter((uint64_t)BACKOFF_MS << doublings);
+	uint64_t now_ms = clock_monotonic_ms(), wait_ms = connection_wait_ms(BACKOFF_MS, guichet->failures);
+	if (now_ms + wait_ms < asked_ms)
+		wait_ms = asked_ms - now_ms;
 	guichet->failures++;
-	guichet->connect_at_ms = clock_monotonic_ms() + wait_ms;
+	guichet->connect_at_ms = now_ms + wait_ms;
 	tell_retry(guichet, guichet->problem, wait_ms);
 }
 
@@ -132,8 +168,11 @@ enter_phase(struct guichet *guichet, enum phase phase)
 {
 	guichet->phase = phase;
 	guichet->phase_due_ms = clock_monotonic_ms() + PHASE_TIMEOUT_MS;
-	if (phase == PHASE_READY)
-		guichet->failures = 0;
+	if (phase != PHASE_READY)
+		return;
+	guichet->failures = 0;
+	if (guichet->identity == NULL || guichet->logged_in)
+		guichet->refusals = 0;
 }
 
 static void
@@ -285,16 +324,46 @@ read_refusal(const struct frame *frame, struct guichet_problem *problem)
 	return error;
 }
 
+static bool
+worth_waiting(enum guichet_error error)
+{
+	return error == GUICHET_ERROR_busy || error == GUICHET_ERROR_disk_full;
+}
+
+/* The office cannot say hello or log one in now. The link is kept: another one would cost it more than this. False
+ * when nobody is left to wait. */
+static bool
+wait_on_link(struct guichet *guichet)
+{
+	if (!count_attempt(guichet, true) && guichet->sent_count == 0)
+		return false;
+	uint64_t wait_ms = wait_after_refusal(guichet->problem, guichet->refusals);
+	guichet->refusals++;
+	guichet->phase = PHASE_WAITING;
+	guichet->phase_due_ms = clock_monotonic_ms() + wait_ms;
+	tell_retry(guichet, guichet->problem, wait_ms);
+	return true;
+}
+
+static bool
+refuse_control(struct guichet *guichet, const struct frame *frame, bool *try_again)
+{
+	enum guichet_error error = read_refusal(frame, guichet->problem);
+
+	if (worth_waiting(error) && (guichet->phase == PHASE_HELLO || guichet->phase == PHASE_LOGIN))
+		return wait_on_link(guichet);
+	*try_again = guichet_error_retry(error) == GUICHET_RETRY_new;
+	return false;
+}
+
 /* Hello and log-in. False: the link is of no more use, see guichet->problem and *try_again. */
 static bool
 receive_control(struct guichet *guichet, const struct frame *frame, bool *try_again)
 {
 	struct guichet_problem *problem = guichet->problem;
 
-	if (frame->status != 0) {
-		*try_again = guichet_error_retry(read_refusal(frame, problem)) != GUICHET_RETRY_never;
-		return false;
-	}
+	if (frame->status != 0)
+		return refuse_control(guichet, frame, try_again);
 	if (guichet->phase == PHASE_HELLO && frame->op == OPERATION_hello) {
 		if (!keep_answer(guichet->hello_arena, message_hello_answer(), frame->body, &guichet->hello, problem))
 			return false;
@@ -318,12 +387,6 @@ receive_control(struct guichet *guichet, const struct frame *frame, bool *try_ag
 	return false;
 }
 
-static bool
-worth_waiting(enum guichet_error error)
-{
-	return error == GUICHET_ERROR_busy || error == GUICHET_ERROR_disk_full;
-}
-
 /* A refusal, which stands in request->problem. */
 static void
 take_refusal(struct guichet *guichet, struct guichet_request *request, enum guichet_error error)
@@ -334,10 +397,7 @@ take_refusal(struct guichet *guichet, struct guichet_request *request, enum guic
 		request_finish(request, error);
 		return;
 	}
-	uint64_t named_ms = guichet_problem_retry_after_ms(request->problem);
-	uint64_t wait_ms = recovers ? 0 :
-	    named_ms != 0	    ? named_ms + jitter(named_ms / 8) :
-				      jitter(BACKOFF_MS << request->attempts);
+	uint64_t wait_ms = recovers ? 0 : wait_after_refusal(request->problem, request->attempts - 1);
 	request->state = REQUEST_WAITING;
 	request->due_at_ms = clock_monotonic_ms() + wait_ms;
 	if (request->kind->restart != NULL)
@@ -435,6 +495,16 @@ open_link(struct guichet *guichet)
 		lose_link_for(guichet, ERROR_out_of_memory, "", false);
 }
 
+/* What the office refused before the wait. */
+static void
+say_again(struct guichet *guichet)
+{
+	if (guichet->has_hello)
+		enter_phase(guichet, PHASE_READY); /* which begins with the log-in */
+	else
+		say_hello(guichet);
+}
+
 /* One round with an open or opening link. True when another round may move more. */
 static bool
 step_link(struct guichet *guichet)
@@ -453,6 +523,10 @@ step_link(struct guichet *guichet)
 		say_hello(guichet);
 		return true;
 	}
+	if (guichet->phase == PHASE_WAITING && clock_monotonic_ms() >= guichet->phase_due_ms) {
+		say_again(guichet);
+		return true;
+	}
 	if (guichet->phase == PHASE_READY && guichet->identity != NULL && !guichet->logged_in)
 		return say_login(guichet);
 	return send_queued(guichet) || link_pending(guichet->link);
@@ -463,7 +537,7 @@ expire(struct guichet *guichet, uint64_t now_ms)
 {
 	if (guichet->link == NULL)
 		return;
-	if (guichet->phase != PHASE_READY && now_ms >= guichet->phase_due_ms) {
+	if (guichet->phase != PHASE_READY && guichet->phase != PHASE_WAITING && now_ms >= guichet->phase_due_ms) {
 		lose_link_for(guichet, ERROR_timed_out, "no connection within the time given", true);
 		return;
 	}

@@ -8,7 +8,8 @@
 
 #include "client/request.h"
 
-enum phase { PHASE_IDLE, PHASE_CONNECTING, PHASE_HELLO, PHASE_LOGIN, PHASE_READY };
+/* Waiting: hello or log-in was refused for now and is to be said again. */
+enum phase { PHASE_IDLE, PHASE_CONNECTING, PHASE_HELLO, PHASE_LOGIN, PHASE_WAITING, PHASE_READY };
 
 struct guichet {
 	const struct guichet_trust *trust;
@@ -17,9 +18,10 @@ struct guichet {
 
 	struct link *link; /* NULL when idle */
 	enum phase phase;
-	uint64_t phase_due_ms;   /* of the phases before ready */
+	uint64_t phase_due_ms;   /* of the phases before ready: when they are given up; of waiting: its end */
 	uint64_t connect_at_ms;  /* not before */
 	unsigned failures;       /* connections lost since one was ready */
+	unsigned refusals;       /* of hello and log-in since both were accepted */
 	bool logged_in;
 
 	struct guichet_request *requests; /* all that are not destroyed, in order of creation */
@@ -49,6 +51,9 @@ const struct msg_hello_answer *connection_hello(const struct guichet *guichet);
 /* The first request in that state; the first that is done without its owner having been told. NULL: none. */
 struct guichet_request *connection_find(const struct guichet *guichet, enum request_state state);
 struct guichet_request *connection_find_unnotified(const struct guichet *guichet);
+/* How long to wait before the same is sent again, when that was in vain so many times `before`: at least the time that
+ * the office named, plus a random part of as much again, and longer each time (PROTOCOL.md, Sending again). Bounded. */
+uint64_t connection_wait_ms(uint64_t named_ms, unsigned before);
 /* Can a request be sent now? */
 bool connection_may_send(const struct guichet *guichet);
 

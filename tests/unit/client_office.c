@@ -150,7 +150,12 @@ say_hello(struct office *office, const struct frame *request)
 		.upload_quota = LIMIT_UPLOAD_QUOTA,
 	};
 
-	office_answer(office, request, &hello);
+	if (office->busy_hellos == 0) {
+		office_answer(office, request, &hello);
+		return;
+	}
+	office->busy_hellos--;
+	office_refuse(office, request, ERROR_busy, office->busy_ms);
 }
 
 void *

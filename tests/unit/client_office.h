@@ -34,6 +34,8 @@ struct office {
 	office_script *script;
 	const char *origin;
 	unsigned connections, requests; /* hello is not counted */
+	unsigned busy_hellos;		/* so many hellos are refused, for busy_ms each */
+	uint64_t busy_ms;
 	uint64_t frame_body_max, part_size_max;
 	void *context; /* the script's */
 	EVP_PKEY *log_key;
