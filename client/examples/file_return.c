@@ -96,15 +96,23 @@ keep_receipt(struct example *example, const char *path)
 }
 
 static void
+explain_in_french(struct guichet_record record)
+{
+	struct guichet_bytes text = guichet_record_bytes(record, "text_fr");
+
+	fprintf(stderr, "  %.*s\n", (int)text.size, (const char *)text.data);
+}
+
+static void
 explain(const struct guichet_problem *problem)
 {
 	fprintf(stderr, "%s: %s (%s, found %s, expected %s)\n", guichet_error_name(guichet_problem_error(problem)),
 	    guichet_problem_english(problem), guichet_problem_place(problem), guichet_problem_value(problem),
 	    guichet_problem_expected(problem));
-	for (size_t i = 0; i < guichet_problem_findings(problem); i++) {
-		struct guichet_bytes text = guichet_record_bytes(guichet_problem_finding(problem, i), "text_fr");
-		fprintf(stderr, "  %.*s\n", (int)text.size, (const char *)text.data);
-	}
+	for (size_t i = 0; i < guichet_problem_reasons(problem); i++)
+		explain_in_french(guichet_problem_reason(problem, i));
+	for (size_t i = 0; i < guichet_problem_findings(problem); i++)
+		explain_in_french(guichet_problem_finding(problem, i));
 }
 
 static enum guichet_error

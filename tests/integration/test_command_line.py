@@ -162,9 +162,20 @@ def test_key_outlives_a_lost_certificate(office, someone, tmp_path):
     assert told["error"] == "password_wrong" and told["place"] == str(waiting)
     someone.password_file.write_text(PASSWORD + "\n", encoding="utf-8")
     assert public_key(someone, waiting) == key
-    someone.enrol()
+    kept = waiting.read_bytes()
+    serial = someone.enrol()["serial"]
     assert public_key(someone, someone.key_file) == key and not waiting.exists()
     someone.file()
+
+    # Asked once more it is that one certificate; once it has ended, one is told how to get another.
+    someone.key_file.unlink()
+    waiting.write_bytes(kept)
+    assert someone.enrol()["serial"] == serial
+    someone.enrol(out=someone.place / "second.p12")
+    someone.key_file.unlink()
+    waiting.write_bytes(kept)
+    told = someone.enrol(code=REFUSED)
+    assert told["error"] == "key_in_use" and "another --out" in told["expected"] and waiting.exists()
 
 
 def test_refused(holder, tmp_path):
