@@ -261,7 +261,7 @@ leaf_names_certificate(struct audit *audit, struct slice body, struct slice ref)
 }
 
 static bool
-leaf_names_revocation(struct audit *audit, struct slice body)
+leaf_names_revocation(struct audit *audit, uint64_t index, struct slice body)
 {
 	uint8_t serial[SERIAL_SIZE];
 	struct rec_revocation record;
@@ -273,7 +273,7 @@ leaf_names_revocation(struct audit *audit, struct slice body)
 	    audit_find(audit, KEY_MAKE(audit->arena, KEY_revocation, slice_of(serial, sizeof serial)),
 	    record_revocation(),
 		&record) &&
-	    record.reason == reason && record.revoked_at == time;
+	    record.reason == reason && record.revoked_at == time && (!record.has_leaf || record.leaf == index);
 }
 
 /* Records of many leaves would pile up in the record's arena: these are of the one leaf. */
@@ -296,7 +296,7 @@ audit_leaf_revocation(struct audit *audit, uint64_t index, struct slice body)
 
 	audit->counts[AUDIT_revocation_leaves]++;
 	audit->arena = audit->scratch;
-	if (!leaf_names_revocation(audit, body))
+	if (!leaf_names_revocation(audit, index, body))
 		audit_disagree_number(audit, "leaf", index, "the revocation that it names");
 	audit->arena = arena;
 }

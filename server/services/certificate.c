@@ -116,22 +116,24 @@ certificate_revoke(struct decision *decision, struct rec_certificate *certificat
 	certificate->revoked_at = decision->context->now;
 	certificate->has_reason = true;
 	certificate->reason = reason;
-	if (line != NULL)
-		*line = (struct rec_revocation){ .revoked_at = certificate->revoked_at,
-			.reason = reason,
-			.has_not_after = true,
-			.not_after = certificate->not_after };
 	struct rec_archive_entry entry = { .leaf = revocation_leaf(decision, certificate) };
-	if (entry.leaf.size == 0) {
+	if (line == NULL || entry.leaf.size == 0) {
 		decision->effects->failed = true;
 		return;
 	}
+	*line = (struct rec_revocation){ .revoked_at = certificate->revoked_at,
+		.reason = reason,
+		.has_not_after = true,
+		.not_after = certificate->not_after,
+		.has_leaf = true };
 	effects_put(decision, KEY_MAKE(decision->arena, KEY_certificate, certificate->serial), record_certificate(),
 	    certificate);
 	effects_put(decision, KEY_MAKE(decision->arena, KEY_revocation, certificate->serial), record_revocation(),
 	    line);
-	(void)effects_leaf(decision, entry.leaf,
+	struct effect_leaf *leaf = effects_leaf(decision, entry.leaf,
 	    effects_archive(decision, RETENTION_CERTIFICATE, record_archive_entry(), &entry, NULL));
+	if (leaf != NULL)
+		leaf->index = &line->leaf;
 	decision->effects->changes_crl = true;
 }
 

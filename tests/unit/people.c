@@ -140,6 +140,14 @@ people_enrol(struct decision_fixture *fixture, unsigned long first, const char *
 	return person;
 }
 
+void
+people_enrol_anew(struct decision_fixture *fixture, struct person *person)
+{
+	person->key = new_key();
+	person->csr = people_csr(fixture, person->key, NULL);
+	people_take_certificate(fixture, person);
+}
+
 struct person *
 people_issue(struct decision_fixture *fixture, const char *kind)
 {

@@ -34,6 +34,8 @@ struct slice people_csr(struct decision_fixture *fixture, EVP_PKEY *key, const c
 struct msg_enrol_request people_facts(struct decision_fixture *fixture, const struct person *person);
 /* Registered and enrolled. */
 struct person *people_enrol(struct decision_fixture *fixture, unsigned long first, const char *household);
+/* A certificate for a new key, which ends the one of before. */
+void people_enrol_anew(struct decision_fixture *fixture, struct person *person);
 /* Sends the person's enrolment (again, after a new key) and takes over the certificate. */
 void people_take_certificate(struct decision_fixture *fixture, struct person *person);
 /* A certificate of another kind, issued by an operator. */

@@ -124,8 +124,13 @@ group_setup(void **state)
 		number = people_number(fixture,
 		    file(jeanne, i % 2 == 0 ? jeanne : paul, number, i % 2 == 0 ? "a" : "b")->receipt);
 
-	/* A document in parts, and an upload left half way. */
+	/* A clock that was ahead: the certificate is replaced, after the filing, at a time before it. */
 	number = people_number(fixture, file(alone, alone, "", NULL)->receipt);
+	fixture->now -= 30;
+	people_enrol_anew(fixture, alone);
+	fixture->now += 30;
+
+	/* A document in parts, and an upload left half way. */
 	struct draft *draft = upload(alone, number, 2);
 	const struct msg_file_request request = draft_sign(fixture, draft, alone);
 	number = people_number(fixture, people_file(fixture, &request)->receipt);
@@ -287,6 +292,7 @@ CHANGE(certificate_archive, certificate, record->archive = flipped(record->archi
 CHANGE(certificate_unrevoked, certificate, record->has_revoked_at = !record->has_revoked_at)
 CHANGE(certificate_names_another, certificate, record->spi = SLICE_LITERAL("3023217600053"))
 CHANGE(revocation_time, revocation, record->revoked_at++)
+CHANGE(revocation_first, revocation, record->leaf = 0)
 CHANGE(revocation_expiry, revocation, record->not_after++)
 CHANGE(serial_other, serial, record->serial = flipped(record->serial, 5))
 CHANGE(filing_leaf, filing, record->leaf++)
@@ -324,6 +330,7 @@ CHANGE(batch_size, log_batch, record->size_before ^= 3)
 	}
 PICK(is_superseded, filing, record->has_superseded_by)
 PICK(is_in_force, filing, !record->has_superseded_by)
+PICK(is_replacement, revocation, record->reason == 4)
 PICK(is_persons, certificate, record->has_spi)
 
 #define LAST SIZE_MAX
@@ -337,7 +344,7 @@ static const struct damage damages[] = {
 	{ "expected a household that lists the person", CHANGED(household, 0, household, household_loses) },
 	{ "expected a household that lists the person", REMOVED(household, 1) },
 	{ "expected a certificate with this key", REMOVED(certificate, 0) },
-	{ "certificates 3: expected one for each that was logged", REMOVED(certificate, 2) },
+	{ "certificates 4: expected one for each that was logged", REMOVED(certificate, 2) },
 	{ "expected the holder that the evidence names", PICKED(certificate, is_persons, certificate_names_another) },
 	{ "expected an archived certificate with its digest",
 	    CHANGED(certificate, 0, certificate, certificate_digest) },
@@ -354,6 +361,9 @@ static const struct damage damages[] = {
 	    CHANGED(revocation, 0, revocation, revocation_time) },
 	{ "expected one time, reason and expiry of its revocation",
 	    CHANGED(revocation, 0, revocation, revocation_expiry) },
+	{ "expected a certificate not yet revoked when it was received",
+	    PICKED(revocation, is_replacement, revocation_first) },
+	{ "expected the revocation that it names", PICKED(revocation, is_replacement, revocation_first) },
 	{ "expected its key to lead to it", REMOVED(key_owner, 1) },
 	{ "expected a certificate with this key", CHANGED(key_owner, 1, serial, serial_other) },
 	{ "expected its holder to lead to it", REMOVED(holder, 0) },
@@ -463,11 +473,11 @@ as_it_is_everything_agrees(void **state)
 	if (copy->exit != ADMIN_DONE)
 		fail_msg("%.8000s", copy->output);
 	assert_non_null(strstr(copy->output, "Everything agrees."));
-	static const char *const counts[] = { "269  leaves whose", "264  filings,", "525  documents", "2  dossiers",
-	    "4  cert",
-		"1  revocations\n", "3  taxpayers", "1  uploads", "1  full tiles", "1  published checkpoints",
+	static const char *const counts[] = { "271  leaves whose", "264  filings,", "525  documents", "2  dossiers",
+	    "5  cert",
+		"2  revocations\n", "3  taxpayers", "1  uploads", "1  full tiles", "1  published checkpoints",
 		    "2  published tiles",
-		"264  receipts", "272  archived blobs", " 0  of these, not mentioned" };
+		"264  receipts", "274  archived blobs", " 0  of these, not mentioned" };
 	for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
 		if (strstr(copy->output, counts[i]) == NULL)
 			fail_msg("no \"%s\" in\n%s", counts[i], copy->output);
