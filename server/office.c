@@ -37,6 +37,7 @@ office_load(const char *directory, const struct office *instruments, struct aren
 		return error;
 	*office = *instruments;
 	office->references = 1;
+	office->has_kept_year = false;
 	publications_hold(office->publications);
 	office->catalogue = NULL;
 	office->arena = arena_create(OFFICE_ARENA);

@@ -24,6 +24,7 @@ struct office {
 	struct catalogue *catalogue;
 	struct publications *publications; /* held: shared with other snapshots and the process */
 	unsigned references;
+	bool has_kept_year; /* the campaign's year is on record (campaign_year.h); else filings put it there */
 
 	/* what it borrows from the process, which outlives it */
 	struct slice origin;

@@ -14,6 +14,7 @@
 #include "protocol/check.h"
 #include "protocol/net/tls_config.h"
 #include "server/authority.h"
+#include "server/campaign_year.h"
 #include "server/clock.h"
 #include "server/commit.h"
 #include "server/conn_pool.h"
@@ -255,11 +256,12 @@ server_reload(void *context)
 {
 	struct server *server = context;
 	struct arena *arena = arena_create((size_t)2 * LIMIT_JSON_FILE);
-	struct office *office;
+	struct office *office = NULL;
 	struct fault fault = { .error = ERROR_out_of_memory };
 
 	if (arena != NULL &&
-	    office_reload(server->options->directory, server->office, arena, &office, &fault) == ERROR_NONE) {
+	    office_reload(server->options->directory, server->office, arena, &office, &fault) == ERROR_NONE &&
+	    campaign_year_check(server->store, office, arena, &fault) == ERROR_NONE) {
 		/* Requests under way hold the old office, and it the old publications. */
 		publications_release(server->publications);
 		server->publications = publications_hold(office->publications);
@@ -268,6 +270,7 @@ server_reload(void *context)
 		dispatch_set_office(server->dispatch, office);
 		server_log_reloaded(server->log, &office->campaign);
 	} else {
+		office_release(office);
 		server_log_reload_refused(server->log, &fault);
 	}
 	arena_destroy(arena);
@@ -408,7 +411,8 @@ start_office(struct server *server, struct fault *fault)
 		.publications = server->publications,
 		.tree = server->tree,
 	};
-	return office_load(server->options->directory, &instruments, server->arena, &server->office, fault);
+	error = office_load(server->options->directory, &instruments, server->arena, &server->office, fault);
+	return error == ERROR_NONE ? campaign_year_check(server->store, server->office, server->arena, fault) : error;
 }
 
 /* The checkpoint of the log as it stands: what is asked for before the first batch, and published if a crash came

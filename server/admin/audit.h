@@ -121,6 +121,7 @@ void audit_log_end(struct audit *audit);
 /* audit_filings.c */
 void audit_filing(struct audit *audit, struct slice value);
 void audit_number(struct audit *audit, struct slice value);
+void audit_campaign_year(struct audit *audit, struct slice value);
 void audit_person_filing(struct audit *audit, struct slice value);
 void audit_filings_end(struct audit *audit);
 /* The filing of a receipt number. */

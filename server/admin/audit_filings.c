@@ -184,6 +184,18 @@ receipt_has_signer(const struct filing *filing)
 	return false;
 }
 
+/* The one year that the campaign stands for; none is on record for filings older than such records. */
+static bool
+receipt_has_year(const struct filing *filing)
+{
+	struct audit *audit = filing->audit;
+	struct keyed campaign = audit_keyed(audit, "campaign", filing->record.campaign);
+	struct rec_campaign_year year;
+
+	return !audit_find(audit, KEY_MAKE(audit->arena, KEY_campaign_year, key_part_keyed(&campaign)),
+	    record_campaign_year(), &year) || year.income_year == filing->receipt.income_year;
+}
+
 static void
 check_receipt(struct filing *filing)
 {
@@ -195,6 +207,7 @@ check_receipt(struct filing *filing)
 	expect(filing, slice_equal(slice_of(receipt->filing_id, DIGEST_SIZE), record->id), "its id in its receipt");
 	expect(filing, slice_equal_text(receipt->origin, filing->audit->settings.origin), "a receipt of this office");
 	expect(filing, slice_equal(receipt->campaign, record->campaign), "its campaign in its receipt");
+	expect(filing, receipt_has_year(filing), "its campaign's year in its receipt");
 	expect(filing, receipt->received_at == record->received_ms / 1000, "its reception time in its receipt");
 	expect(filing, slice_equal(receipt->replaces, filing->manifest.replaces), "in its receipt what it replaces");
 	expect(filing, slice_equal_text(receipt->mode, mode), "its mode in its receipt");
@@ -377,6 +390,15 @@ audit_number(struct audit *audit, struct slice value)
 	else if (!audit_find(audit, filing_key(audit, pointer.id, pointer.signer), record_filing(), &record) ||
 	    !slice_equal(KEY_MAKE(audit->arena, KEY_number, record.number), audit->key))
 		audit_disagree_record(audit, "a filing of this number");
+}
+
+void
+audit_campaign_year(struct audit *audit, struct slice value)
+{
+	struct rec_campaign_year record;
+
+	if (record_decode(record_campaign_year(), value, audit->arena, &record) != ERROR_NONE)
+		audit_disagree_record(audit, "a record of its kind");
 }
 
 void

@@ -128,6 +128,22 @@ receipt_body(struct decision *decision, const struct filing *filing)
 	return body;
 }
 
+/* The campaign's first filing binds its name to its year. Whoever else files before that is seen puts the same words
+ * there, unread: nobody has to wait for the first. */
+static void
+put_year(struct decision *decision, const struct filing *filing)
+{
+	const struct office *office = decision->context->office;
+	struct rec_campaign_year *year = arena_alloc(decision->arena, sizeof *year);
+
+	if (office->has_kept_year || filing->has_dossier)
+		return;
+	if (year != NULL)
+		year->income_year = office->campaign.income_year;
+	effects_put(decision, KEY_MAKE(decision->arena, KEY_campaign_year, key_part_keyed(&filing->campaign)),
+	    record_campaign_year(), year);
+}
+
 static void
 put_records(struct decision *decision, struct filing *filing)
 {
@@ -213,6 +229,7 @@ filing_stage_accept(struct decision *decision, struct signed_filing *signed_fili
 	leaf->batch = &record->log_batch;
 	leaf->proof = &answer->proof;
 	put_records(decision, filing);
+	put_year(decision, filing);
 	answer->receipt = receipt;
 	return DECIDED;
 }

@@ -321,6 +321,29 @@ def test_reload_keeps_a_campaign_to_its_year_and_the_office_to_its_log(office, t
     assert office.stop() == 0
 
 
+def test_a_campaign_keeps_its_year_over_a_start(office, tmp_path):
+    good, year = (office.public / "campaign.json").read_bytes(), office.campaign()["income_year"]
+    # Nothing was filed: the year may be corrected.
+    change_campaign(office, income_year=year - 1)
+    office.start()
+    assert office.stop() == 0
+    (office.public / "campaign.json").write_bytes(good)
+    office.start()
+    come(office, tmp_path / "someone").file()
+    assert office.stop() == 0
+    change_campaign(office, income_year=year - 1)
+    told = office.run("serve", office.directory, options=["--listen", "127.0.0.1:0"], code=FAILED).stderr
+    assert "campaign.json, income_year" in told and str(year - 1) in told and f"{year}, of which" in told
+    # Nor by way of another campaign.
+    change_campaign(office, name="ir-next", income_year=year + 1)
+    office.start()
+    change_campaign(office, name=f"ir-{year}", income_year=year - 1)
+    reload(office, "reload_refused")
+    (office.public / "campaign.json").write_bytes(good)
+    reload(office, " reloaded")
+    assert office.stop() == 0
+
+
 def put_fifo(path):
     path.unlink(missing_ok=True)
     os.mkfifo(path)

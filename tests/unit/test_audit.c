@@ -306,6 +306,7 @@ CHANGE(filing_superseded, filing, record->has_superseded_by = !record->has_super
        record->superseded_by = record->has_superseded_by ? record->number : SLICE_EMPTY)
 CHANGE(filing_replaces, filing, record->has_replaces = !record->has_replaces;
        record->replaces = record->has_replaces ? record->number : SLICE_EMPTY)
+CHANGE(year_before, campaign_year, record->income_year--)
 CHANGE(pointer_signer, filing_pointer, record->signer = flipped(record->signer, 0))
 CHANGE(dossier_mode, dossier, record->first_mode = 3 - record->first_mode)
 CHANGE(dossier_number, dossier, record->number = flipped(record->number, 3))
@@ -382,6 +383,7 @@ static const struct damage damages[] = {
 	{ "expected what it replaces to be superseded by it", PICKED(filing, is_superseded, filing_superseded) },
 	{ "expected a dossier in which it is in force", PICKED(filing, is_superseded, filing_superseded) },
 	{ "expected the number that the manifest replaces", CHANGED(filing, 0, filing, filing_replaces) },
+	{ "expected its campaign's year in its receipt", CHANGED(campaign_year, 0, campaign_year, year_before) },
 	{ "expected its number to lead to it", REMOVED(number, 7) },
 	{ "expected a filing of this number", CHANGED(number, 7, filing_pointer, pointer_signer) },
 	{ "expected an entry for each person it concerns", REMOVED(person_filing, 5) },

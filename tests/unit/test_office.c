@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "server/authority.h"
+#include "server/campaign_year.h"
 #include "server/publications.h"
 #include "server/settings.h"
 #include "tests/unit/file.h"
@@ -100,6 +101,31 @@ a_slip_in_the_campaign_is_refused_and_named(void **state)
 	office_release(next);
 }
 
+/* From the first filing on the year is kept, whoever reads the file: the next start as well as a reload. */
+static void
+a_year_is_kept_once_something_was_filed(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct office next = *fixture->office;
+	struct fault fault;
+
+	next.campaign.income_year = 2024;
+	assert_int_equal(campaign_year_check(fixture->store, &next, fixture->arena, &fault), ERROR_NONE);
+	assert_false(next.has_kept_year);
+	struct draft *draft = draft_simple(fixture, jeanne);
+	const struct msg_file_request request = draft_sign(fixture, draft, jeanne);
+	(void)people_file(fixture, &request);
+	assert_int_equal(campaign_year_check(fixture->store, &next, fixture->arena, &fault), ERROR_json_malformed);
+	assert_fault(&fault, "campaign.json, income_year", "2024",
+	    "2025, of which returns were filed as ir-2025; or another name");
+	next.campaign.name = SLICE_LITERAL("ir-2024");
+	assert_int_equal(campaign_year_check(fixture->store, &next, fixture->arena, &fault), ERROR_NONE);
+	assert_false(next.has_kept_year);
+	assert_int_equal(campaign_year_check(fixture->store, fixture->office, fixture->arena, &fault), ERROR_NONE);
+	assert_true(fixture->office->has_kept_year);
+}
+
 /* log.vkey says under which origin and by which key the log is signed. */
 static void
 another_log_is_refused(void **state)
@@ -130,6 +156,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		PEOPLE_TEST(a_name_stays_with_its_year),
 		PEOPLE_TEST(a_slip_in_the_campaign_is_refused_and_named),
+		PEOPLE_TEST(a_year_is_kept_once_something_was_filed),
 		PEOPLE_TEST(another_log_is_refused),
 	};
 	return RUN_OVER_BOTH("office", tests);
