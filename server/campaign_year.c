@@ -34,8 +34,8 @@ campaign_year_check(struct store *store, struct office *office, struct arena *ar
 	bool found;
 
 	keyring_hash(office->keyring, "campaign", campaign->name, name.bytes);
-	enum error error = store_get_now(store, KEY_MAKE(arena, KEY_campaign_year, key_part_keyed(&name)), arena, &found,
-	    &value);
+	struct slice key = KEY_MAKE(arena, KEY_campaign_year, key_part_keyed(&name));
+	enum error error = store_get_now(store, key, arena, &found, &value);
 	if (error == ERROR_NONE && found)
 		error = record_decode(record_campaign_year(), value, arena, &record);
 	if (error != ERROR_NONE)
