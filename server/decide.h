@@ -76,6 +76,7 @@ struct effects {
 	bool logs_in;         /* the connection speaks for `holder` from now on */
 	struct holder holder;
 	bool changes_crl;
+	bool keeps_year; /* the campaign's year is put on record */
 	bool failed; /* memory was short while effects were noted */
 
 	/* The answer: a struct of the operation's answer record, unless refusal says otherwise. */

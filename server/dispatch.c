@@ -210,6 +210,9 @@ job_settled(struct commit_entry *entry)
 
 	if (job->effects.changes_crl)
 		job->dispatch->config.crl_changed(job->dispatch->config.context);
+	/* Nobody else under this office needs to put it there again. */
+	if (job->effects.keeps_year)
+		job->office->has_kept_year = true;
 	job_answer(job);
 }
 

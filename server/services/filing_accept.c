@@ -140,6 +140,7 @@ put_year(struct decision *decision, const struct filing *filing)
 		return;
 	if (year != NULL)
 		year->income_year = office->campaign.income_year;
+	decision->effects->keeps_year = true;
 	effects_put(decision, KEY_MAKE(decision->arena, KEY_campaign_year, key_part_keyed(&filing->campaign)),
 	    record_campaign_year(), year);
 }
