@@ -19,8 +19,6 @@
 #define BATCH_BYTES_MAX ((size_t)4 * 1024 * 1024)
 /* Bytes that waking the queue may bring into the open batch at once, for the same reason. */
 #define WAKE_BYTES_MAX ((size_t)1024 * 1024)
-/* Writes of one decision, at most: what keeps a batch within KEYSET_MAX. */
-#define ENTRY_PUTS_MAX ((size_t)256)
 /* A batch's leaves stand in one record, hash and place of each, beside the tree's frontier. */
 #define BATCH_LEAVES_MAX ((size_t)4096)
 #define LEAF_SIZE (sizeof(struct hash) + sizeof(struct blob_ref))
@@ -134,7 +132,7 @@ commit_add(struct commit *commit, struct commit_entry *entry)
 		keyset_add(batch->keys, put->key);
 	for (struct effect_leaf *leaf = entry->effects->leaves; leaf != NULL; leaf = leaf->next)
 		leaves++;
-	check(puts <= ENTRY_PUTS_MAX && leaves <= COMMIT_LEAVES_MAX);
+	check(puts <= COMMIT_PUTS_MAX && leaves <= COMMIT_LEAVES_MAX);
 	batch->leaves_count += leaves;
 	for (struct effect_blob *blob = entry->effects->blobs; blob != NULL; blob = blob->next)
 		batch->bytes += blob->bytes.size;
@@ -426,5 +424,5 @@ commit_is_full(const struct commit *commit)
 
 	return open->entries_count >= commit->config.batch_max || open->bytes >= BATCH_BYTES_MAX ||
 	    open->leaves_count + COMMIT_LEAVES_MAX > BATCH_LEAVES_MAX ||
-	    keyset_count(open->keys) + ENTRY_PUTS_MAX > KEYSET_MAX;
+	    keyset_count(open->keys) + COMMIT_PUTS_MAX > KEYSET_MAX;
 }

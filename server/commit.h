@@ -14,6 +14,8 @@
 
 /* Leaves of one decision: the receipt or certificate it makes, and what that ends. */
 #define COMMIT_LEAVES_MAX ((size_t)4)
+/* Records that one decision writes or removes: what keeps a batch within KEYSET_MAX. */
+#define COMMIT_PUTS_MAX ((size_t)256)
 
 struct commit;
 struct tree;

@@ -35,7 +35,7 @@
 #include "server/tree.h"
 #include "server/worker.h"
 
-/* Between checkpoints that are published. */
+/* Between checkpoints that are published, and between two steps of the sweep, each of UPLOAD_SWEEP_MAX uploads. */
 #define TICK_MS 1000U
 /* Requests of one address that wait for batches which write what they read. As many as one
  * connection may send at once. */

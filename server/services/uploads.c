@@ -7,12 +7,15 @@
 #include <string.h>
 
 #include "protocol/digest.h"
+#include "server/commit.h"
 #include "server/services/filing.h"
 #include "server/services/part.h"
+#include "server/services/quota.h"
 #include "server/services/services.h"
 
-/* Said with upload_quota: waiting alone changes nothing soon. */
-#define QUOTA_RETRY_MS ((uint64_t)3600 * 1000)
+/* What forgetting one upload writes: its documents, itself, its time of expiry, the account. */
+#define FORGET_PUTS_MAX ((size_t)LIMIT_ATTACHMENTS + 3)
+_Static_assert(2 * FORGET_PUTS_MAX <= COMMIT_PUTS_MAX, "a step of the sweep forgets two uploads at least");
 
 /* Where the decision's randomness goes. */
 #define RANDOM_KEY ((size_t)0)
@@ -30,12 +33,6 @@ static struct slice
 document_key(struct decision *decision, struct slice id, struct slice digest)
 {
 	return KEY_MAKE(decision->arena, KEY_upload_document, id, digest);
-}
-
-static struct slice
-quota_key(struct decision *decision, struct slice signer)
-{
-	return KEY_MAKE(decision->arena, KEY_quota, signer);
 }
 
 /* Sorts uploads by when they are swept, if they are not completed before. */
@@ -179,30 +176,6 @@ stage_answer_open(struct decision *decision, struct signed_filing *filing)
 	return answer_token(decision, &upload) ? DECIDED : refuse(decision, ERROR_out_of_memory);
 }
 
-/* Effects: so many bytes more on the account of who opened an upload. Refuses above the quota. */
-static enum outcome
-quota_add(struct decision *decision, struct slice signer, uint64_t bytes)
-{
-	struct rec_quota *quota = arena_alloc(decision->arena, sizeof *quota);
-	struct slice key = quota_key(decision, signer);
-
-	if (quota == NULL)
-		return refuse(decision, ERROR_out_of_memory);
-	if (view_get(decision->view, key, record_quota(), quota) == VIEW_AGAIN)
-		return AGAIN;
-	quota->announced += bytes;
-	if (quota->announced > LIMIT_UPLOAD_QUOTA) {
-		enum outcome outcome = refuse_value(decision, ERROR_upload_quota, "documents",
-		    decision_text(decision, "%llu bytes", (unsigned long long)quota->announced),
-		    decision_text(decision, "at most %llu bytes in uploads not completed: complete those first",
-			(unsigned long long)LIMIT_UPLOAD_QUOTA));
-		decision->effects->retry_after_ms = QUOTA_RETRY_MS;
-		return outcome;
-	}
-	effects_put(decision, key, record_quota(), quota);
-	return PROCEED;
-}
-
 static enum outcome
 stage_quota(struct decision *decision, struct signed_filing *filing)
 {
@@ -326,6 +299,8 @@ part_restart(struct decision *decision, const struct msg_part_request *part, str
 	if (outcome != PROCEED)
 		return outcome;
 	upload->announced += stored->received;
+	upload->has_given_up = true;
+	upload->given_up += stored->received;
 	effects_put(decision, upload_key(decision, part->id), record_upload(), upload);
 	digest_state_start(state);
 	stored->state = slice_of(state, DIGEST_STATE_SIZE);
@@ -477,20 +452,17 @@ upload_take(struct decision *decision, const struct signed_filing *filing, const
 	return PROCEED;
 }
 
-/* Effects: the upload, its place among those that expire and its share of the quota are gone; its documents are the
- * caller's to remove. The quota is that of who opened it, who may be the other spouse of who files. */
+/* Effects: the upload, its place among those that expire and its share of the quota are gone, but for what it leaves
+ * behind: documents begun anew, and `unfiled` bytes besides. Its documents are the caller's to remove. The quota is
+ * that of who opened it, who may be the other spouse of who files. */
 static enum outcome
-upload_end(struct decision *decision, const struct rec_upload *upload, struct slice id)
+upload_end(struct decision *decision, const struct rec_upload *upload, struct slice id, uint64_t unfiled)
 {
-	struct rec_quota *quota = arena_alloc(decision->arena, sizeof *quota);
-	struct slice key = quota_key(decision, upload->signer);
+	uint64_t given_up = (upload->has_given_up ? upload->given_up : 0) + unfiled;
+	enum outcome outcome = quota_release(decision, upload->signer, upload->announced, given_up);
 
-	if (quota == NULL)
-		return refuse(decision, ERROR_out_of_memory);
-	if (view_get(decision->view, key, record_quota(), quota) == VIEW_AGAIN)
-		return AGAIN;
-	quota->announced -= quota->announced < upload->announced ? quota->announced : upload->announced;
-	effects_put(decision, key, record_quota(), quota);
+	if (outcome != PROCEED)
+		return outcome;
 	effects_remove(decision, upload_key(decision, id));
 	effects_remove(decision, expiry_key(decision, upload, id));
 	return PROCEED;
@@ -517,27 +489,67 @@ upload_close(struct decision *decision, const struct signed_filing *filing)
 		if (!manifest_is_return(&manifest->documents[i]))
 			effects_remove(decision,
 			    document_key(decision, id, slice_of(manifest->documents[i].digest, DIGEST_SIZE)));
-	return upload_end(decision, &upload, id);
+	/* What was uploaded of a document that then came with the filing is less than the filing's frame. */
+	return upload_end(decision, &upload, id, 0);
 }
 
 /* ---- sweeping ---- */
 
 /* Effects: every document of an upload is forgotten, and with it the key that its bytes in the archive are sealed
- * under. */
+ * under; *received is how many those are. */
 static enum outcome
-documents_forget(struct decision *decision, struct slice id)
+documents_forget(struct decision *decision, struct slice id, uint64_t *received)
 {
 	static const uint8_t past[DIGEST_SIZE + 1] = { [0 ... DIGEST_SIZE] = 0xff };
+	struct rec_upload_document stored;
 	const struct store_pair *pairs;
 	size_t count;
 
+	*received = 0;
 	if (view_range(decision->view, document_key(decision, id, SLICE_LITERAL("")),
-		document_key(decision, id, slice_of(past, sizeof past)), false, LIMIT_DOCUMENTS, &pairs,
+		document_key(decision, id, slice_of(past, sizeof past)), false, LIMIT_ATTACHMENTS, &pairs,
 		&count) == VIEW_AGAIN)
 		return AGAIN;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		enum error error = record_decode(record_upload_document(), pairs[i].value, decision->arena, &stored);
+		if (error == ERROR_out_of_memory)
+			return refuse(decision, error);
+		/* One that makes no sense must not stand in the way of all others for ever. */
+		*received += error == ERROR_NONE ? stored.received : 0;
 		effects_remove(decision, pairs[i].key);
+	}
 	return PROCEED;
+}
+
+/* Effects: one upload is forgotten. `key` is that of its expiry. */
+static enum outcome
+upload_forget(struct decision *decision, struct slice key)
+{
+	struct slice id = slice_from(key, 1 + sizeof(uint64_t));
+	struct rec_upload upload;
+	uint64_t received;
+
+	/* As it stands now: beginning a document anew has changed what it counts for. */
+	switch (view_get(decision->view, upload_key(decision, id), record_upload(), &upload)) {
+	case VIEW_AGAIN:
+		return AGAIN;
+	case VIEW_ABSENT:
+		effects_remove(decision, key);
+		return PROCEED;
+	case VIEW_FOUND:
+		break;
+	}
+	enum outcome outcome = documents_forget(decision, id, &received);
+	return outcome == PROCEED ? upload_end(decision, &upload, id, received) : outcome;
+}
+
+static size_t
+puts_count(const struct effects *effects)
+{
+	size_t count = 0;
+	for (const struct effect_put *put = effects->puts; put != NULL; put = put->next)
+		count++;
+	return count;
 }
 
 enum outcome
@@ -547,27 +559,15 @@ decide_upload_sweep(struct decision *decision, const void *request)
 	struct slice end =
 	    KEY_MAKE(decision->arena, KEY_upload_expiry, key_part_u64(decision->arena, decision->context->now));
 	const struct store_pair *pairs;
-	struct rec_upload upload;
 	size_t count;
 
 	(void)request;
-	if (view_range(decision->view, from, end, false, 1, &pairs, &count) == VIEW_AGAIN)
+	if (view_range(decision->view, from, end, false, UPLOAD_SWEEP_MAX, &pairs, &count) == VIEW_AGAIN)
 		return AGAIN;
-	if (count == 0)
-		return DECIDED;
-	struct slice id = slice_from(pairs[0].key, 1 + sizeof(uint64_t));
-	/* As it stands now: beginning a document anew has changed what it counts for. */
-	switch (view_get(decision->view, upload_key(decision, id), record_upload(), &upload)) {
-	case VIEW_AGAIN:
-		return AGAIN;
-	case VIEW_ABSENT:
-		effects_remove(decision, pairs[0].key);
-		return DECIDED;
-	case VIEW_FOUND:
-		break;
+	for (size_t i = 0; i < count && puts_count(decision->effects) + FORGET_PUTS_MAX <= COMMIT_PUTS_MAX; i++) {
+		enum outcome outcome = upload_forget(decision, pairs[i].key);
+		if (outcome != PROCEED)
+			return outcome;
 	}
-	enum outcome outcome = documents_forget(decision, id);
-	if (outcome == PROCEED)
-		outcome = upload_end(decision, &upload, id);
-	return outcome == PROCEED ? DECIDED : outcome;
+	return DECIDED;
 }

@@ -13,8 +13,8 @@
  * a document begun anew at offset 0 puts another in its place: what was given up lies in the segments, and who has them
  * and all keys of the office reads nothing of it. (LevelDB drops what was removed or replaced from its files only when
  * it next merges them. Until then the document's key could be dug out of those files, by who has the key of that year's
- * filings too, under which the record was sealed.) How much one signer can leave in the segments in the life of an
- * upload without filing is bounded by the quota. */
+ * filings too, under which the record was sealed.) What was given up makes no room on the disk; how much one signer can
+ * leave there without filing is bounded for the whole of a campaign (quota.h). */
 #ifndef GUICHET_SERVICES_UPLOADS_H
 #define GUICHET_SERVICES_UPLOADS_H
 
@@ -33,7 +33,10 @@ must_check enum outcome upload_take(struct decision *decision, const struct sign
  * filing. PROCEED or AGAIN. */
 must_check enum outcome upload_close(struct decision *decision, const struct signed_filing *filing);
 
-/* The office's own work (dispatch_work): forgets one upload that has expired. */
+/* Uploads forgotten in one step of the sweep, at most: fewer when they have many documents, but always two. */
+#define UPLOAD_SWEEP_MAX ((size_t)16)
+
+/* The office's own work (dispatch_work): a step of the sweep, which forgets uploads that have expired. */
 enum outcome decide_upload_sweep(struct decision *decision, const void *request);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Uploads that nobody completed: forgotten once their time is over, one a step, and nothing else with them. */
+ * Uploads that nobody completed: forgotten once their time is over, some at a step, and nothing else with them; and
+ * what they leave behind stays on the account of who sent it. */
 #include "tests/unit/people.h"
 
 #include <string.h>
@@ -46,7 +47,7 @@ upload_put(struct decision_fixture *fixture, uint8_t id, uint64_t opened_at, uin
 	uint8_t state[DIGEST_STATE_SIZE];
 
 	digest_state_start(state);
-	struct rec_upload_document document = { .size = 100, .state = slice_of(state, sizeof state) };
+	struct rec_upload_document document = { .size = 100, .received = 40, .state = slice_of(state, sizeof state) };
 	decision_fixture_put(fixture, upload_key(fixture, id), record_upload(), &upload);
 	decision_fixture_put(fixture, expiry_key(fixture, id, opened_at), record_upload(), &upload);
 	decision_fixture_put(fixture, document_key(fixture, id, 1), record_upload_document(), &document);
@@ -75,7 +76,7 @@ sweep(struct decision_fixture *fixture)
 }
 
 static void
-expired_uploads_go_one_a_step(void **state)
+expired_uploads_go_and_others_stay(void **state)
 {
 	(void)state;
 	struct decision_fixture *fixture = decision_fixture_create(NULL);
@@ -95,13 +96,51 @@ expired_uploads_go_one_a_step(void **state)
 	fixture->now = now + UPLOAD_LIFE_S + 2;
 	sweep(fixture);
 	assert_false(upload_is_there(fixture, 0x10, now));
-	assert_true(upload_is_there(fixture, 0x11, now + 1));
-	sweep(fixture);
 	assert_false(upload_is_there(fixture, 0x11, now + 1));
-	sweep(fixture);
 	assert_true(upload_is_there(fixture, 0xff, now + 1000));
 	assert_true(decision_fixture_get(fixture, quota_key, record_quota(), &quota));
+	/* Both were of one signer. */
 	assert_int_equal(quota.announced, 300);
+	assert_int_equal(quota.given_up, 2 * (40 + 40));
+	decision_fixture_destroy(fixture);
+}
+
+static unsigned
+uploads_left(struct decision_fixture *fixture, unsigned count)
+{
+	struct rec_upload upload;
+	unsigned left = 0;
+
+	for (unsigned id = 1; id <= count; id++)
+		left += decision_fixture_get(fixture, upload_key(fixture, (uint8_t)id), record_upload(), &upload);
+	return left;
+}
+
+/* As many as a decision may write, and never more. */
+static void
+a_step_takes_several_uploads(void **state)
+{
+	(void)state;
+	struct decision_fixture *fixture = decision_fixture_create(NULL);
+	struct rec_upload_document document = { .size = 100, .state = filled(fixture, 0, DIGEST_STATE_SIZE) };
+
+	for (unsigned id = 1; id <= UPLOAD_SWEEP_MAX + 5; id++)
+		upload_put(fixture, (uint8_t)id, FIXTURE_NOW, 100);
+	fixture->now += UPLOAD_LIFE_S + 1;
+	sweep(fixture);
+	assert_int_equal(uploads_left(fixture, UPLOAD_SWEEP_MAX + 5), 5);
+	sweep(fixture);
+	assert_int_equal(uploads_left(fixture, UPLOAD_SWEEP_MAX + 5), 0);
+	for (unsigned id = 1; id <= 5; id++) {
+		upload_put(fixture, (uint8_t)id, FIXTURE_NOW, 100);
+		for (unsigned digest = 2; digest < LIMIT_ATTACHMENTS; digest++)
+			decision_fixture_put(fixture, document_key(fixture, (uint8_t)id, (uint8_t)digest),
+			    record_upload_document(), &document);
+	}
+	sweep(fixture);
+	assert_int_equal(uploads_left(fixture, 5), 3);
+	sweep(fixture);
+	assert_int_equal(uploads_left(fixture, 5), 1);
 	decision_fixture_destroy(fixture);
 }
 
@@ -224,7 +263,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(expired_uploads_go_one_a_step),
+		cmocka_unit_test(expired_uploads_go_and_others_stay),
+		cmocka_unit_test(a_step_takes_several_uploads),
 		cmocka_unit_test(what_was_given_up_cannot_be_read),
 	};
 	return cmocka_run_group_tests_name("sweep", tests, NULL, NULL);

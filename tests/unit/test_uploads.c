@@ -8,6 +8,7 @@
 
 #include "protocol/digest.h"
 #include "server/services/part.h"
+#include "server/services/quota.h"
 #include "server/services/uploads.h"
 #include "tests/unit/people.h"
 #include "tests/unit/unit.h"
@@ -303,6 +304,69 @@ nobody_fills_the_disk_by_beginning_anew(void **state)
 	assert_int_equal(received(send(fixture, draft, 1, LIMIT_PART_MIN, slice_from(bytes, LIMIT_PART_MIN))), LARGE);
 }
 
+static struct rec_quota
+account(struct decision_fixture *fixture, const struct person *person)
+{
+	struct rec_quota record = { .announced = 0 };
+	assert_true(decision_fixture_get(fixture, KEY_MAKE(fixture->arena, KEY_quota,
+	    key_part_keyed(&person->holder.person)), record_quota(), &record));
+	return record;
+}
+
+static void
+sweep(struct decision_fixture *fixture)
+{
+	fixture->now += UPLOAD_LIFE_S + 1;
+	assert_int_equal(decision_fixture_run(fixture, decide_upload_sweep, message_done(), NULL)->refusal.error,
+	    ERROR_NONE);
+}
+
+/* Neither sweeping nor filing forgets what lies in the segments for nothing, until the next campaign. */
+static void
+what_is_given_up_stays_on_the_account(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct slice bytes = large(fixture, LARGE);
+	struct draft *draft = draft_with(fixture, jeanne, bytes);
+	struct rec_quota used;
+
+	fixture->office->campaign.closes_at = UINT64_MAX;
+	(void)open_upload(fixture, draft, jeanne);
+	(void)received(send(fixture, draft, 1, 0, piece(bytes, 0, LIMIT_PART_MIN)));
+	(void)received(send(fixture, draft, 1, 0, piece(bytes, 0, LIMIT_PART_MIN)));
+	(void)received(send(fixture, draft, 1, LIMIT_PART_MIN, slice_from(bytes, LIMIT_PART_MIN)));
+	const struct msg_file_request request = draft_sign(fixture, draft, jeanne);
+	const char *number = people_number(fixture, people_file(fixture, &request)->receipt);
+	assert_int_equal(account(fixture, jeanne).announced, 0);
+	assert_int_equal(account(fixture, jeanne).given_up, LIMIT_PART_MIN);
+	draft->manifest.replaces = slice_of_text(number);
+	(void)open_upload(fixture, draft, jeanne);
+	(void)received(send(fixture, draft, 1, 0, piece(bytes, 0, LIMIT_PART_MIN)));
+	(void)received(send(fixture, draft, 1, 0, bytes));
+	sweep(fixture);
+	used = account(fixture, jeanne);
+	assert_int_equal(used.announced, 0);
+	assert_int_equal(used.given_up, 2 * LIMIT_PART_MIN + LARGE);
+	/* To the last byte, and not beyond. */
+	used.given_up = QUOTA_WITH_GIVEN_UP - LARGE - LIMIT_PART_MIN;
+	decision_fixture_put(fixture, KEY_MAKE(fixture->arena, KEY_quota, key_part_keyed(&jeanne->holder.person)),
+	    record_quota(), &used);
+	assert_int_equal(open_upload(fixture, draft, jeanne)->refusal.error, ERROR_NONE);
+	(void)received(send(fixture, draft, 1, 0, piece(bytes, 0, LIMIT_PART_MIN)));
+	(void)received(send(fixture, draft, 1, 0, piece(bytes, 0, LIMIT_PART_MIN)));
+	assert_refused(send(fixture, draft, 1, 0, piece(bytes, 0, LIMIT_PART_MIN)), ERROR_upload_quota, "documents",
+	    "*", "at most 4194304000 bytes with those that were given up in this campaign");
+	sweep(fixture);
+	assert_int_equal(account(fixture, jeanne).given_up, QUOTA_WITH_GIVEN_UP - LARGE + LIMIT_PART_MIN);
+	assert_refused(open_upload(fixture, draft, jeanne), ERROR_upload_quota, "documents", "*", "*");
+	fixture->office->campaign.name = SLICE_LITERAL("another");
+	draft->manifest.campaign = fixture->office->campaign.name;
+	draft->manifest.replaces = SLICE_EMPTY;
+	assert_int_equal(open_upload(fixture, draft, jeanne)->refusal.error, ERROR_NONE);
+	assert_int_equal(account(fixture, jeanne).given_up, 0);
+}
+
 static void
 what_is_announced_is_bounded(void **state)
 {
@@ -553,6 +617,7 @@ main(void)
 		PEOPLE_TEST(no_part_is_stored_without_a_key),
 		PEOPLE_TEST(a_wrong_digest_shows_at_the_last_part),
 		PEOPLE_TEST(nobody_fills_the_disk_by_beginning_anew),
+		PEOPLE_TEST(what_is_given_up_stays_on_the_account),
 		PEOPLE_TEST(what_is_announced_is_bounded),
 		PEOPLE_TEST(without_attachments_nothing_is_opened),
 		PEOPLE_TEST(parts_are_of_documents_signed_for),
