@@ -33,7 +33,7 @@ key_of(const char *name)
 static void
 put(struct fixture *fixture, const char *name, uint64_t number)
 {
-	const struct rec_quota quota = { number };
+	const struct rec_quota quota = { .announced = number };
 	struct store_batch *batch = store_batch_create(fixture->store);
 
 	assert_non_null(batch);
