@@ -131,6 +131,17 @@ file_next(struct script *script, const struct drive_job *job, struct caller *cal
 const struct script_kind script_file = { "file", file_next };
 
 static bool
+file_over_next(struct script *script, const struct drive_job *job, struct caller *caller,
+    const struct dialect_reply *reply, struct slice *request)
+{
+	(void)caller;
+	*request = corpus_item(script->corpus, job->number % corpus_count(script->corpus)).file;
+	return reply == NULL;
+}
+
+const struct script_kind script_file_over = { "file, over and over", file_over_next };
+
+static bool
 enrol_next(struct script *script, const struct drive_job *job, struct caller *caller,
     const struct dialect_reply *reply, struct slice *request)
 {

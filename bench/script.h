@@ -17,8 +17,10 @@ struct script_kind {
 	    const struct dialect_reply *reply, struct slice *request);
 };
 
-/* file: the filing. enrol: the enrolment. mixed: log-in, list of filings, the filing, its receipt again. hello. */
-extern const struct script_kind script_file, script_enrol, script_mixed, script_hello;
+/* file: the filing. file_over: the same, from the first again after the last, for those who store what they are sent
+ * and know no duplicates; answers are not kept. enrol: the enrolment. mixed: log-in, list of filings, the filing, its
+ * receipt again. hello. */
+extern const struct script_kind script_file, script_file_over, script_enrol, script_mixed, script_hello;
 
 /* Keeps answers for as many jobs as the corpus has items. NULL when memory is short. */
 must_check struct script *script_create(const struct script_kind *kind, struct corpus *corpus);

@@ -86,6 +86,14 @@ step_floor(struct suite *suite, enum results_kind kind, struct fault *fault)
 	return error;
 }
 
+/* Says how a run went; NULL for one that is not valid: no figure is made of that. */
+static struct stage_result *
+valid(struct stage_result *run)
+{
+	say(run);
+	return run->why_invalid == NULL ? run : NULL;
+}
+
 /* Runs a scenario; in an open loop at its part of the highest rate. */
 static enum error
 run_scenario(struct suite *suite, const char *name, enum results_kind kind, struct stage_result **out,
@@ -113,11 +121,10 @@ run_scenario(struct suite *suite, const char *name, enum results_kind kind, stru
 		error = curve_make_ramp(rate, rate, plan.warmup_ns + plan.duration_ns, suite->arena, &plan.curve,
 		    fault);
 	}
-	*out = results_run(suite->results);
+	struct stage_result *run = results_run(suite->results);
 	if (error == ERROR_NONE)
-		error = scenario_run(&plan, *out, fault);
-	if (error == ERROR_NONE)
-		say(*out);
+		error = scenario_run(&plan, run, fault);
+	*out = error == ERROR_NONE ? valid(run) : NULL;
 	return error;
 }
 
@@ -128,7 +135,7 @@ step_resident(struct suite *suite, enum results_kind kind, struct fault *fault)
 	struct stage_result *run;
 	enum error error = run_scenario(suite, "resident", kind, &run, fault);
 
-	if (error != ERROR_NONE)
+	if (run == NULL)
 		return error;
 	suite->highest[kind] = outcome_rate(run->outcome);
 	results_figure(results, "resident", "rate", kind, suite->highest[kind]);
@@ -145,7 +152,7 @@ step_latency70(struct suite *suite, enum results_kind kind, struct fault *fault)
 	struct stage_result *run;
 	enum error error = run_scenario(suite, "latency70", kind, &run, fault);
 
-	if (error == ERROR_NONE)
+	if (run != NULL)
 		results_figure(suite->results, "latency70", "p99_ms", kind, p99_ms(run));
 	return error;
 }
@@ -156,7 +163,7 @@ step_overload(struct suite *suite, enum results_kind kind, struct fault *fault)
 	struct stage_result *run;
 	enum error error = run_scenario(suite, "overload", kind, &run, fault);
 
-	if (error != ERROR_NONE)
+	if (run == NULL)
 		return error;
 	results_figure(suite->results, "overload", "goodput_ratio", kind,
 	    outcome_rate(run->outcome) / suite->highest[kind]);
@@ -170,7 +177,7 @@ step_evening(struct suite *suite, enum results_kind kind, struct fault *fault)
 	struct stage_result *run;
 	enum error error = run_scenario(suite, "evening", kind, &run, fault);
 
-	if (error != ERROR_NONE)
+	if (run == NULL)
 		return error;
 	results_figure(suite->results, "evening", "rate", kind, outcome_rate(run->outcome));
 	results_figure(suite->results, "evening", "cpu_us", kind, stage_cpu_us(run));
@@ -184,7 +191,7 @@ step_enrol(struct suite *suite, enum results_kind kind, struct fault *fault)
 	struct stage_result *run;
 	enum error error = run_scenario(suite, "enrol", kind, &run, fault);
 
-	if (error == ERROR_NONE)
+	if (run != NULL)
 		results_figure(suite->results, "enrol", "rate", kind, outcome_rate(run->outcome));
 	return error;
 }
@@ -195,7 +202,7 @@ step_mixed(struct suite *suite, enum results_kind kind, struct fault *fault)
 	struct stage_result *run;
 	enum error error = run_scenario(suite, "mixed", kind, &run, fault);
 
-	if (error == ERROR_NONE)
+	if (run != NULL)
 		results_figure(suite->results, "mixed", "rate", kind, outcome_rate(run->outcome));
 	return error;
 }
@@ -206,7 +213,7 @@ step_idle(struct suite *suite, enum results_kind kind, struct fault *fault)
 	struct stage_result *run;
 	enum error error = run_scenario(suite, "idle", kind, &run, fault);
 
-	if (error == ERROR_NONE)
+	if (run != NULL)
 		results_figure(suite->results, "idle", "bytes_per_connection", kind,
 		    (double)run->idle_bytes / (double)scenario_find("idle")->idlers);
 	return error;
@@ -268,7 +275,7 @@ static enum error
 drive_peer(struct suite *suite, const struct peer_run *wanted, enum results_kind kind, struct stage_server *server,
     struct stage_result *result, struct fault *fault)
 {
-	struct script *script = script_create(&script_file, suite->corpora[kind]);
+	struct script *script = script_create(&script_file_over, suite->corpora[kind]);
 	const struct stage_plan plan = {
 		.name = name_of(suite, wanted->name, kind),
 		.scenario = wanted->name,
@@ -278,7 +285,7 @@ drive_peer(struct suite *suite, const struct peer_run *wanted, enum results_kind
 		.window = wanted->window,
 		.is_fresh = wanted->is_fresh,
 		.idlers = wanted->idlers,
-		.jobs_max = corpus_count(suite->corpora[kind]),
+		.jobs_max = UINT64_MAX,
 		.warmup_ns = WARMUP_NS,
 		.duration_ns = measured_ns(suite),
 	};
@@ -304,17 +311,18 @@ run_peer(struct suite *suite, const struct peer_run *wanted, enum results_kind k
 	struct peer peer = { .process = NULL };
 	enum error error = tls_config_create_client_without_alpn(paths.trust, &tls, fault);
 
-	*out = results_run(suite->results);
+	struct stage_result *run = results_run(suite->results);
+	*out = NULL;
 	if (error == ERROR_NONE)
 		error = start_peer(suite, wanted->kind, &paths, &peer, fault);
 	if (error == ERROR_NONE) {
 		struct stage_server server = { wanted->kind == PEER_NGINX ? "nginx" : "redis", NULL, tls,
 			wanted->dialect, peer.process, peer.port };
-		error = drive_peer(suite, wanted, kind, &server, *out, fault);
+		error = drive_peer(suite, wanted, kind, &server, run, fault);
 		(void)peer_stop(&peer);
 	}
 	if (error == ERROR_NONE)
-		say(*out);
+		*out = valid(run);
 	tls_config_destroy(tls);
 	return error;
 }
@@ -331,13 +339,15 @@ step_redis(struct suite *suite, enum results_kind kind, struct fault *fault)
 	struct stage_result *run;
 	enum error error = run_peer(suite, &redis_plain, kind, &run, fault);
 
-	if (error != ERROR_NONE)
+	if (run == NULL)
 		return error;
 	results_figure(suite->results, "redis", "rate", kind, outcome_rate(run->outcome));
 	results_figure(suite->results, "redis", "cpu_us", kind, stage_cpu_us(run));
-	results_figure(suite->results, "resident", "vs_redis", kind, suite->highest[kind] / outcome_rate(run->outcome));
+	if (suite->highest[kind] != 0)
+		results_figure(suite->results, "resident", "vs_redis", kind,
+		    suite->highest[kind] / outcome_rate(run->outcome));
 	error = run_peer(suite, &redis_pipelined, kind, &run, fault);
-	if (error == ERROR_NONE)
+	if (run != NULL)
 		results_figure(suite->results, "redis", "pipelined_rate", kind, outcome_rate(run->outcome));
 	return error;
 }
@@ -350,11 +360,11 @@ step_nginx(struct suite *suite, enum results_kind kind, struct fault *fault)
 	double ours = 0;
 	enum error error = run_peer(suite, &nginx_keepalive, kind, &run, fault);
 
-	if (error == ERROR_NONE) {
+	if (run != NULL)
 		results_figure(results, "nginx", "keepalive_rate", kind, outcome_rate(run->outcome));
+	if (error == ERROR_NONE)
 		error = run_peer(suite, &nginx_evening, kind, &run, fault);
-	}
-	if (error != ERROR_NONE)
+	if (run == NULL)
 		return error;
 	results_figure(results, "nginx", "evening_cpu_us", kind, stage_cpu_us(run));
 	if (results_find(results, "evening", "cpu_us", kind, &ours))
@@ -369,7 +379,7 @@ step_nginx_idle(struct suite *suite, enum results_kind kind, struct fault *fault
 	double ours = 0;
 	enum error error = run_peer(suite, &nginx_idle, kind, &run, fault);
 
-	if (error != ERROR_NONE)
+	if (run == NULL)
 		return error;
 	double theirs = (double)run->idle_bytes / (double)nginx_idle.idlers;
 	results_figure(suite->results, "nginx", "idle_bytes_per_connection", kind, theirs);
@@ -433,12 +443,11 @@ run_grown(struct suite *suite, const char *directory, const char *name, struct c
 		.duration_ns = measured_ns(suite),
 	};
 
-	*out = results_run(suite->results);
-	enum error error = scenario_run(&plan, *out, fault);
+	struct stage_result *run = results_run(suite->results);
+	enum error error = scenario_run(&plan, run, fault);
 	/* Its figures are those of growth: resident's must not be doubted for what happens here. */
-	(*out)->scenario = "growth";
-	if (error == ERROR_NONE)
-		say(*out);
+	run->scenario = "growth";
+	*out = error == ERROR_NONE ? valid(run) : NULL;
 	return error;
 }
 
@@ -450,7 +459,7 @@ step_growth(struct suite *suite, enum results_kind kind, struct fault *fault)
 		.programs = suite->options->programs, .returns = suite->options->returns };
 	char directory[PATH_SIZE], path[PATH_SIZE];
 	struct corpus *corpus = NULL;
-	struct stage_result *small, *large, *wide;
+	struct stage_result *small = NULL, *large = NULL, *wide = NULL;
 	enum error error = growth_prepare(&grown, fault);
 
 	path_make(directory, "%s/growth", suite->options->directory);
@@ -465,12 +474,12 @@ step_growth(struct suite *suite, enum results_kind kind, struct fault *fault)
 	if (error == ERROR_NONE)
 		error = run_grown(suite, directory, "grown, 5,000 connections", corpus, GROWTH_HOLDERS,
 		    GROWTH_CONNECTIONS, &wide, fault);
-	if (error == ERROR_NONE) {
+	if (small != NULL && large != NULL)
 		results_figure(suite->results, "growth", "rate_ratio", RESULTS_P256,
 		    outcome_rate(large->outcome) / outcome_rate(small->outcome));
+	if (wide != NULL)
 		results_figure(suite->results, "growth", "rss_anon_mib", RESULTS_P256,
 		    (double)wide->anonymous_bytes / (1024 * 1024));
-	}
 	(void)kind;
 	corpus_close(corpus);
 	return error;
