@@ -23,6 +23,7 @@
 #define CONNECTIONS 64
 #define WINDOW 4
 #define WAVE_MAX_NS ((uint64_t)3600 * 1000000000)
+#define RETRY_NS ((uint64_t)100000000)
 #define ARENA_SIZE ((size_t)1024 * 1024)
 #define FRAME_MAX ((size_t)1024 * 1024)
 
@@ -139,12 +140,18 @@ run_wave(struct waves *waves, struct office *office, const struct guichet_trust 
 		.jobs_max = GROWTH_HOLDERS,
 		.duration_ns = WAVE_MAX_NS,
 		.grace_ns = WAVE_MAX_NS,
+		.retry_status = ERROR_busy,
+		.retry_ns = RETRY_NS,
 	};
 	struct outcome *outcome = NULL;
 	enum error error = drive_run(&plan, &outcome, fault);
 
-	if (error == ERROR_NONE && (waves->has_failed || outcome_count_of(outcome, 0) != GROWTH_HOLDERS))
+	if (error == ERROR_NONE && (waves->has_failed || outcome_count_of(outcome, 0) != GROWTH_HOLDERS)) {
+		for (size_t i = 0; i < outcome->codes_count; i++)
+			printf("  %llu answered %s\n", (unsigned long long)outcome->codes[i].count,
+			    error_name((enum error)outcome->codes[i].status));
 		error = fault_set(fault, ERROR_answer_malformed, "growth", SLICE_EMPTY, "a receipt for every filing");
+	}
 	outcome_destroy(outcome);
 	return error;
 }
