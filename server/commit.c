@@ -213,6 +213,14 @@ retention_of(enum retention_class class, uint64_t now)
 }
 
 static void
+seal_reads(struct store_batch *store_batch, const struct batch *batch)
+{
+	for (const struct commit_entry *entry = batch->entries; entry != NULL; entry = entry->next)
+		if (entry->view != NULL)
+			store_expect(store_batch, view_reads(entry->view));
+}
+
+static void
 seal_blobs(struct store_batch *store_batch, struct batch *batch)
 {
 	for (struct commit_entry *entry = batch->entries; entry != NULL; entry = entry->next)
@@ -315,17 +323,32 @@ entries_done(struct commit_entry *entry)
 	}
 }
 
+/* The batch is given up: its decisions run again, then those who waited for it. */
 static void
-commit_settled(void *context, enum error error)
+commit_conflicted(struct commit *commit)
 {
-	struct commit *commit = context;
+	struct batch *batch = commit->away;
+	struct commit_entry *entry = batch->entries, *waiters = batch->waiters, *next;
+
+	if (batch->merkle != NULL)
+		tree_unseal(commit->config.tree);
+	batch_clear(batch);
+	commit->away = NULL;
+	for (; entry != NULL; entry = next) {
+		next = entry->next;
+		check(entry->again != NULL);
+		entry->again(entry);
+	}
+	entries_done(waiters);
+}
+
+/* The batch is durable: sign, then answer. */
+static void
+commit_settled(struct commit *commit)
+{
 	struct batch *batch = commit->away;
 	struct buf *checkpoint = NULL;
 
-	if (error != ERROR_NONE) {
-		commit_fail(commit, error);
-		return;
-	}
 	if (batch->merkle != NULL) {
 		tree_settle(commit->config.tree);
 		checkpoint = buf_create(LIMIT_PROOF_SIZE);
@@ -346,6 +369,24 @@ commit_settled(void *context, enum error error)
 	entries_done(waiters);
 }
 
+static void
+commit_told(void *context, enum store_outcome outcome, enum error error)
+{
+	struct commit *commit = context;
+
+	switch (outcome) {
+	case STORE_DURABLE:
+		commit_settled(commit);
+		break;
+	case STORE_CONFLICT:
+		commit_conflicted(commit);
+		break;
+	case STORE_FAILED:
+		commit_fail(commit, error);
+		break;
+	}
+}
+
 /* The open batch becomes one store commit. */
 static void
 batch_seal(struct commit *commit)
@@ -356,6 +397,7 @@ batch_seal(struct commit *commit)
 		commit_fail(commit, ERROR_out_of_memory);
 		return;
 	}
+	seal_reads(store_batch, batch);
 	seal_blobs(store_batch, batch);
 	if (!seal_leaves(commit, store_batch, batch) || !seal_puts(store_batch, batch)) {
 		store_batch_destroy(store_batch);
@@ -364,7 +406,7 @@ batch_seal(struct commit *commit)
 	}
 	commit->away = batch;
 	commit->open = batch == &commit->batches[0] ? &commit->batches[1] : &commit->batches[0];
-	store_commit(store_batch, commit_settled, commit);
+	store_commit(store_batch, commit_told, commit);
 }
 
 /* Waiters of an empty batch wait for nothing. */

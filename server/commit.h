@@ -4,6 +4,11 @@
  * on its way, it becomes one durable store commit and one signed checkpoint, and only then do its answers leave
  * (design section 5, "Order within a batch").
  *
+ * Decisions of one batch never read what another of it, or the batch before it, writes: who would has to wait
+ * (commit_conflicts). What other processes write to a store that is shared, the store compares when it commits, with
+ * all that the batch's decisions read: a batch in conflict is given up whole, with its places in the log, before
+ * anything of it was answered or signed, and its decisions are run again.
+ *
  * Any failed commit is final: `failed` is called once, no answer leaves any more, and the process must stop. */
 #ifndef GUICHET_COMMIT_H
 #define GUICHET_COMMIT_H
@@ -33,14 +38,19 @@ struct commit_config {
 	void *context;
 };
 
-/* One decided request in a batch. The owner embeds it and keeps effects and their arena until `done`. */
+/* One decided request in a batch. The owner embeds it and keeps view, effects and their arena until `done` or
+ * `again`. */
 struct commit_entry {
 	struct commit_entry *next;
-	struct effects *effects;
+	const struct view *view; /* what it read, nothing loading; NULL: nothing */
+	struct effects *effects; /* may be none: then only what it read is made sure of */
 	struct arena *arena; /* proofs are put here */
 	uint64_t now;
 	/* Durable: answer. Not called when the commit failed. */
 	void (*done)(struct commit_entry *entry);
+	/* Another process has written what was read: decide again. What sealing put into the effects is void. Unused,
+	 * and may be NULL, where the store is exclusive. */
+	void (*again)(struct commit_entry *entry);
 };
 
 must_check struct commit *commit_create(const struct commit_config *config);

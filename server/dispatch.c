@@ -216,9 +216,9 @@ job_settled(struct commit_entry *entry)
 	job_answer(job);
 }
 
-/* What it waited for is durable: decide afresh, unless one who waited before it now writes what it read. So of a crowd
- * that writes one record, one decides after each batch and not all of them, which would cost the square of their
- * number. */
+/* What it waited for is durable, or its own batch was in conflict with another process: decide afresh, unless one who
+ * waited before it now writes what it read. So of a crowd that writes one record, one decides after each batch and not
+ * all of them, which would cost the square of their number. */
 static void
 job_again(struct commit_entry *entry)
 {
@@ -226,6 +226,8 @@ job_again(struct commit_entry *entry)
 	struct commit *commit = job->dispatch->config.commit;
 
 	if (commit_conflicts(commit, job->view)) {
+		job->is_waiting = true;
+		entry->done = job_again;
 		commit_wait(commit, entry);
 		return;
 	}
@@ -294,6 +296,13 @@ dispatch_crowded(const struct dispatch *dispatch, const struct job *newcomer)
 	return newcomer->asker != NULL && waiting >= dispatch->config.waiting_max;
 }
 
+/* Where other processes write, only a commit tells whether what was read still is so, even one that writes nothing. */
+static bool
+job_is_unsure(const struct job *job)
+{
+	return !store_is_exclusive(job->dispatch->config.store) && view_reads(job->view) != NULL;
+}
+
 static void
 job_decided(struct job *job)
 {
@@ -305,12 +314,13 @@ job_decided(struct job *job)
 	}
 	/* A refusal may rest on what is half there: a store can show a batch that is not settled yet, so that one
 	 * read came before it and the next one after. Nothing final is said on such ground. */
-	bool is_final = effects_write(&job->effects) || job->effects.refusal.error != ERROR_NONE;
-	bool has_conflict = is_final && commit_conflicts(commit, job->view);
-	if (!effects_write(&job->effects) && !has_conflict) {
+	bool writes = effects_write(&job->effects), is_refused = job->effects.refusal.error != ERROR_NONE;
+	bool has_conflict = (writes || is_refused) && commit_conflicts(commit, job->view);
+	if (!writes && !has_conflict && !(is_refused && job_is_unsure(job))) {
 		job_answer(job);
 		return;
 	}
+	job->entry.view = job->view;
 	job->entry.effects = &job->effects;
 	job->entry.arena = job->run;
 	job->entry.now = job->context.now;
@@ -324,6 +334,7 @@ job_decided(struct job *job)
 		commit_wait(commit, &job->entry);
 	} else {
 		job->entry.done = job_settled;
+		job->entry.again = job_again;
 		job_count_room(job);
 		commit_add(commit, &job->entry);
 	}

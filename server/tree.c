@@ -110,6 +110,13 @@ tree_settle(struct tree *tree)
 	tree->checkpoint_size = 0;
 }
 
+void
+tree_unseal(struct tree *tree)
+{
+	check(tree->is_sealed);
+	tree->is_sealed = false;
+}
+
 struct slice
 tree_checkpoint(const struct tree *tree)
 {

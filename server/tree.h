@@ -2,7 +2,7 @@
  *
  * The log's tree in memory: its frontier, and of each level the tile that is not full yet. Full tiles are records of
  * the store, written in the batch that fills them; everything here can be rebuilt from records. One batch at a time
- * is under way: tree_seal computes it, tree_settle makes it the present once it is durable. */
+ * is under way: tree_seal computes it, tree_settle makes it the present once it is durable, tree_unseal drops it. */
 #ifndef GUICHET_TREE_H
 #define GUICHET_TREE_H
 
@@ -41,6 +41,8 @@ must_check struct merkle_batch *tree_seal(struct tree *tree, struct store_batch 
     const struct blob_ref *archives, size_t count, uint64_t now, struct arena *arena);
 /* The sealed batch is durable: it becomes the present tree. */
 void tree_settle(struct tree *tree);
+/* The sealed batch was refused by the store: it is as if never sealed, its leaves have no places. */
+void tree_unseal(struct tree *tree);
 
 /* The tree before a stored batch, from its record. ERROR_store_damaged when the record is not of one shape. */
 must_check enum error log_batch_frontier(const struct rec_log_batch *batch, struct merkle_frontier *out);

@@ -7,8 +7,8 @@
 
 #include "protocol/check.h"
 
+/* `read` first: a list of reads is one of entries. */
 struct entry {
-	struct entry *next;
 	struct store_read read;
 	bool is_pending;
 	struct view *view;
@@ -19,7 +19,7 @@ struct view {
 	struct arena *arena;
 	void (*loaded)(void *context);
 	void *context;
-	struct entry *entries;
+	const struct store_read *reads;
 	size_t pending;
 	enum error error;
 };
@@ -72,15 +72,21 @@ read_is_same(const struct store_read *a, const struct store_read *b)
 	    a->backward == b->backward && a->limit == b->limit && memcmp(&a->ref, &b->ref, sizeof a->ref) == 0;
 }
 
+static struct entry *
+entry_of(const struct store_read *read)
+{
+	return (struct entry *)(uintptr_t)read;
+}
+
 /* The entry for `wanted`, begun if it is new; NULL (and view->error) when memory is short. */
 static struct entry *
 view_entry(struct view *view, const struct store_read *wanted)
 {
 	struct entry *entry;
 
-	for (entry = view->entries; entry != NULL; entry = entry->next)
-		if (read_is_same(&entry->read, wanted))
-			return entry;
+	for (const struct store_read *read = view->reads; read != NULL; read = read->next)
+		if (read_is_same(read, wanted))
+			return entry_of(read);
 	/* An empty key is one that could not be made: the arena was full. */
 	if ((wanted->kind != STORE_BLOB && wanted->key.size == 0) ||
 	    (wanted->kind == STORE_RANGE && wanted->end.size == 0))
@@ -94,8 +100,8 @@ view_entry(struct view *view, const struct store_read *wanted)
 	if (!arena_copy(view->arena, wanted->key, &entry->read.key) ||
 	    !arena_copy(view->arena, wanted->end, &entry->read.end))
 		goto short_of_memory;
-	entry->next = view->entries;
-	view->entries = entry;
+	entry->read.next = view->reads;
+	view->reads = &entry->read;
 	view->pending++;
 	entry->is_pending = true;
 	if (store_read(view->store, &entry->read, 1, view_entry_done, entry) == STORE_READY) {
@@ -194,11 +200,17 @@ view_blob(struct view *view, struct slice ref, const struct record *record, void
 	return state == VIEW_FOUND ? view_decode(view, bytes, record, out) : state;
 }
 
+const struct store_read *
+view_reads(const struct view *view)
+{
+	check(view->pending == 0);
+	return view->reads;
+}
+
 bool
 view_meets(const struct view *view, const struct view_keys *keys)
 {
-	for (const struct entry *entry = view->entries; entry != NULL; entry = entry->next) {
-		const struct store_read *read = &entry->read;
+	for (const struct store_read *read = view->reads; read != NULL; read = read->next) {
 		if (read->kind == STORE_GET && keys->has(keys->context, read->key))
 			return true;
 		if (read->kind == STORE_RANGE && keys->has_within(keys->context, read->key, read->end))

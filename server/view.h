@@ -37,6 +37,10 @@ must_check enum view_state view_blob_bytes(struct view *view, struct slice ref, 
 enum error view_error(const struct view *view);
 bool view_is_loading(const struct view *view);
 
+/* All that was read, in a list by store_read.next, for store_expect; NULL when nothing was. None may be loading. Lives
+ * as long as the arena. */
+const struct store_read *view_reads(const struct view *view);
+
 /* A set of keys about to be written. */
 struct view_keys {
 	bool (*has)(const void *context, struct slice key);

@@ -389,7 +389,7 @@ commit_done(void *argument)
 {
 	struct leveldb_batch *batch = argument;
 	struct leveldb_store *leveldb = leveldb_of_store(batch->batch.store);
-	store_done done = batch->done;
+	store_committed done = batch->done;
 	void *context = batch->context;
 	enum error error = batch->error;
 
@@ -397,7 +397,7 @@ commit_done(void *argument)
 		disk_failure_set(&leveldb->failure, 0, "%s", batch->failure.text);
 	leveldb->commits--;
 	leveldb_batch_put_away(leveldb, batch);
-	done(context, error);
+	done(context, error == ERROR_NONE ? STORE_DURABLE : STORE_FAILED, error);
 }
 
 void
@@ -412,7 +412,7 @@ leveldb_batch_finish(struct leveldb_store *leveldb, struct leveldb_batch *batch)
 }
 
 static void
-leveldb_commit(struct store_batch *handle, store_done done, void *context)
+leveldb_commit(struct store_batch *handle, store_committed done, void *context)
 {
 	struct leveldb_store *leveldb = leveldb_of_store(handle->store);
 	struct leveldb_batch *batch = of_batch(handle);
@@ -519,6 +519,7 @@ const struct store_operations leveldb_operations = {
 	.put = leveldb_put_record,
 	.remove = leveldb_remove_record,
 	.blob = leveldb_blob,
+	.expect = NULL,
 	.commit = leveldb_commit,
 	.batch_destroy = leveldb_batch_destroy,
 	.space_left = leveldb_space_left,

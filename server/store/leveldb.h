@@ -5,8 +5,8 @@
  * the records and the segment's new length. Reads of records are answered at once; a blob too if it is in memory, else
  * the reader fetches it.
  *
- * DIR/lock is held while the store is open. At open, what lies behind the recorded length of the last segment is cut;
- * anything else that disagrees stops the open.
+ * DIR/lock is held while the store is open: the engine is exclusive and compares nothing at a commit. At open, what
+ * lies behind the recorded length of the last segment is cut; anything else that disagrees stops the open.
  *
  * LevelDB starts a thread of its own: block signals before opening. */
 #ifndef GUICHET_STORE_LEVELDB_H

@@ -35,7 +35,7 @@ struct leveldb_batch {
 	uint32_t segment;
 	uint64_t start;
 	struct key_files keys;
-	store_done done;
+	store_committed done;
 	void *context;
 };
 

@@ -163,6 +163,7 @@ leveldb_store_open(const struct leveldb_config *config, struct worker *committer
 	if (leveldb == NULL)
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	leveldb->store.operations = &leveldb_operations;
+	leveldb->store.is_exclusive = true; /* DIR/lock */
 	leveldb->keyring = config->keyring;
 	leveldb->committer = committer;
 	leveldb->reader = reader;

@@ -21,6 +21,8 @@ struct rows {
 struct memory_batch {
 	struct store_batch batch;
 	struct rows rows;   /* in the order put */
+	const struct store_read **expected; /* heads of lists */
+	size_t expected_count, expected_alloc;
 	size_t blobs_before; /* blobs when it was opened */
 	bool failed;        /* memory was short */
 };
@@ -28,10 +30,11 @@ struct memory_batch {
 /* A read or a commit that waits to be pumped. */
 struct pending {
 	struct pending *next;
-	struct store_read *reads; /* NULL: a commit */
+	struct store_read *reads;
 	size_t count;
-	struct memory_batch *batch;
-	store_done done;
+	struct memory_batch *batch; /* NULL: reads */
+	store_done done;           /* of reads */
+	store_committed committed; /* of a commit */
 	void *context;
 };
 
@@ -199,14 +202,21 @@ read_blob(struct memory_store *memory, struct store_read *read)
 		answer_value(read, memory->blobs.row[number - 1].value);
 }
 
+/* How many rows a range has for its read, and between which they lie. */
+static size_t
+rows_within(const struct rows *rows, const struct store_read *read, size_t *from, size_t *to)
+{
+	*from = rows_seek(rows, read->key);
+	*to = rows_seek(rows, read->end);
+	size_t count = *to > *from ? *to - *from : 0;
+	return count < read->limit ? count : read->limit;
+}
+
 static void
 read_range(struct memory_store *memory, struct store_read *read)
 {
-	size_t from = rows_seek(&memory->records, read->key), to = rows_seek(&memory->records, read->end);
-	size_t count = to > from ? to - from : 0;
+	size_t from, to, count = rows_within(&memory->records, read, &from, &to);
 
-	if (count > read->limit)
-		count = read->limit;
 	read->pairs = arena_alloc_array(read->arena, count, sizeof *read->pairs);
 	if (read->pairs == NULL) {
 		read->error = ERROR_out_of_memory;
@@ -234,6 +244,35 @@ reads_evaluate(struct memory_store *memory, struct store_read *reads, size_t cou
 		kinds[reads[i].kind](memory, &reads[i]);
 }
 
+/* ---- comparing ---- */
+
+static bool
+range_holds(const struct memory_store *memory, const struct store_read *read)
+{
+	size_t from, to;
+
+	if (rows_within(&memory->records, read, &from, &to) != read->pairs_count)
+		return false;
+	for (size_t i = 0; i < read->pairs_count; i++) {
+		const struct row *row = &memory->records.row[read->backward ? to - 1 - i : from + i];
+		if (!slice_equal(row->key, read->pairs[i].key) || !slice_equal(row->value, read->pairs[i].value))
+			return false;
+	}
+	return true;
+}
+
+static bool
+read_holds(const struct memory_store *memory, const struct store_read *read)
+{
+	if (read->kind == STORE_BLOB || read->error != ERROR_NONE)
+		return true;
+	if (read->kind == STORE_RANGE)
+		return range_holds(memory, read);
+	size_t at = rows_seek(&memory->records, read->key);
+	bool found = rows_has(&memory->records, at, read->key);
+	return found == read->found && (!found || slice_equal(memory->records.row[at].value, read->value));
+}
+
 /* ---- pending work ---- */
 
 static void
@@ -249,10 +288,33 @@ pending_put(struct memory_store *memory, struct pending work)
 
 static void batch_free(struct memory_batch *batch);
 
-/* Applies a batch whole or not at all, and frees it. */
-static enum error
-batch_apply(struct memory_store *memory, struct memory_batch *batch)
+/* Would all that the batch rests on be read again as it was? */
+static bool
+batch_holds(const struct memory_store *memory, const struct memory_batch *batch)
 {
+	for (size_t i = 0; i < batch->expected_count; i++)
+		for (const struct store_read *read = batch->expected[i]; read != NULL; read = read->next)
+			if (!read_holds(memory, read))
+				return false;
+	return true;
+}
+
+static void
+rows_apply(struct memory_store *memory, struct rows *rows)
+{
+	for (size_t i = 0; i < rows->count; i++) {
+		struct row row = rows->row[i];
+		rows->row[i] = (struct row){ .removed = true };
+		check(records_apply(&memory->records, row));
+	}
+}
+
+/* Applies a batch whole or not at all, frees it, and tells. The blobs of one that is refused stay where nobody refers
+ * to them. */
+static void
+batch_complete(struct memory_store *memory, struct pending *pending)
+{
+	struct memory_batch *batch = pending->batch;
 	enum error error = ERROR_NONE;
 
 	if (++memory->commits == memory->config.fail_commit_at)
@@ -261,25 +323,24 @@ batch_apply(struct memory_store *memory, struct memory_batch *batch)
 		error = ERROR_file_unreadable;
 	else if (batch->failed)
 		error = ERROR_out_of_memory;
-	for (size_t i = 0; error == ERROR_NONE && i < batch->rows.count; i++) {
-		struct row row = batch->rows.row[i];
-		batch->rows.row[i] = (struct row){ .removed = true };
-		check(records_apply(&memory->records, row));
-	}
+	bool holds = error != ERROR_NONE || batch_holds(memory, batch);
+	check(holds || !memory->store.is_exclusive);
+	if (error == ERROR_NONE && holds)
+		rows_apply(memory, &batch->rows);
 	batch_free(batch);
-	return error;
+	pending->committed(pending->context,
+	    error != ERROR_NONE ? STORE_FAILED : holds ? STORE_DURABLE : STORE_CONFLICT, error);
 }
 
 static void
 pending_complete(struct memory_store *memory, struct pending *pending)
 {
-	enum error error = ERROR_NONE;
-
-	if (pending->reads != NULL)
-		reads_evaluate(memory, pending->reads, pending->count);
-	else
-		error = batch_apply(memory, pending->batch);
-	pending->done(pending->context, error);
+	if (pending->batch != NULL) {
+		batch_complete(memory, pending);
+		return;
+	}
+	reads_evaluate(memory, pending->reads, pending->count);
+	pending->done(pending->context, ERROR_NONE);
 }
 
 size_t
@@ -351,6 +412,7 @@ static void
 batch_free(struct memory_batch *batch)
 {
 	rows_free(&batch->rows);
+	free(batch->expected);
 	free(batch);
 }
 
@@ -396,10 +458,28 @@ memory_blob(struct store_batch *handle, struct retention retention, struct slice
 }
 
 static void
-memory_commit(struct store_batch *handle, store_done done, void *context)
+memory_expect(struct store_batch *handle, const struct store_read *reads)
+{
+	struct memory_batch *batch = of_batch(handle);
+
+	if (batch->expected_count == batch->expected_alloc) {
+		size_t alloc = batch->expected_alloc == 0 ? 64 : batch->expected_alloc * 2;
+		const struct store_read **grown = realloc(batch->expected, alloc * sizeof *grown);
+		if (grown == NULL) {
+			batch->failed = true;
+			return;
+		}
+		batch->expected = grown;
+		batch->expected_alloc = alloc;
+	}
+	batch->expected[batch->expected_count++] = reads;
+}
+
+static void
+memory_commit(struct store_batch *handle, store_committed done, void *context)
 {
 	struct memory_store *memory = of_store(handle->store);
-	struct pending work = { .batch = of_batch(handle), .done = done, .context = context };
+	struct pending work = { .batch = of_batch(handle), .committed = done, .context = context };
 
 	if (memory->config.defer_commits)
 		pending_put(memory, work);
@@ -453,6 +533,7 @@ static const struct store_operations operations = {
 	.put = memory_put,
 	.remove = memory_remove,
 	.blob = memory_blob,
+	.expect = memory_expect,
 	.commit = memory_commit,
 	.batch_destroy = memory_batch_destroy,
 	.space_left = memory_space_left,
@@ -471,6 +552,7 @@ memory_store_open(const struct memory_config *config, struct store **out)
 	memory->end = &memory->first;
 	if (config != NULL)
 		memory->config = *config;
+	memory->store.is_exclusive = !memory->config.is_shared;
 	memory_store_set_space(&memory->store, UINT64_MAX, UINT64_MAX);
 	*out = &memory->store;
 	return ERROR_NONE;

@@ -2,7 +2,8 @@
  *
  * The engine without a disk, for tests: the same contract, nothing sealed, nothing kept after close. It can answer
  * late, when the test says so, and fail at the nth commit, so that a test drives every path a slow or broken disk
- * would. */
+ * would. It compares what every batch rests on with what is there: shared, it refuses the batch when they differ;
+ * exclusive, it asserts that they do not, and so that the process keeps its own decisions apart. */
 #ifndef GUICHET_STORE_MEMORY_H
 #define GUICHET_STORE_MEMORY_H
 
@@ -11,6 +12,7 @@
 struct memory_config {
 	bool defer_reads;   /* reads are STORE_PENDING and evaluated when pumped */
 	bool defer_commits; /* commits take effect when pumped */
+	bool is_shared;     /* several in the test stand for processes that share it */
 	/* The nth commit (from 1) and all after it fail, applying nothing; 0: none. */
 	uint64_t fail_commit_at;
 };

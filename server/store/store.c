@@ -75,7 +75,17 @@ store_blob(struct store_batch *batch, struct retention retention, struct slice b
 }
 
 void
-store_commit(struct store_batch *batch, store_done done, void *context)
+store_expect(struct store_batch *batch, const struct store_read *reads)
+{
+	const struct store *store = batch->store;
+
+	check(batch == store->open);
+	if (reads != NULL && store->operations->expect != NULL)
+		store->operations->expect(batch, reads);
+}
+
+void
+store_commit(struct store_batch *batch, store_committed done, void *context)
 {
 	struct store *store = batch->store;
 
@@ -99,6 +109,12 @@ uint64_t
 store_space_left(struct store *store, enum store_purpose purpose)
 {
 	return store->operations->space_left(store, purpose);
+}
+
+bool
+store_is_exclusive(const struct store *store)
+{
+	return store->is_exclusive;
 }
 
 const char *
@@ -184,13 +200,20 @@ store_blob_now(struct store *store, struct blob_ref ref, struct arena *arena, st
 	return error == ERROR_NONE && !read.found ? ERROR_not_found : error;
 }
 
+static void
+commit_take(void *context, enum store_outcome outcome, enum error error)
+{
+	check(outcome != STORE_CONFLICT);
+	answer_take(context, error);
+}
+
 enum error
 store_commit_now(struct store_batch *batch)
 {
 	struct store *store = batch->store;
 	struct answer answer = { false, ERROR_NONE };
 
-	store_commit(batch, answer_take, &answer);
+	store_commit(batch, commit_take, &answer);
 	if (!answer.done)
 		store_wait(store);
 	check(answer.done);

@@ -8,9 +8,15 @@
  * is ciphertext under the data key of its retention class and year.
  *
  * Reads see what is committed, never a batch that is open or on its way. One batch is open at a time; several may be on
- * their way, and they become durable in the order committed. A commit is atomic and durable: when `done` is called with
- * ERROR_NONE, all of it survives any crash. Any other error is final (design section 6): the process must stop without
- * answering; store_failure says why. */
+ * their way, and they become durable in the order committed. A commit is atomic and durable: once it is told to be
+ * STORE_DURABLE, all of it survives any crash. STORE_FAILED is final (design section 6): the process must stop without
+ * answering; store_failure says why.
+ *
+ * An engine is exclusive, or several processes share what is stored. What one decision reads and another of the same
+ * process writes, the process itself keeps apart (commit.h); what another process writes, only the engine can know.
+ * So a batch says what it rests on (store_expect), and a shared engine refuses it, STORE_CONFLICT, when any of that has
+ * changed since it was read: nothing of it is stored, and its decisions are to be run again. An exclusive engine, as
+ * the one on LevelDB is by its lock, has nothing to compare and never refuses. */
 #ifndef GUICHET_STORE_H
 #define GUICHET_STORE_H
 
@@ -84,9 +90,11 @@ struct store_read {
 	struct slice value; /* STORE_GET, STORE_BLOB */
 	struct store_pair *pairs; /* STORE_RANGE, in the order read */
 	size_t pairs_count;
+
+	const struct store_read *next; /* the reader's own, in a list for store_expect */
 };
 
-/* In a read's callback the error is ERROR_NONE; look into each read. */
+/* The error is ERROR_NONE; look into each read. */
 typedef void (*store_done)(void *context, enum error error);
 
 enum store_progress { STORE_READY, STORE_PENDING };
@@ -106,9 +114,21 @@ void store_put(struct store_batch *batch, struct retention retention, struct sli
 void store_remove(struct store_batch *batch, struct slice key);
 /* Gives the blob its place at once; the bytes are copied (sealed). */
 must_check struct blob_ref store_blob(struct store_batch *batch, struct retention retention, struct slice bytes);
+/* The batch rests on this read and those that follow it by `next`, all of them finished: on the values, the absences
+ * and the ranges as they were read. (Blobs do not change; a read that failed showed nothing.) NULL: on nothing. Nothing
+ * is copied: they must stay where they are until the commit is told. */
+void store_expect(struct store_batch *batch, const struct store_read *reads);
+
+enum store_outcome {
+	STORE_DURABLE,
+	STORE_CONFLICT, /* what the batch rests on has changed: it is as if never made, its blobs' places are void */
+	STORE_FAILED,   /* final; the error says why */
+};
+typedef void (*store_committed)(void *context, enum store_outcome outcome, enum error error);
+
 /* Makes the batch durable, batches in the order committed; takes the batch. `done` is called later from the loop, or,
  * by an engine without a disk, before commit returns. At most STORE_COMMITS_MAX may be on their way (asserted). */
-void store_commit(struct store_batch *batch, store_done done, void *context);
+void store_commit(struct store_batch *batch, store_committed done, void *context);
 /* Gives up the open batch. Blob places it gave out are void. */
 void store_batch_destroy(struct store_batch *batch);
 
@@ -125,6 +145,8 @@ enum store_purpose { STORE_ORDINARY, STORE_VITAL };
 /* Room for how many more bytes of that purpose; a little old, and without what has been decided and is not committed
  * yet: room.h counts that. */
 uint64_t store_space_left(struct store *store, enum store_purpose purpose);
+/* Does nobody else write here while it is open? Then no commit is ever told STORE_CONFLICT. */
+bool store_is_exclusive(const struct store *store);
 /* What the first final error was: file, call and the system's words. Borrowed from the store; empty before. */
 const char *store_failure(const struct store *store);
 /* Blocks until every read and commit on its way is done, their callbacks called. For tools and an orderly stop. */
@@ -142,6 +164,7 @@ must_check enum error store_range_now(struct store *store, struct slice key, str
 /* ERROR_not_found for no blob. */
 must_check enum error store_blob_now(struct store *store, struct blob_ref ref, struct arena *arena,
     struct slice *value);
+/* For a batch that rests on nothing, which cannot be in conflict (asserted). */
 must_check enum error store_commit_now(struct store_batch *batch);
 
 /* ---- the table of operations: what an engine is; called only by the functions above, which keep the contract ---- */
@@ -154,7 +177,8 @@ struct store_operations {
 	void (*put)(struct store_batch *batch, struct retention retention, struct slice key, struct slice value);
 	void (*remove)(struct store_batch *batch, struct slice key);
 	struct blob_ref (*blob)(struct store_batch *batch, struct retention retention, struct slice bytes);
-	void (*commit)(struct store_batch *batch, store_done done, void *context);
+	void (*expect)(struct store_batch *batch, const struct store_read *reads); /* NULL: an exclusive engine's */
+	void (*commit)(struct store_batch *batch, store_committed done, void *context);
 	void (*batch_destroy)(struct store_batch *batch);
 	uint64_t (*space_left)(struct store *store, enum store_purpose purpose);
 	const char *(*failure)(const struct store *store);
@@ -162,9 +186,10 @@ struct store_operations {
 	void (*close)(struct store *store);
 };
 
-/* Engines embed this first, zeroed but for the table. */
+/* Engines embed this first, zeroed but for the table and what it is. */
 struct store {
 	const struct store_operations *operations;
+	bool is_exclusive;
 	struct store_batch *open; /* kept by store.c */
 };
 

@@ -225,11 +225,11 @@ struct numbered {
 };
 
 static void
-number_done(void *context, enum error error)
+number_done(void *context, enum store_outcome outcome, enum error error)
 {
 	struct numbered *numbered = context;
 
-	if (error != ERROR_NONE || numbered->number != numbered->order->next)
+	if (outcome != STORE_DURABLE || error != ERROR_NONE || numbered->number != numbered->order->next)
 		numbered->order->failed++;
 	numbered->order->next++;
 }
@@ -320,4 +320,135 @@ conformance_arena_maximum(void **state)
 	    ERROR_out_of_memory);
 	free(bytes);
 	arena_destroy(small);
+}
+
+/* ---- what a batch rests on ---- */
+
+/* What the batches of these tests have read: a value, an absence, ranges whole and cut short, in both directions, and
+ * blobs. */
+#define READS 6
+
+static void
+basis_read(struct conformance *c, struct store_read reads[READS])
+{
+	const struct store_read wanted[READS] = {
+		{ .kind = STORE_GET, .key = text_slice("value") },
+		{ .kind = STORE_GET, .key = text_slice("absent") },
+		{ .kind = STORE_RANGE, .key = text_slice("m"), .end = text_slice("n"), .limit = 9 },
+		{ .kind = STORE_RANGE, .key = text_slice("m"), .end = text_slice("n"), .limit = 1 },
+		{ .kind = STORE_RANGE, .key = text_slice("m"), .end = text_slice("n"), .limit = 1, .backward = true },
+		{ .kind = STORE_BLOB },
+	};
+	int done = 0;
+
+	for (size_t i = 0; i < READS; i++) {
+		reads[i] = wanted[i];
+		reads[i].arena = c->arena;
+	}
+	if (store_read(c->store, reads, READS, count_done, &done) == STORE_PENDING)
+		store_wait(c->store);
+	for (size_t i = 0; i < READS; i++)
+		reads[i].next = i + 1 < READS ? &reads[i + 1] : NULL;
+}
+
+static void
+basis_put(struct conformance *c)
+{
+	put_now(c->store, "value", "one");
+	put_now(c->store, "m1", "one");
+	put_now(c->store, "m5", "five");
+}
+
+static void
+take_outcome(void *context, enum store_outcome outcome, enum error error)
+{
+	assert_int_equal(error, ERROR_NONE);
+	*(enum store_outcome *)context = outcome;
+}
+
+static enum store_outcome
+commit_expecting(struct conformance *c, const struct store_read *reads, const char *key)
+{
+	enum store_outcome outcome = STORE_FAILED;
+	struct store_batch *batch = batch_of(c->store);
+
+	store_expect(batch, reads);
+	store_expect(batch, NULL);
+	store_put(batch, register_2026, text_slice(key), text_slice("stored"));
+	store_commit(batch, take_outcome, &outcome);
+	store_wait(c->store);
+	return outcome;
+}
+
+void
+conformance_rests_on_what_was_read(void **state)
+{
+	struct conformance *c = *state;
+	struct store_read reads[READS];
+
+	basis_put(c);
+	basis_read(c, reads);
+	assert_int_equal(commit_expecting(c, NULL, "k1"), STORE_DURABLE);
+	/* What it did not read may change, and what it read may be written again as it was. */
+	put_now(c->store, "l", "beside");
+	put_now(c->store, "n", "beside");
+	put_now(c->store, "value", "one");
+	assert_int_equal(commit_expecting(c, reads, "k2"), STORE_DURABLE);
+	assert_string_equal(get_now(c, "k1"), "stored");
+	assert_string_equal(get_now(c, "k2"), "stored");
+}
+
+/* One change that another process makes, and which of the reads it changes. */
+struct change {
+	const char *key, *value; /* NULL: removed */
+	unsigned tells; /* a bit a read */
+};
+
+static void
+change_make(struct conformance *c, const struct change *change)
+{
+	struct store_batch *batch = batch_of(c->store);
+
+	if (change->value == NULL)
+		store_remove(batch, text_slice(change->key));
+	else
+		store_put(batch, register_2026, text_slice(change->key), text_slice(change->value));
+	assert_int_equal(store_commit_now(batch), ERROR_NONE);
+}
+
+void
+conformance_conflict_stores_nothing(void **state)
+{
+	struct conformance *c = *state;
+	static const struct change changes[] = {
+		{ "value", "two", 1 }, { "value", NULL, 1 }, { "absent", "there", 2 }, { "m1", "two", 4 | 8 },
+		{ "m1", NULL, 4 | 8 }, { "m5", "six", 4 | 16 }, { "m5", NULL, 4 | 16 }, { "m3", "new", 4 },
+		{ "m0", "new", 4 | 8 }, { "m9", "new", 4 | 16 }, { "l", "beside", 0 }, { "n", "beside", 0 },
+	};
+
+	/* Nobody else writes into an exclusive store: there is nothing that this test may do. */
+	if (store_is_exclusive(c->store))
+		return;
+	for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+		struct store_read reads[READS];
+		basis_put(c);
+		basis_read(c, reads);
+		change_make(c, &changes[i]);
+		for (unsigned nth = 0; nth < READS; nth++) {
+			bool tells = (changes[i].tells & 1U << nth) != 0;
+			reads[nth].next = NULL;
+			assert_int_equal(commit_expecting(c, &reads[nth], "k"), tells ? STORE_CONFLICT : STORE_DURABLE);
+			assert_int_equal(get_now(c, "k") == NULL, tells);
+			change_make(c, &(struct change){ "k", NULL, 0 });
+		}
+		for (const char *const *key = (const char *const[]){ "absent", "m0", "m3", "m9", NULL }; *key != NULL;
+		    key++)
+			change_make(c, &(struct change){ *key, NULL, 0 });
+	}
+	/* Found out wherever it stands in the list. */
+	struct store_read reads[READS];
+	basis_put(c);
+	basis_read(c, reads);
+	change_make(c, &(struct change){ "m9", "new", 0 });
+	assert_int_equal(commit_expecting(c, reads, "k"), STORE_CONFLICT);
 }

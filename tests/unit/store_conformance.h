@@ -36,6 +36,8 @@ void conformance_blobs(void **state);
 void conformance_commits_keep_their_order(void **state);
 void conformance_reads_in_a_group(void **state);
 void conformance_arena_maximum(void **state);
+void conformance_rests_on_what_was_read(void **state);
+void conformance_conflict_stores_nothing(void **state);
 
 #define CONFORMANCE_TESTS(setup, teardown) \
 	cmocka_unit_test_setup_teardown(conformance_get_and_absent, setup, teardown), \
@@ -45,6 +47,8 @@ void conformance_arena_maximum(void **state);
 	cmocka_unit_test_setup_teardown(conformance_blobs, setup, teardown), \
 	cmocka_unit_test_setup_teardown(conformance_commits_keep_their_order, setup, teardown), \
 	cmocka_unit_test_setup_teardown(conformance_reads_in_a_group, setup, teardown), \
-	cmocka_unit_test_setup_teardown(conformance_arena_maximum, setup, teardown)
+	cmocka_unit_test_setup_teardown(conformance_arena_maximum, setup, teardown), \
+	cmocka_unit_test_setup_teardown(conformance_rests_on_what_was_read, setup, teardown), \
+	cmocka_unit_test_setup_teardown(conformance_conflict_stores_nothing, setup, teardown)
 
 #endif

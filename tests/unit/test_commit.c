@@ -18,11 +18,17 @@ struct request {
 	struct decision decision;
 	struct rec_filing filing;
 	struct slice body, proof;
-	unsigned done_count;
+	unsigned done_count, again_count;
 	unsigned done_at; /* its turn among all that were done */
 };
 
 static unsigned turns;
+
+static void
+request_again(struct commit_entry *entry)
+{
+	((struct request *)entry)->again_count++;
+}
 
 static void
 request_done(struct commit_entry *entry)
@@ -56,7 +62,7 @@ request_new(struct decision_fixture *fixture)
 	assert_non_null(request);
 	request->entry = (struct commit_entry){ .effects = &request->effects, .arena = fixture->arena,
 	    .now = fixture->now,
-		.done = request_done };
+		.done = request_done, .again = request_again };
 	request->decision = (struct decision){ .arena = fixture->arena, .effects = &request->effects };
 	return request;
 }
@@ -361,6 +367,57 @@ watchers_learn_of_batches_that_came_and_went(void **state)
 	decision_fixture_destroy(fixture);
 }
 
+/* Another process wrote what one decision of a batch had read: nothing of the batch is stored, signed or told, its
+ * decisions are asked for again and may come in any order, and those who waited for it are called. */
+static void
+a_batch_in_conflict_is_as_if_never_sealed(void **state)
+{
+	static const struct memory_config shared = { .defer_commits = true, .is_shared = true };
+	struct decision_fixture *fixture = decision_fixture_create(&shared);
+	struct request *first = request_leaf(fixture, "first"), *reader = request_leaf(fixture, "reader");
+	struct request *waiter = request_new(fixture), *next = request_leaf(fixture, "next");
+	struct request *requests[] = { next, reader, first };
+	const struct rec_quota foreign = { .announced = 1 };
+	struct rec_quota quota;
+	struct rec_filing filing;
+	unsigned loaded = 0;
+
+	(void)state;
+	struct view *view = view_create(fixture->store, fixture->arena, view_loaded, &loaded);
+	assert_int_equal(view_get(view, key_of(fixture, "a"), record_quota(), &quota), VIEW_ABSENT);
+	reader->entry.view = view;
+	commit_add(fixture->commit, &first->entry);
+	commit_add(fixture->commit, &reader->entry);
+	commit_wait(fixture->commit, &waiter->entry);
+	decision_fixture_put(fixture, key_of(fixture, "a"), record_quota(), &foreign);
+	commit_seal(fixture->commit);
+	commit_add(fixture->commit, &next->entry);
+	memory_store_pump(fixture->store, SIZE_MAX);
+	assert_int_equal(first->again_count + reader->again_count, 2);
+	assert_int_equal(waiter->done_count, 1);
+	assert_int_equal(first->done_count + reader->done_count + fixture->settled_count + fixture->failed_count, 0);
+	assert_string_equal(fixture->checkpoint, "");
+	assert_int_equal(tree_size(fixture->tree), 0);
+	assert_false(decision_fixture_get(fixture, KEY_MAKE(fixture->arena, KEY_filing, first->body), record_filing(),
+	    &filing));
+	/* What it wrote is nobody's any more. */
+	struct view *late = view_create(fixture->store, fixture->arena, view_loaded, &loaded);
+	assert_int_equal(view_get(late, KEY_MAKE(fixture->arena, KEY_filing, first->body), record_filing(), &filing),
+	    VIEW_ABSENT);
+	assert_false(commit_conflicts(fixture->commit, late));
+
+	reader->entry.view = view_create(fixture->store, fixture->arena, view_loaded, &loaded);
+	commit_add(fixture->commit, &reader->entry);
+	commit_add(fixture->commit, &first->entry);
+	commit_seal(fixture->commit);
+	memory_store_pump(fixture->store, SIZE_MAX);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(requests[i]->done_count, 1);
+		prove(fixture, requests[i], i, 0, 3);
+	}
+	decision_fixture_destroy(fixture);
+}
+
 /* ---- bounds ---- */
 
 static void
@@ -511,6 +568,7 @@ main(void)
 		cmocka_unit_test(what_a_batch_writes_is_in_conflict_until_durable),
 		cmocka_unit_test(waiters_are_called_once_and_in_time),
 		cmocka_unit_test(watchers_learn_of_batches_that_came_and_went),
+		cmocka_unit_test(a_batch_in_conflict_is_as_if_never_sealed),
 		cmocka_unit_test(a_full_batch_takes_no_more),
 		cmocka_unit_test(who_finds_no_room_is_called_once),
 		cmocka_unit_test(a_batch_full_of_leaves_is_stored),

@@ -238,6 +238,8 @@ directory_is_locked(void **state)
 	assert_int_equal(leveldb_store_open(&directory->config, directory->committer, directory->reader, &second,
 	    &fault), ERROR_directory_locked);
 	assert_true(slice_equal_text(fault.place, directory->path));
+	/* So nobody else writes to it: no batch is ever in conflict, whatever it rests on. */
+	assert_true(store_is_exclusive(directory->conformance.store));
 	directory->config.create = true;
 	directory_close(directory);
 	/* And a new store is not made over an old one. */

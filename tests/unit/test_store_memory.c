@@ -31,6 +31,20 @@ setup_late(void **state)
 }
 
 static int
+setup_shared(void **state)
+{
+	const struct memory_config config = { .is_shared = true };
+	return setup_with(state, &config);
+}
+
+static int
+setup_shared_late(void **state)
+{
+	const struct memory_config config = { .defer_reads = true, .defer_commits = true, .is_shared = true };
+	return setup_with(state, &config);
+}
+
+static int
 teardown(void **state)
 {
 	conformance_end(*state);
@@ -45,6 +59,13 @@ take_error(void *context, enum error error)
 }
 
 static void
+take_commit(void *context, enum store_outcome outcome, enum error error)
+{
+	assert_int_equal(outcome, STORE_DURABLE);
+	take_error(context, error);
+}
+
+static void
 late_work_happens_when_pumped(void **state)
 {
 	struct conformance *c = *state;
@@ -54,7 +75,7 @@ late_work_happens_when_pumped(void **state)
 	struct store_batch *batch = store_batch_create(c->store);
 	store_put(batch, (struct retention){ RETENTION_REGISTER, 2026 }, text_slice("a"), text_slice("1"));
 	assert_int_equal(store_read(c->store, &read, 1, take_error, &answered), STORE_PENDING);
-	store_commit(batch, take_error, &committed);
+	store_commit(batch, take_commit, &committed);
 	assert_int_equal(memory_store_pending(c->store), 2);
 	assert_int_equal(answered, ERROR_usage);
 
@@ -105,6 +126,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CONFORMANCE_TESTS(setup, teardown),
 		CONFORMANCE_TESTS(setup_late, teardown),
+		CONFORMANCE_TESTS(setup_shared, teardown),
+		CONFORMANCE_TESTS(setup_shared_late, teardown),
 		cmocka_unit_test_setup_teardown(late_work_happens_when_pumped, setup_late, teardown),
 		cmocka_unit_test(nth_commit_fails_whole_and_for_good),
 		cmocka_unit_test_setup_teardown(space_is_what_the_test_says, setup, teardown),
