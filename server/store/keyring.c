@@ -36,7 +36,7 @@
 struct data_key {
 	struct data_key *next;
 	struct retention retention;
-	uint32_t id; /* random: tells a key made anew from the one destroyed before */
+	uint32_t id; /* random: tells a key made anew from the one lost before */
 	struct seal_key *seal;
 	bool saved;
 	uint8_t file[FILE_SIZE];
@@ -391,12 +391,6 @@ keyring_close(struct keyring *keyring)
 	free(keyring);
 }
 
-bool
-keyring_has(const struct keyring *keyring, struct retention retention)
-{
-	return key_find(keyring, retention) != NULL;
-}
-
 enum error
 keyring_ensure(struct keyring *keyring, struct retention retention, struct arena *arena, struct fault *fault)
 {
@@ -412,28 +406,6 @@ keyring_ensure(struct keyring *keyring, struct retention retention, struct arena
 		return disk_fault(fault, arena, disk_error(errno), errno, NULL, DATA_NAME "/%s", name);
 	key->saved = true;
 	keyring->unsaved--;
-	return ERROR_NONE;
-}
-
-enum error
-keyring_destroy(struct keyring *keyring, struct retention retention, struct arena *arena, struct fault *fault)
-{
-	char name[FILE_NAME_MAX];
-	struct data_key **at = &keyring->keys;
-
-	file_name(retention, name);
-	while (*at != NULL && ((*at)->retention.class != retention.class || (*at)->retention.year != retention.year))
-		at = &(*at)->next;
-	if (*at == NULL)
-		return disk_fault(fault, arena, ERROR_not_found, 0, NULL, DATA_NAME "/%s", name);
-	struct data_key *key = *at;
-	if (keyring->directory >= 0 && key->saved && (unlinkat(keyring->directory, name, 0) != 0 ||
-	    !disk_sync_directory(NULL, keyring->directory)))
-		return disk_fault(fault, arena, ERROR_file_unreadable, errno, NULL, DATA_NAME "/%s", name);
-	keyring->unsaved -= key->saved ? 0 : 1;
-	keyring->recent[retention.class] = NULL;
-	*at = key->next;
-	key_free(key);
 	return ERROR_NONE;
 }
 

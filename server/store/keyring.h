@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The keys of what is stored. One master key (KEYS/store-master.key, 32 random bytes, mode 0600) wraps one data key for
- * each retention class and year (KEYS/data/CLASS-YEAR.key): destroying a data key destroys all that it sealed. From the
+ * each retention class and year (KEYS/data/CLASS-YEAR.key): without a data key all that it sealed is lost. From the
  * master key also comes the secret of keyed hashes, by which what is personal enters a record's key.
  *
  * A data key that is missing is made when something is to be sealed under it; it must be on disk before that is, so the
@@ -31,11 +31,6 @@ void keyring_close(struct keyring *keyring);
 /* Makes the data key and saves it at once, unless there is one. Blocks: at start, or in tools. */
 must_check enum error keyring_ensure(struct keyring *keyring, struct retention retention, struct arena *arena,
     struct fault *fault);
-/* Forgets the data key for ever: file unlinked, directory synced. Blocks. ERROR_not_found when there is none. */
-must_check enum error keyring_destroy(struct keyring *keyring, struct retention retention, struct arena *arena,
-    struct fault *fault);
-/* Is there a data key of this class and year? */
-bool keyring_has(const struct keyring *keyring, struct retention retention);
 
 /* ---- keyed hashes ---- */
 
@@ -54,7 +49,7 @@ void keyring_hash(struct keyring *keyring, const char *label, struct slice bytes
 must_check enum error keyring_seal(struct keyring *keyring, struct retention retention, struct slice associated,
     struct slice plain, uint8_t *out);
 /* Writes sealed.size - SEALED_OVERHEAD bytes. ERROR_store_damaged: changed, cut, or not sealed with this `associated`.
- * ERROR_not_found: its data key is not there, destroyed or lost; *retention (may be NULL) says which. */
+ * ERROR_not_found: its data key is not there; *retention (may be NULL) says which. */
 must_check enum error keyring_unseal(struct keyring *keyring, struct slice associated, struct slice sealed,
     uint8_t *out, struct retention *retention);
 

@@ -52,7 +52,7 @@ struct leveldb_cursor {
 	uint64_t offset;
 };
 
-/* One entry. bytes is valid during the call; error is ERROR_NONE, ERROR_not_found (its data key is destroyed) or
+/* One entry. bytes is valid during the call; error is ERROR_NONE, ERROR_not_found (its data key is not there) or
  * ERROR_store_damaged (bytes is empty then). */
 typedef void (*leveldb_visit)(void *context, struct blob_ref ref, struct retention retention, struct slice bytes,
     enum error error);
