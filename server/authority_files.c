@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "server/store/disk.h"
+
 char *
 authority_path_create(const char *dir, const char *name)
 {
@@ -167,33 +169,20 @@ authority_read_certificates(const char *dir, const char *name, STACK_OF(X509) **
 	return error;
 }
 
-static bool
-write_all(int fd, struct slice content)
-{
-	while (content.size != 0) {
-		ssize_t n = write(fd, content.data, content.size);
-		if (n < 0 && errno != EINTR)
-			return false;
-		content = slice_from(content, n > 0 ? (size_t)n : 0);
-	}
-	return fsync(fd) == 0;
-}
-
 enum error
 authority_file_write(const char *dir, const char *name, bool private, struct slice content, struct fault *fault)
 {
-	int fd = file_open(dir, name, O_WRONLY | O_CREAT | O_EXCL, private ? 0600 : 0644);
+	char *path = authority_path_create(dir, name);
 
-	if (fd < 0)
-		return fault_set(fault, ERROR_file_unreadable, "authority", slice_of_text(name),
-		    errno == EEXIST ? "no file of this name: an authority is never overwritten" : strerror(errno));
-	bool written = write_all(fd, content);
-	if (close(fd) != 0 || !written) {
-		authority_file_remove(dir, name);
-		return fault_set(
-		    fault, ERROR_file_unreadable, "authority", slice_of_text(name), "a disk that takes it");
-	}
-	return ERROR_NONE;
+	if (path == NULL)
+		return fault_set(fault, ERROR_out_of_memory, "authority", slice_of_text(name), NULL);
+	bool is_written = disk_make_file(NULL, AT_FDCWD, path, private ? 0600 : 0644, content);
+	int reason = errno;
+	free(path);
+	if (is_written)
+		return ERROR_NONE;
+	return fault_set(fault, ERROR_file_unreadable, "authority", slice_of_text(name),
+	    reason == EEXIST ? "no file of this name: an authority is never overwritten" : strerror(reason));
 }
 
 void

@@ -82,37 +82,10 @@ make_parents(int directory, const char *name)
 }
 
 static bool
-write_all(int fd, const uint8_t *bytes, size_t size)
-{
-	while (size > 0) {
-		ssize_t written = write(fd, bytes, size);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return false;
-		bytes += written;
-		size -= (size_t)written;
-	}
-	return true;
-}
-
-/* Whole or not at all, for a reader and after a power cut: synced before it gets its name. */
-static bool
 file_write(int directory, const struct file *file)
 {
-	char fresh[FILE_NAME_MAX + 8];
-
 	make_parents(directory, file->name);
-	snprintf(fresh, sizeof fresh, "%s.new", file->name);
-	int fd = openat(directory, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return false;
-	bool is_written = write_all(fd, file->bytes.data, file->bytes.size) && fsync(fd) == 0;
-	if (close(fd) != 0 || !is_written || renameat(directory, fresh, directory, file->name) != 0) {
-		(void)unlinkat(directory, fresh, 0);
-		return false;
-	}
-	return true;
+	return disk_replace_file(NULL, directory, file->name, 0644, file->bytes);
 }
 
 /* The directory that the first `size` bytes of a path name: its new entries survive a power cut. */

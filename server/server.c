@@ -4,6 +4,7 @@
 #include "server/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@
 #include "server/server_log.h"
 #include "server/services/services.h"
 #include "server/settings.h"
+#include "server/store/disk.h"
 #include "server/store/keyring.h"
 #include "server/store/leveldb.h"
 #include "server/tree.h"
@@ -472,22 +474,18 @@ start_dispatch(struct server *server, struct fault *fault)
 	return server->dispatch == NULL ? no_memory(fault) : ERROR_NONE;
 }
 
-/* The port, for whoever waits for the file: written whole and then given its name. */
+/* The port, for whoever waits for the file. */
 static enum error
 write_port_file(struct server *server, struct fault *fault)
 {
 	const char *path = server->options->port_file;
-	char fresh[PATH_SIZE];
-	FILE *file;
+	char text[16];
 
-	if (path == NULL)
+	snprintf(text, sizeof text, "%u\n", listener_port(server->listener));
+	if (path == NULL || disk_replace_file(NULL, AT_FDCWD, path, 0644, slice_of_text(text)))
 		return ERROR_NONE;
-	if (snprintf(fresh, sizeof fresh, "%s.new", path) >= (int)sizeof fresh || (file = fopen(fresh, "we")) == NULL)
-		return fault_set(fault, ERROR_file_unreadable, path, SLICE_EMPTY, "a file that can be written");
-	bool is_good = fprintf(file, "%u\n", listener_port(server->listener)) > 0;
-	if (fclose(file) != 0 || !is_good || rename(fresh, path) != 0)
-		return fault_set(fault, ERROR_file_unreadable, path, SLICE_EMPTY, "a file that can be written");
-	return ERROR_NONE;
+	return fault_set(fault, ERROR_file_unreadable, path, slice_of_text(strerror(errno)),
+	    "a file that can be written");
 }
 
 static enum error

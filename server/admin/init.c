@@ -15,6 +15,7 @@
 #include "server/authority.h"
 #include "server/clock.h"
 #include "protocol/default_catalogue.h"
+#include "server/store/disk.h"
 #include "server/store/keyring.h"
 #include "server/store/leveldb.h"
 #include "server/worker.h"
@@ -37,23 +38,13 @@ make_directory(const char *path, mode_t mode, struct fault *fault)
 	    "a directory that is empty or can be made");
 }
 
-/* Writes and syncs a new file. */
+/* A new file, for all to read. */
 static enum error
-write_file(const char *path, struct slice content, mode_t mode, struct fault *fault)
+write_file(const char *path, struct slice content, struct fault *fault)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-	bool is_good = fd >= 0;
-
-	for (size_t at = 0; is_good && at < content.size;) {
-		ssize_t written = write(fd, content.data + at, content.size - at);
-		is_good = written > 0;
-		at += is_good ? (size_t)written : 0;
-	}
-	is_good = is_good && fsync(fd) == 0;
-	if (fd >= 0 && close(fd) != 0)
-		is_good = false;
-	return is_good ? ERROR_NONE :
-			 fault_set(fault, ERROR_file_unreadable, path, slice_of_text(strerror(errno)), "a new file");
+	if (disk_make_file(NULL, AT_FDCWD, path, 0644, content))
+		return ERROR_NONE;
+	return fault_set(fault, ERROR_file_unreadable, path, slice_of_text(strerror(errno)), "a new file");
 }
 
 static unsigned
@@ -75,17 +66,17 @@ write_publications(const char *directory, const char *origin, unsigned year, str
 	if (buf == NULL)
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	settings_path(path, sizeof path, directory, PUBLIC_DIRECTORY "/" CATALOGUE_FILE);
-	error = write_file(path, default_catalogue(), 0644, fault);
+	error = write_file(path, default_catalogue(), fault);
 	if (error == ERROR_NONE) {
 		campaign_write(buf, year - 1);
 		settings_path(path, sizeof path, directory, PUBLIC_DIRECTORY "/" CAMPAIGN_FILE);
-		error = write_file(path, buf_peek(buf), 0644, fault);
+		error = write_file(path, buf_peek(buf), fault);
 	}
 	if (error == ERROR_NONE) {
 		buf_clear(buf);
 		settings_write(buf, origin);
 		settings_path(path, sizeof path, directory, SETTINGS_FILE);
-		error = write_file(path, buf_peek(buf), 0644, fault);
+		error = write_file(path, buf_peek(buf), fault);
 	}
 	buf_destroy(buf);
 	return error;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,20 +62,49 @@ disk_close(int fd)
 }
 
 bool
-disk_write_file(struct disk *disk, int directory, const char *name, struct slice bytes)
+disk_make_file(struct disk *disk, int directory, const char *name, mode_t mode, struct slice bytes)
 {
-	char temporary[300];
+	int fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 
-	if (snprintf(temporary, sizeof temporary, "%s.tmp", name) >= (int)sizeof temporary) {
+	if (fd < 0)
+		return false;
+	bool is_made = disk_write_at(disk, fd, bytes, 0) && disk_sync(disk, fd);
+	int code = errno;
+	if (close(fd) != 0 && is_made) {
+		code = errno;
+		is_made = false;
+	}
+	if (!is_made)
+		(void)unlinkat(directory, name, 0);
+	errno = code;
+	return is_made;
+}
+
+bool
+disk_replace_file(struct disk *disk, int directory, const char *name, mode_t mode, struct slice bytes)
+{
+	char fresh[PATH_MAX];
+
+	if (snprintf(fresh, sizeof fresh, "%s.new", name) >= (int)sizeof fresh) {
 		errno = ENAMETOOLONG;
 		return false;
 	}
-	int fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
+	/* One that a crash left: it may be open to others. */
+	(void)unlinkat(directory, fresh, 0);
+	if (!disk_make_file(disk, directory, fresh, mode, bytes))
 		return false;
-	bool written = disk_write_at(disk, fd, bytes, 0) && disk_sync(disk, fd);
-	disk_close(fd);
-	return written && renameat(directory, temporary, directory, name) == 0 && disk_sync_directory(disk, directory);
+	if (renameat(directory, fresh, directory, name) == 0)
+		return true;
+	int code = errno;
+	(void)unlinkat(directory, fresh, 0);
+	errno = code;
+	return false;
+}
+
+bool
+disk_write_file(struct disk *disk, int directory, const char *name, struct slice bytes)
+{
+	return disk_replace_file(disk, directory, name, 0600, bytes) && disk_sync_directory(disk, directory);
 }
 
 bool

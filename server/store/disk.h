@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The writes and syncs of the store's own files, each counted, so that a test can make the nth of them fail. Functions
- * return false with errno set; any thread may call them. A NULL disk counts nothing. */
+ * The writes and syncs of the server's files. The store's own are counted, so that a test can make the nth of them
+ * fail; a NULL disk counts nothing. Functions return false with errno set; any thread may call them. */
 #ifndef GUICHET_STORE_DISK_H
 #define GUICHET_STORE_DISK_H
 
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "protocol/arena.h"
 #include "protocol/error.h"
@@ -23,7 +24,16 @@ must_check bool disk_write_at(struct disk *disk, int fd, struct slice bytes, uin
 /* fdatasync; of a directory, fsync. */
 must_check bool disk_sync(struct disk *disk, int fd);
 must_check bool disk_sync_directory(struct disk *disk, int directory);
-/* Makes or replaces a small file, whole or not at all, mode 0600, synced with its directory. */
+
+/* Whole files. `directory` may be AT_FDCWD; what is not written whole is removed again. */
+
+/* Makes a file and syncs it; EEXIST, and left alone, when there is one of that name. Its name is durable once its
+ * directory is synced. */
+must_check bool disk_make_file(struct disk *disk, int directory, const char *name, mode_t mode, struct slice bytes);
+/* Makes or replaces a file, whole or not at all for a reader and after a crash: it is written and synced beside, as
+ * NAME.new, and then renamed, which is durable once its directory is synced. */
+must_check bool disk_replace_file(struct disk *disk, int directory, const char *name, mode_t mode, struct slice bytes);
+/* The same with mode 0600, and syncs the directory. */
 must_check bool disk_write_file(struct disk *disk, int directory, const char *name, struct slice bytes);
 
 /* Opens a regular file for reading and tells its size; -1 with errno: EFBIG when it has more than size_max bytes,

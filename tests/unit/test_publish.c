@@ -20,7 +20,7 @@
 #include "tests/unit/decision_fixture.h"
 #include "tests/unit/file.h"
 
-/* ---- what the disk was asked for: the test's own fsync and renameat note it ---- */
+/* ---- what the disk was asked for: the test's own fsync, fdatasync and renameat note it ---- */
 
 static struct act {
 	char name[PATH_SIZE];
@@ -37,8 +37,8 @@ act_note(bool is_rename, const char *name)
 	snprintf(act->name, sizeof act->name, "%s", name);
 }
 
-int
-fsync(int fd)
+static void
+act_note_sync(int fd)
 {
 	char link[64], path[PATH_SIZE];
 
@@ -48,7 +48,20 @@ fsync(int fd)
 	path[size] = '\0';
 	const char *within = strstr(path, "/public");
 	act_note(false, within == NULL ? path : within);
+}
+
+int
+fsync(int fd)
+{
+	act_note_sync(fd);
 	return (int)syscall(SYS_fsync, fd);
+}
+
+int
+fdatasync(int fd)
+{
+	act_note_sync(fd);
+	return (int)syscall(SYS_fdatasync, fd);
 }
 
 int
