@@ -2,7 +2,10 @@
  *
  * The log's tree in memory: its frontier, and of each level the tile that is not full yet. Full tiles are records of
  * the store, written in the batch that fills them; everything here can be rebuilt from records. One batch at a time
- * is under way: tree_seal computes it, tree_settle makes it the present once it is durable, tree_unseal drops it. */
+ * is under way: tree_seal computes it, tree_settle makes it the present once it is durable, tree_unseal drops it.
+ *
+ * A log is one process's own, and its records' keys do not say whose: a store has one log. Processes that share a store
+ * and log each need a name of their log in these keys, and beside each place in a log that other records tell. */
 #ifndef GUICHET_TREE_H
 #define GUICHET_TREE_H
 
