@@ -4,7 +4,7 @@
  * on its way, it becomes one durable store commit and one signed checkpoint, and only then do its answers leave
  * (design section 5, "Order within a batch").
  *
- * Decisions of one batch never read what another of it, or the batch before it, writes: who would has to wait
+ * No decision rests on what one before it, in its batch or in the one on its way, is about to change: it has to wait
  * (commit_conflicts). What other processes write to a store that is shared, the store compares when it commits, with
  * all that the batch's decisions read: a batch in conflict is given up whole, with its places in the log, before
  * anything of it was answered or signed, and its decisions are run again.
