@@ -168,7 +168,7 @@ demo: deps ## the main job on real input in front of the reader
 
 bench: bench-deps ## measure everything, peers beside it; RETURNS=FILE.irj files real returns
 	@$(MAKE) --no-print-directory all
-	$(BUILD)/bin/guichet-bench all --dir $(BUILD)/bench $(if $(RETURNS),--returns $(RETURNS))
+	$(BUILD)/bin/guichet-bench all --dir $(BUILD)/bench --curve bench/last_evening.csv $(if $(RETURNS),--returns $(RETURNS))
 
 pytest: all $(tables) $(examples) $(load) $(fail_calls) $(revoke_many)
 	@GUICHET_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider tests

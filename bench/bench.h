@@ -15,7 +15,12 @@ struct bench_options {
 	const char *scenario;
 	const char *only; /* steps of the suite, in one text; NULL: all */
 	unsigned long count, taxpayers, seconds, connections, window;
-	double rate; /* arrivals a second; 0: closed loop */
+	/* Of an open loop; a closed one without any. */
+	double rate;       /* arrivals a second; with a curve, what its rates are multiplied by; 0: not said */
+	double rate_end;   /* to which the rate rises or falls; 0: it stays */
+	const char *curve; /* file of "second,rate" */
+	bool is_even;      /* arrivals evenly, else as by chance (Poisson) */
+	const char *hgrm;  /* file for the distribution of latencies */
 };
 
 enum error bench_prepare(const struct bench_options *options, struct fault *fault);

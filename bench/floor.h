@@ -9,6 +9,10 @@
 
 #include "bench/corpus.h"
 
+/* A receipt's answer, in bytes, and how many filings stand for all. */
+#define FLOOR_ANSWER ((size_t)2000)
+#define FLOOR_SAMPLE ((size_t)2000)
+
 enum floor_part {
 	FLOOR_VERIFY,  /* the signature, its key imported first: each taxpayer comes once */
 	FLOOR_TLS,     /* the request's records in and the answer's out, over a socket of 127.0.0.1 */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "bench/curve.h"
 #include "bench/scenario.h"
 
 struct command {
@@ -27,7 +28,7 @@ static const struct command commands[] = {
 #define COMMANDS_COUNT (sizeof commands / sizeof commands[0])
 
 enum word { DIRECTORY = 1, PROGRAMS, RETURNS, KIND, SCENARIO, COUNT, TAXPAYERS, SECONDS, CONNECTIONS, WINDOW, RATE,
-	ONLY, HELP };
+	RATE_END, CURVE, ARRIVALS, HGRM, ONLY, HELP };
 
 static const struct {
 	struct option option;
@@ -44,6 +45,11 @@ static const struct {
 	{ { "connections", required_argument, NULL, CONNECTIONS }, "N" },
 	{ { "window", required_argument, NULL, WINDOW }, "N        requests under way on each (closed loop)" },
 	{ { "rate", required_argument, NULL, RATE }, "N        arrivals a second: an open loop" },
+	{ { "rate-end", required_argument, NULL, RATE_END }, "N        to which the rate goes in a straight line" },
+	{ { "curve", required_argument, NULL, CURVE },
+	    "FILE     of lines \"second,rate\": the arrivals of an open loop; --rate multiplies" },
+	{ { "arrivals", required_argument, NULL, ARRIVALS }, "KIND     poisson (default) or even" },
+	{ { "hgrm", required_argument, NULL, HGRM }, "FILE     gets the latencies' distribution (of run)" },
 	{ { "only", required_argument, NULL, ONLY }, "STEPS    of all: resident,redis,latency70,..." },
 	{ { "help", no_argument, NULL, HELP }, "" },
 };
@@ -80,10 +86,17 @@ take_number(const char *text, unsigned long *out)
 }
 
 static bool
+take_rate(const char *text, double *out)
+{
+	char *end;
+
+	*out = strtod(text, &end);
+	return *text != '\0' && *end == '\0' && *out > 0 && *out <= CURVE_RATE_MAX;
+}
+
+static bool
 take_option(struct bench_options *options, int which, const char *value)
 {
-	char *end = NULL;
-
 	switch (which) {
 	case DIRECTORY:
 		options->directory = value;
@@ -114,8 +127,18 @@ take_option(struct bench_options *options, int which, const char *value)
 	case WINDOW:
 		return take_number(value, &options->window);
 	case RATE:
-		options->rate = strtod(value, &end);
-		return *value != '\0' && *end == '\0' && options->rate > 0 && options->rate <= 1e7;
+		return take_rate(value, &options->rate);
+	case RATE_END:
+		return take_rate(value, &options->rate_end);
+	case CURVE:
+		options->curve = value;
+		return true;
+	case HGRM:
+		options->hgrm = value;
+		return true;
+	case ARRIVALS:
+		options->is_even = strcmp(value, "even") == 0;
+		return options->is_even || strcmp(value, "poisson") == 0;
 	default:
 		return false;
 	}

@@ -331,6 +331,8 @@ put_receipts(struct buf *buf, const struct stage_result *run)
 		return;
 	}
 	buf_put_text(buf, "{");
+	put_count(buf, "sampled", run->receipts.sampled);
+	put_count(buf, "genuine", run->receipts.genuine);
 	put_count(buf, "received", run->receipts.received);
 	put_count(buf, "verified", run->receipts.verified);
 	put_count(buf, "same", run->receipts.same);
@@ -359,6 +361,7 @@ put_run(struct buf *buf, const struct stage_result *run)
 	put_count(buf, "unanswered", outcome->unanswered);
 	put_count(buf, "unsent", outcome->unsent);
 	put_count(buf, "reconnects", outcome->reconnects);
+	put_count(buf, "retries", outcome->retries);
 	put_number(buf, "cpu_us", stage_cpu_us(run));
 	put_number(buf, "system_share", run->cpu_ns == 0 ? NAN : (double)run->system_ns / (double)run->cpu_ns);
 	put_count(buf, "resident_bytes", run->resident_bytes);

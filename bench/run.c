@@ -2,9 +2,11 @@
  *
  * The subcommands of guichet-bench, each between its options and the modules that do the work. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "bench/bench.h"
 #include "bench/floor.h"
@@ -21,9 +23,21 @@
 #define TAXPAYERS_MIN 1000
 #define WARMUP_NS SECOND_NS
 #define SECONDS 8
-#define FLOOR_SAMPLE ((size_t)2000)
-#define FLOOR_ANSWER ((size_t)2000)
 #define SUITE_ARENA ((size_t)16 * 1024 * 1024)
+#define HGRM_MAX ((size_t)4 * 1024 * 1024)
+
+static enum error
+write_file(const char *path, const struct buf *buf, struct fault *fault)
+{
+	FILE *file = fopen(path, "wb");
+	struct slice text = buf_peek(buf);
+	bool is_good = buf_ok(buf) && file != NULL && fwrite(text.data, 1, text.size, file) == text.size;
+
+	if (file != NULL)
+		is_good = fclose(file) == 0 && is_good;
+	return is_good ? ERROR_NONE : fault_set(fault, ERROR_file_unreadable, path, slice_of_text(strerror(errno)),
+	    "room to write it");
+}
 
 static enum error
 plan_of(const struct bench_options *options, const char *kind, struct prepare_plan *plan, struct fault *fault)
@@ -91,29 +105,52 @@ static void
 print_run(const struct stage_result *result)
 {
 	const struct outcome *outcome = result->outcome;
-	const struct histogram *latency = outcome->latency;
+	const struct receipts_report *receipts = &result->receipts;
 
-	printf("%-10s %10.0f/s  p50 %8.3f ms  p99 %8.3f ms  max %8.3f ms  cpu %7.1f us (%.0f%% system)\n", result->name,
-	    outcome_rate(outcome), (double)histogram_percentile_ns(latency, 50) / 1e6,
-	    (double)histogram_percentile_ns(latency, 99) / 1e6, (double)histogram_max_ns(latency) / 1e6,
-	    stage_cpu_us(result),
-	    result->cpu_ns == 0 ? 0 : 100.0 * (double)result->system_ns / (double)result->cpu_ns);
-	printf("           accepted %llu refused %llu lost %llu unanswered %llu unsent %llu reconnects %llu\n",
-	    (unsigned long long)outcome->accepted, (unsigned long long)outcome->refused,
-	    (unsigned long long)outcome->lost, (unsigned long long)outcome->unanswered,
-	    (unsigned long long)outcome->unsent, (unsigned long long)outcome->reconnects);
+	stage_print(result);
+	printf("  accepted %" PRIu64 " refused %" PRIu64 " lost %" PRIu64 " unanswered %" PRIu64 " unsent %" PRIu64
+	    " reconnects %" PRIu64 " retries %" PRIu64 "\n", outcome->accepted, outcome->refused, outcome->lost,
+	    outcome->unanswered, outcome->unsent, outcome->reconnects, outcome->retries);
+	printf("  bytes sent %" PRIu64 " received %" PRIu64 "\n", outcome->bytes_sent, outcome->bytes_received);
 	if (result->is_open_loop)
-		printf("           offered %.0f/s, generator late by %.3f ms (p99)\n", result->offered,
+		printf("  offered %.0f/s, generator late by %.3f ms (p99)\n", result->offered,
 		    (double)histogram_percentile_ns(outcome->lag, 99) / 1e6);
 	if (result->has_receipts)
-		printf("           receipts %llu verified %llu same again %llu\n",
-		    (unsigned long long)result->receipts.received, (unsigned long long)result->receipts.verified,
-		    (unsigned long long)result->receipts.same);
+		printf("  sampled %" PRIu64 " genuine %" PRIu64 "; after the run receipts %" PRIu64
+		    " verified %" PRIu64 " same again %" PRIu64 "\n", receipts->sampled, receipts->genuine, receipts->received,
+		    receipts->verified, receipts->same);
 	for (size_t i = 0; i < outcome->codes_count; i++)
-		printf("           %-24s %llu\n", error_name((enum error)outcome->codes[i].status),
-		    (unsigned long long)outcome->codes[i].count);
-	if (result->why_invalid != NULL)
-		printf("           INVALID: %s\n", result->why_invalid);
+		printf("  %-24s %" PRIu64 "\n", error_name((enum error)outcome->codes[i].status),
+		    outcome->codes[i].count);
+}
+
+/* What the options say of arrivals; *out stays NULL when they say nothing: a closed loop. */
+static enum error
+make_curve(const struct bench_options *options, uint64_t duration_ns, struct arena *arena, const struct curve **out,
+    struct fault *fault)
+{
+	const struct curve_scale scale = { options->rate != 0 ? options->rate : 1, 1 };
+
+	if (options->curve != NULL)
+		return curve_read(options->curve, scale, arena, out, fault);
+	if (options->rate == 0)
+		return options->rate_end == 0 ? ERROR_NONE :
+		    fault_set(fault, ERROR_usage, "--rate-end", SLICE_EMPTY, "--rate beside it");
+	return curve_make_ramp(options->rate, options->rate_end != 0 ? options->rate_end : options->rate, duration_ns,
+	    arena, out, fault);
+}
+
+static enum error
+write_hgrm(const char *path, const struct stage_result *result, struct fault *fault)
+{
+	struct buf *buf = buf_create(HGRM_MAX);
+
+	if (buf == NULL)
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	histogram_put_hgrm(result->outcome->latency, buf);
+	enum error error = write_file(path, buf, fault);
+	buf_destroy(buf);
+	return error;
 }
 
 static enum error
@@ -131,16 +168,23 @@ run_once(const struct bench_options *options, struct corpus *corpus, struct aren
 		.window = options->window,
 		.warmup_ns = WARMUP_NS,
 		.duration_ns = (options->seconds != 0 ? options->seconds : SECONDS) * SECOND_NS,
+		.arrivals = options->is_even ? SCHEDULE_EVEN : SCHEDULE_POISSON,
 	};
-	enum error error = ERROR_NONE;
+	enum error error = make_curve(options, plan.warmup_ns + plan.duration_ns, arena, &plan.curve, fault);
 
-	if (options->rate != 0)
-		error = curve_make_ramp(options->rate, options->rate, plan.warmup_ns + plan.duration_ns, arena,
-		    &plan.curve, fault);
+	if (error == ERROR_NONE && options->curve != NULL) {
+		/* The curve says how long it goes, its beginning is the warm-up. */
+		if (curve_duration_ns(plan.curve) <= plan.warmup_ns)
+			error = fault_set(fault, ERROR_usage, "--curve", slice_of_text(options->curve),
+			    "more than a second");
+		plan.duration_ns = curve_duration_ns(plan.curve) - plan.warmup_ns;
+	}
 	if (error == ERROR_NONE)
 		error = scenario_run(&plan, &result, fault);
 	if (error == ERROR_NONE)
 		print_run(&result);
+	if (error == ERROR_NONE && options->hgrm != NULL)
+		error = write_hgrm(options->hgrm, &result, fault);
 	stage_result_free(&result);
 	return error;
 }
@@ -182,14 +226,30 @@ write_results(const struct bench_options *options, const struct results *results
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	results_put(buf, results);
 	path_make(path, "%s/%s", options->directory, REPORT_RESULTS_FILE);
-	FILE *file = fopen(path, "wb");
-	struct slice text = buf_peek(buf);
-	bool is_good = buf_ok(buf) && file != NULL && fwrite(text.data, 1, text.size, file) == text.size;
-	if (file != NULL)
-		is_good = fclose(file) == 0 && is_good;
+	enum error error = write_file(path, buf, fault);
 	buf_destroy(buf);
-	return is_good ? ERROR_NONE : fault_set(fault, ERROR_file_unreadable, "results.json",
-	    slice_of_text(strerror(errno)), "room to write it");
+	return error;
+}
+
+/* DIR/hgrm/RUN.hgrm for every run. */
+static enum error
+write_hgrms(const struct bench_options *options, const struct results *results, struct fault *fault)
+{
+	char path[PATH_SIZE];
+	enum error error = ERROR_NONE;
+
+	path_make(path, "%s/hgrm", options->directory);
+	if (mkdir(path, 0777) != 0 && errno != EEXIST)
+		return fault_set(fault, ERROR_file_unreadable, "hgrm", slice_of_text(strerror(errno)),
+		    "a directory that can be made");
+	for (size_t i = 0; error == ERROR_NONE && i < results->runs_count; i++) {
+		const struct stage_result *run = &results->runs[i];
+		if (run->outcome == NULL)
+			continue;
+		path_make(path, "%s/hgrm/%s.hgrm", options->directory, run->name);
+		error = write_hgrm(path, run, fault);
+	}
+	return error;
 }
 
 enum error
@@ -208,6 +268,8 @@ bench_all(const struct bench_options *options, struct fault *fault)
 		error = suite_run(&suite, fault);
 		results_print(results);
 		enum error written = write_results(options, results, &write_fault);
+		if (written == ERROR_NONE)
+			written = write_hgrms(options, results, &write_fault);
 		if (written == ERROR_NONE)
 			written = report_write(options->directory, &write_fault);
 		if (error == ERROR_NONE && written != ERROR_NONE) {

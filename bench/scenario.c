@@ -13,18 +13,20 @@
 
 static const struct scenario scenarios[] = {
 	{ "resident", "a vendor's gateway: resident connections, filings signed by their holders", &script_file,
-	    "office", 64, 1, false, true, 0, 0 },
-	{ "evening", "one new connection for each filing", &script_file, "office", 64, 1, true, true, 0, 0 },
+	    "office", 64, 1, false, true, 0, false, 0 },
+	{ "evening", "one new connection for each filing", &script_file, "office", 64, 1, true, true, 0, false, 0 },
 	{ "enrol", "a storm of enrolments, one new connection for each", &script_enrol, "office-new", 64, 1, true,
-	    false, 0, 0 },
+	    false, 0, false, 0 },
 	{ "mixed", "log-in, list of filings, a filing, its receipt again, on a new connection", &script_mixed,
-	    "office", 64, 1, true, true, 0, 0 },
+	    "office", 64, 1, true, true, 0, false, 0 },
 	{ "idle", "many connections that say nothing, beside a light load", &script_file, "office", 64, 1, false,
-	    true, 18000, 0.1 },
+	    true, 18000, true, 0.1 },
 	{ "latency70", "resident connections at 70 % of the highest rate", &script_file, "office", 64, 128, false,
-	    true, 0, 0.7 },
+	    true, 0, true, 0.7 },
 	{ "overload", "resident connections at 150 % of the highest rate", &script_file, "office", 64, 128, false,
-	    true, 0, 1.5 },
+	    true, 0, true, 1.5 },
+	{ "last-evening", "a rate that goes with a curve, up to nearly the highest", &script_file, "office", 64, 128,
+	    false, true, 0, true, 1 },
 };
 
 const struct scenario *
@@ -59,18 +61,27 @@ scenario_play(const struct scenario_plan *plan, const struct stage_server *serve
 		.is_fresh = scenario->is_fresh,
 		.idlers = plan->idlers != 0 ? plan->idlers : scenario->idlers,
 		.curve = plan->curve,
-		.arrivals = SCHEDULE_POISSON,
+		.arrivals = plan->arrivals,
 		.jobs_first = plan->jobs_first,
 		.jobs_max = corpus_count(plan->corpus) - plan->jobs_first,
 		.warmup_ns = plan->warmup_ns,
 		.duration_ns = plan->duration_ns,
 	};
 
-	if (script == NULL)
-		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
-	enum error error = stage_run(server, &stage, result, fault);
+	struct receipts_sampler *sampler = receipts_sampler_create(plan->corpus, trust);
+	enum error error = ERROR_NONE;
+
+	if (script == NULL || sampler == NULL)
+		error = fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	if (error == ERROR_NONE && scenario->has_receipts)
+		script_on_answer(script, receipts_sampler_take, sampler);
+	if (error == ERROR_NONE)
+		error = stage_run(server, &stage, result, fault);
 	if (error == ERROR_NONE && scenario->has_receipts)
 		error = stage_verify(server, plan->corpus, trust, &stage, result, fault);
+	if (error == ERROR_NONE)
+		receipts_sampler_report(sampler, &result->receipts);
+	receipts_sampler_destroy(sampler);
 	script_destroy(script);
 	return error;
 }

@@ -15,7 +15,8 @@ struct scenario {
 	bool is_fresh;              /* a connection for each job */
 	bool has_receipts;          /* answers are receipts, to be verified */
 	size_t idlers;
-	double load; /* of an open loop, as a part of the highest rate; 0: closed loop */
+	bool is_open; /* an open loop, whose rate is found from the highest, that of resident */
+	double load;  /* as a part of it */
 };
 
 /* All of them; *count of them. */
@@ -33,6 +34,7 @@ struct scenario_plan {
 	size_t connections, window, idlers; /* 0: the scenario's */
 	uint64_t jobs_first;                /* items before it have filed already */
 	const struct curve *curve; /* arrivals, warm-up included; NULL: closed loop */
+	enum schedule_kind arrivals;
 	uint64_t warmup_ns, duration_ns;
 };
 

@@ -27,6 +27,8 @@ struct script {
 	struct buf *frame;
 	struct block *blocks;
 	struct slice *answers;
+	void (*take)(void *context, uint64_t number, struct slice answer);
+	void *context;
 };
 
 static bool
@@ -70,6 +72,14 @@ script_destroy(struct script *script)
 	free(script);
 }
 
+void
+script_on_answer(struct script *script, void (*take)(void *context, uint64_t number, struct slice answer),
+    void *context)
+{
+	script->take = take;
+	script->context = context;
+}
+
 const struct drive_script *
 script_drive(const struct script *script)
 {
@@ -97,6 +107,8 @@ script_keep(struct script *script, uint64_t number, struct slice answer)
 	memcpy(block->bytes + block->used, answer.data, answer.size);
 	script->answers[number] = slice_of(block->bytes + block->used, answer.size);
 	block->used += answer.size;
+	if (script->take != NULL)
+		script->take(script->context, number, answer);
 }
 
 /* A whole frame of that operation in the script's buffer. */

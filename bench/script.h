@@ -25,6 +25,9 @@ extern const struct script_kind script_file, script_file_over, script_enrol, scr
 /* Keeps answers for as many jobs as the corpus has items. NULL when memory is short. */
 must_check struct script *script_create(const struct script_kind *kind, struct corpus *corpus);
 void script_destroy(struct script *script);
+/* Called with every answer that is kept, as it comes. */
+void script_on_answer(struct script *script, void (*take)(void *context, uint64_t number, struct slice answer),
+    void *context);
 /* For a plan; borrowed. */
 const struct drive_script *script_drive(const struct script *script);
 /* The body of the last answer to that job; empty when there was none. Borrowed until script_destroy. */

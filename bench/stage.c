@@ -4,6 +4,7 @@
 #include "bench/stage.h"
 
 #include <sched.h>
+#include <stdio.h>
 
 #include "bench/idlers.h"
 
@@ -161,9 +162,27 @@ stage_verify(const struct stage_server *server, struct corpus *corpus, const str
 	    (size_t)result->outcome->started, &result->receipts))
 		error = fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	result->has_receipts = error == ERROR_NONE;
+	if (result->has_receipts && (result->receipts.verified != result->receipts.received ||
+	    result->receipts.same != result->receipts.received))
+		result->why_invalid = "a receipt was not genuine, or another when asked for again";
 	outcome_destroy(outcome);
 	script_destroy(again);
 	return error;
+}
+
+void
+stage_print(const struct stage_result *result)
+{
+	const struct histogram *latency = result->outcome->latency;
+
+	printf("%-24s %9.0f/s  p50 %8.2f  p99 %8.2f  max %8.2f ms  cpu %7.1f us (%.0f%% system)%s%s\n", result->name,
+	    outcome_rate(result->outcome), (double)histogram_percentile_ns(latency, 50) / 1e6,
+	    (double)histogram_percentile_ns(latency, 99) / 1e6, (double)histogram_max_ns(latency) / 1e6,
+	    stage_cpu_us(result),
+	    result->cpu_ns == 0 ? 0 : 100.0 * (double)result->system_ns / (double)result->cpu_ns,
+	    result->why_invalid == NULL ? "" : "  INVALID: ",
+	    result->why_invalid == NULL ? "" : result->why_invalid);
+	fflush(stdout);
 }
 
 void

@@ -62,6 +62,9 @@ must_check enum error stage_verify(const struct stage_server *server, struct cor
     struct fault *fault);
 void stage_result_free(struct stage_result *result);
 
+/* One line for the terminal: rate, latency, CPU, and why it is not valid. */
+void stage_print(const struct stage_result *result);
+
 /* CPU of the server for each accepted, in microseconds; 0 when nothing was. */
 double stage_cpu_us(const struct stage_result *result);
 

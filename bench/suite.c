@@ -21,28 +21,12 @@
 
 #define SECOND_NS ((uint64_t)1000000000)
 #define WARMUP_NS SECOND_NS
-/* A receipt's answer, in bytes: what the floor and nginx answer with. */
-#define ANSWER_SIZE ((size_t)2000)
-#define FLOOR_SAMPLE ((size_t)2000)
 #define DISK_APPENDS ((size_t)2000)
 /* Requests under way on each connection of a pipelining client. */
 #define PIPELINE ((size_t)16)
 /* More than are opened: nginx closes idle ones when fewer than a sixteenth are free. */
 #define PEER_CONNECTIONS 25000
 #define GROWTH_CONNECTIONS ((size_t)5000)
-
-static void
-say(const struct stage_result *run)
-{
-	const struct histogram *latency = run->outcome->latency;
-
-	printf("%-24s %9.0f/s  p50 %8.2f  p99 %8.2f  max %8.2f ms  cpu %7.1f us%s%s\n", run->name,
-	    outcome_rate(run->outcome), (double)histogram_percentile_ns(latency, 50) / 1e6,
-	    (double)histogram_percentile_ns(latency, 99) / 1e6, (double)histogram_max_ns(latency) / 1e6,
-	    stage_cpu_us(run), run->why_invalid == NULL ? "" : "  INVALID: ",
-	    run->why_invalid == NULL ? "" : run->why_invalid);
-	fflush(stdout);
-}
 
 static const char *
 name_of(const struct suite *suite, const char *what, enum results_kind kind)
@@ -78,7 +62,7 @@ step_floor(struct suite *suite, enum results_kind kind, struct fault *fault)
 	cpu_set_t cpus;
 	stage_server_cpus(&cpus);
 	(void)sched_setaffinity(0, sizeof cpus, &cpus);
-	enum error error = floor_measure(suite->corpora[kind], office, FLOOR_SAMPLE, ANSWER_SIZE,
+	enum error error = floor_measure(suite->corpora[kind], office, FLOOR_SAMPLE, FLOOR_ANSWER,
 	    &suite->results->floor[kind], fault);
 	suite->results->has_floor[kind] = error == ERROR_NONE;
 	printf("%-24s %7.1f us of CPU a filing\n", name_of(suite, "floor", kind),
@@ -90,16 +74,14 @@ step_floor(struct suite *suite, enum results_kind kind, struct fault *fault)
 static struct stage_result *
 valid(struct stage_result *run)
 {
-	say(run);
+	stage_print(run);
 	return run->why_invalid == NULL ? run : NULL;
 }
 
-/* Runs a scenario; in an open loop at its part of the highest rate. */
-static enum error
-run_scenario(struct suite *suite, const char *name, enum results_kind kind, struct stage_result **out,
-    struct fault *fault)
+static struct scenario_plan
+plan_of(const struct suite *suite, const char *name, enum results_kind kind)
 {
-	struct scenario_plan plan = {
+	return (struct scenario_plan){
 		.scenario = scenario_find(name),
 		.name = name_of(suite, name, kind),
 		.directory = suite->options->directory,
@@ -108,24 +90,44 @@ run_scenario(struct suite *suite, const char *name, enum results_kind kind, stru
 		.corpus = suite->corpora[kind],
 		.warmup_ns = WARMUP_NS,
 		.duration_ns = measured_ns(suite),
+		.arrivals = suite->options->is_even ? SCHEDULE_EVEN : SCHEDULE_POISSON,
 	};
+}
+
+static enum error
+run_plan(struct suite *suite, const struct scenario_plan *plan, struct stage_result **out, struct fault *fault)
+{
+	struct stage_result *run = results_run(suite->results);
+	enum error error = scenario_run(plan, run, fault);
+
+	*out = error == ERROR_NONE ? valid(run) : NULL;
+	return error;
+}
+
+/* For how long there are filings at that rate. */
+static uint64_t
+longest_ns(const struct scenario_plan *plan, double rate)
+{
+	return (uint64_t)(0.95 * (double)corpus_count(plan->corpus) / rate * 1e9);
+}
+
+/* Runs a scenario; in an open loop at its part of the highest rate. */
+static enum error
+run_scenario(struct suite *suite, const char *name, enum results_kind kind, struct stage_result **out,
+    struct fault *fault)
+{
+	struct scenario_plan plan = plan_of(suite, name, kind);
+	double rate = plan.scenario->load * suite->highest[kind];
 	enum error error = ERROR_NONE;
 
-	check(plan.scenario != NULL);
-	if (plan.scenario->load != 0) {
-		double rate = plan.scenario->load * suite->highest[kind];
-		/* No longer than there are filings. */
-		uint64_t longest_ns = (uint64_t)(0.95 * (double)corpus_count(plan.corpus) / rate * 1e9);
-		if (plan.warmup_ns + plan.duration_ns > longest_ns)
-			plan.duration_ns = longest_ns - plan.warmup_ns;
+	*out = NULL;
+	if (plan.scenario->is_open) {
+		if (plan.warmup_ns + plan.duration_ns > longest_ns(&plan, rate))
+			plan.duration_ns = longest_ns(&plan, rate) - plan.warmup_ns;
 		error = curve_make_ramp(rate, rate, plan.warmup_ns + plan.duration_ns, suite->arena, &plan.curve,
 		    fault);
 	}
-	struct stage_result *run = results_run(suite->results);
-	if (error == ERROR_NONE)
-		error = scenario_run(&plan, run, fault);
-	*out = error == ERROR_NONE ? valid(run) : NULL;
-	return error;
+	return error == ERROR_NONE ? run_plan(suite, &plan, out, fault) : error;
 }
 
 static enum error
@@ -141,8 +143,9 @@ step_resident(struct suite *suite, enum results_kind kind, struct fault *fault)
 	results_figure(results, "resident", "rate", kind, suite->highest[kind]);
 	results_figure(results, "resident", "p99_ms", kind, p99_ms(run));
 	results_figure(results, "resident", "cpu_us", kind, stage_cpu_us(run));
-	results_figure(results, "resident", "efficiency", kind,
-	    results->floor[kind].total_ns / 1e3 / stage_cpu_us(run));
+	if (results->has_floor[kind])
+		results_figure(results, "resident", "efficiency", kind,
+		    results->floor[kind].total_ns / 1e3 / stage_cpu_us(run));
 	return ERROR_NONE;
 }
 
@@ -169,6 +172,34 @@ step_overload(struct suite *suite, enum results_kind kind, struct fault *fault)
 	    outcome_rate(run->outcome) / suite->highest[kind]);
 	results_figure(suite->results, "overload", "p99_ms", kind, p99_ms(run));
 	return ERROR_NONE;
+}
+
+/* A rate that goes up and down, as the file has it, up to nearly the highest; cut down in time to the filings there
+ * are. */
+static enum error
+step_last_evening(struct suite *suite, enum results_kind kind, struct fault *fault)
+{
+	struct scenario_plan plan = plan_of(suite, "last-evening", kind);
+	struct curve_scale scale = { 1, 1 };
+	struct stage_result *run;
+
+	if (suite->options->curve == NULL)
+		return ERROR_NONE;
+	enum error error = curve_read(suite->options->curve, scale, suite->arena, &plan.curve, fault);
+	if (error != ERROR_NONE)
+		return error;
+	scale.rate = suite->highest[kind];
+	scale.time = (double)longest_ns(&plan, scale.rate) / 1e9 / curve_count(plan.curve);
+	if (scale.time > 1)
+		scale.time = 1;
+	error = curve_read(suite->options->curve, scale, suite->arena, &plan.curve, fault);
+	if (error != ERROR_NONE)
+		return error;
+	plan.duration_ns = curve_duration_ns(plan.curve) - plan.warmup_ns;
+	error = run_plan(suite, &plan, &run, fault);
+	if (run != NULL)
+		results_figure(suite->results, "last-evening", "p99_ms", kind, p99_ms(run));
+	return error;
 }
 
 static enum error
@@ -259,7 +290,7 @@ start_peer(struct suite *suite, enum peer_kind kind, const struct peer_paths *pa
 		.cpus = &cpus,
 		.connections_max = PEER_CONNECTIONS,
 		.body_max = LIMIT_FRAME_BODY,
-		.answer_size = ANSWER_SIZE,
+		.answer_size = FLOOR_ANSWER,
 		.arena = suite->arena,
 	};
 
@@ -498,6 +529,7 @@ static const struct step {
 	{ "latency70", step_latency70, false },
 	{ "disk", step_disk, false },
 	{ "overload", step_overload, false },
+	{ "last-evening", step_last_evening, false },
 	{ "evening", step_evening, false },
 	{ "nginx", step_nginx, false },
 	{ "enrol", step_enrol, false },
@@ -507,6 +539,18 @@ static const struct step {
 	{ "growth", step_growth, true },
 };
 
+/* Is the name among those of a list with commas? */
+static bool
+is_listed(const char *list, const char *name)
+{
+	size_t size = strlen(name);
+
+	for (const char *at = strstr(list, name); at != NULL; at = strstr(at + 1, name))
+		if ((at == list || at[-1] == ',') && (at[size] == '\0' || at[size] == ','))
+			return true;
+	return false;
+}
+
 /* What stands on the highest rate when that is not known, is not run. */
 static bool
 is_wanted(const struct suite *suite, const struct step *step, enum results_kind kind)
@@ -515,9 +559,9 @@ is_wanted(const struct suite *suite, const struct step *step, enum results_kind 
 
 	if (step->for_default_only && kind != 0)
 		return false;
-	if (suite->options->only != NULL && strstr(suite->options->only, step->name) == NULL)
+	if (suite->options->only != NULL && !is_listed(suite->options->only, step->name))
 		return false;
-	return scenario == NULL || scenario->load == 0 || suite->highest[kind] != 0;
+	return scenario == NULL || !scenario->is_open || suite->highest[kind] != 0;
 }
 
 enum error

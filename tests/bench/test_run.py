@@ -65,6 +65,33 @@ def test_an_open_loop_sends_what_is_due(prepared):
     assert "offered" in done.stdout
 
 
+def test_arrivals_follow_a_curve_from_a_file(prepared, tmp_path):
+    curve = tmp_path / "curve.csv"
+    curve.write_text("# second,rate\n0,40\n1,40\n1.5,120\n2,0\n")
+    done = bench(prepared, "run", "--curve", curve, "--rate", "2", "--arrivals", "even")
+    assert done.returncode == 0, done.stderr
+    # Even arrivals: as many as the integral says, 2 * (40 + 40 + 30), the last half of one perhaps not.
+    assert 219 <= counts(done.stdout, ["receipts"])[0] <= 220
+    assert counts(done.stdout, ["sampled"])[0] == counts(done.stdout, ["genuine"])[0] == 2
+    assert counts(done.stdout, ["unsent", "unanswered", "lost"]) == [0] * 3
+
+
+def test_a_ramp_goes_from_one_rate_to_another(prepared):
+    done = bench(prepared, "run", "--rate", "20", "--rate-end", "180", "--seconds", "1", "--arrivals", "even")
+    assert done.returncode == 0, done.stderr
+    assert 199 <= counts(done.stdout, ["receipts"])[0] <= 200
+    assert "offered 140/s" in done.stdout
+
+
+def test_latencies_are_written_as_others_read_them(prepared, tmp_path):
+    path = tmp_path / "run.hgrm"
+    done = bench(prepared, "run", "--rate", "50", "--seconds", "1", "--hgrm", path)
+    assert done.returncode == 0, done.stderr
+    text = path.read_text()
+    assert text.split()[:4] == ["Value", "Percentile", "TotalCount", "1/(1-Percentile)"]
+    assert int(re.search(r"Total count *= *(\d+)", text)[1]) == counts(done.stdout, ["accepted"])[0]
+
+
 def test_the_floor_has_all_its_parts(prepared):
     done = bench(prepared, "floor")
     assert done.returncode == 0, done.stderr
@@ -79,6 +106,7 @@ def test_the_floor_has_all_its_parts(prepared):
     (["run", "--kind", "ed25519"], "--kind"),
     (["run", "--rate", "0"], "usage"),
     (["run", "--seconds", "x"], "usage"),
+    (["run", "--arrivals", "never"], "usage"),
     (["nothing"], "usage"),
     ([], "usage"),
 ])
