@@ -117,8 +117,8 @@ print_run(const struct stage_result *result)
 		    (double)histogram_percentile_ns(outcome->lag, 99) / 1e6);
 	if (result->has_receipts)
 		printf("  sampled %" PRIu64 " genuine %" PRIu64 "; after the run receipts %" PRIu64
-		    " verified %" PRIu64 " same again %" PRIu64 "\n", receipts->sampled, receipts->genuine, receipts->received,
-		    receipts->verified, receipts->same);
+		    " verified %" PRIu64 " same again %" PRIu64 "\n", receipts->sampled, receipts->genuine,
+		    receipts->received, receipts->verified, receipts->same);
 	for (size_t i = 0; i < outcome->codes_count; i++)
 		printf("  %-24s %" PRIu64 "\n", error_name((enum error)outcome->codes[i].status),
 		    outcome->codes[i].count);
