@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "protocol/limits.h"
 #include "server/conn_state.h"
 #include "server/session.h"
 
@@ -19,7 +18,7 @@
 /* A receipt or two, not pages of documents. */
 #define ANSWERS_SHORT ((size_t)16 * 1024)
 
-static void conn_handshake(struct conn *conn);
+static void conn_rest(struct conn *conn);
 static void conn_converse(struct conn *conn);
 static void conn_drain(struct conn *conn);
 static void conn_linger(struct conn *conn);
@@ -29,6 +28,8 @@ static const struct {
 	void (*work)(struct conn *conn);
 	enum deadline deadline; /* of the state itself */
 } states[] = {
+	[CONN_SILENT] = { "silent", conn_begin_handshake, DEADLINE_SILENT },
+	[CONN_QUEUED] = { "queued", conn_rest, DEADLINE_NONE },
 	[CONN_HANDSHAKE] = { "handshake", conn_handshake, DEADLINE_HANDSHAKE },
 	[CONN_OPEN] = { "open", conn_converse, DEADLINE_IDLE },
 	[CONN_DRAINING] = { "draining", conn_drain, DEADLINE_NONE },
@@ -38,15 +39,13 @@ static const struct {
 
 /* ---- changes of state ---- */
 
-static void
+void
 conn_set_state(struct conn *conn, enum conn_state state)
 {
-	struct conn_shared *shared = conn->shared;
-
 	if (conn->state == CONN_HANDSHAKE)
-		shared->handshakes--;
+		conn_end_handshake(conn);
 	conn->state = state;
-	conn->waits.since_ms = loop_steady_ms(shared->loop);
+	conn->waits.since_ms = loop_steady_ms(conn->shared->loop);
 	conn->read_waits = conn->write_waits = 0;
 	conn->waits.frame_since_ms = conn->waits.write_since_ms = 0;
 }
@@ -156,66 +155,48 @@ conn_send(struct conn *conn)
 
 /* ---- turns ---- */
 
+/* Or its address has. */
 static bool
 conn_had_much(const struct conn *conn)
 {
-	return share_had_much(&conn->share, loop_steady_ms(conn->shared->loop));
+	uint64_t now_ms = loop_steady_ms(conn->shared->loop);
+
+	return share_had_much(&conn->share, now_ms) || address_book_had_much(conn->shared->book, conn->account, now_ms);
 }
 
-/* Another turn, at the end of this round or when it can be had. */
-static void
+void
 conn_queue(struct conn *conn)
 {
+	if (!loop_task_is_queued(&conn->task))
+		conn->turn_since_ms = loop_steady_ms(conn->shared->loop);
 	if (conn_had_much(conn))
-		loop_behind(conn->shared->loop, &conn->task);
+		loop_behind(conn->shared->loop, &conn->account->behind, &conn->task);
 	else
 		loop_later(conn->shared->loop, &conn->task);
 }
 
-/* There are answers for the connection `context`. What is short leaves in this round, whatever the peer has had: it is
- * finished, and waited for. */
-static void
+/* What is short leaves in this round, whatever the peer has had: it is finished, and waited for. */
+void
 conn_answered(void *context)
 {
 	struct conn *conn = context;
 
 	if (conn_had_much(conn) && buf_size(session_answers(conn->session)) > ANSWERS_SHORT)
-		loop_behind(conn->shared->loop, &conn->task);
+		conn_queue(conn);
 	else
 		loop_later(conn->shared->loop, &conn->answer_task);
 }
 
 /* ---- work by state ---- */
 
+/* There is nothing to do. */
 static void
-conn_handshake(struct conn *conn)
+conn_rest(struct conn *conn)
 {
-	struct session_peer peer = { .answered = conn_answered, .context = conn };
-
-	if (conn->read_waits != 0)
-		return;
-	struct stream_result result = stream_handshake(conn->stream);
-	if (result.status == STREAM_WANT_READ || result.status == STREAM_WANT_WRITE) {
-		conn->read_waits = conn_event_of(result.status);
-		return;
-	}
-	if (result.status != STREAM_PROGRESS) {
-		conn_stream_failed(conn, &result);
-		return;
-	}
-	memcpy(peer.address, conn->address, sizeof peer.address);
-	_Static_assert(sizeof peer.channel_binding == STREAM_BINDING_SIZE, "a session takes what a stream gives");
-	if (stream_binding(conn->stream, peer.channel_binding))
-		conn->session = session_create(conn->shared->dispatch, &peer);
-	if (conn->session == NULL) {
-		conn_close(conn, LOG_LEVEL_ERROR, "no session for want of memory");
-		return;
-	}
-	conn_set_state(conn, CONN_OPEN);
+	(void)conn;
 }
 
-/* Nothing received is unanswered, nothing answered unsent. */
-static bool
+bool
 conn_is_quiet(const struct conn *conn)
 {
 	return buf_size(conn->in) == 0 && session_unanswered(conn->session) == 0 &&
@@ -285,6 +266,8 @@ conn_due(const struct conn *conn)
 
 	if (deadline == DEADLINE_IDLE && !conn_is_quiet(conn))
 		deadline = DEADLINE_NONE;
+	if (deadline == DEADLINE_HANDSHAKE && conn_handshake_is_pressed(conn))
+		deadline = DEADLINE_HANDSHAKE_PRESSED;
 	return patience_due(conn->shared, &conn->waits, deadline);
 }
 
@@ -296,7 +279,7 @@ conn_destroy(struct conn *conn)
 	struct conn_shared *shared = conn->shared;
 
 	if (conn->state == CONN_HANDSHAKE)
-		shared->handshakes--;
+		conn_end_handshake(conn);
 	loop_remove(shared->loop, &conn->source);
 	loop_timer_stop(shared->loop, &conn->timer);
 	if (conn->session != NULL)
@@ -310,7 +293,11 @@ conn_destroy(struct conn *conn)
 	if (conn->next != NULL)
 		conn->next->link = conn->link;
 	shared->buffered -= conn->counted;
+	conn->account->buffered -= conn->counted;
 	shared->count--;
+	conn_stand_nowhere(conn);
+	conn_leave_line(shared, conn->account);
+	address_book_leave(shared->book, conn->account, loop_steady_ms(shared->loop));
 	free(conn);
 }
 
@@ -326,7 +313,8 @@ static void
 conn_wait(struct conn *conn)
 {
 	struct loop *loop = conn->shared->loop;
-	bool may_read = conn->state == CONN_HANDSHAKE || conn->state == CONN_LINGERING || conn_may_read(conn);
+	bool may_read = conn->state == CONN_SILENT || conn->state == CONN_HANDSHAKE || conn->state == CONN_LINGERING ||
+	    conn_may_read(conn);
 	struct due due = conn_due(conn);
 
 	loop_want(loop, &conn->source, (may_read ? conn->read_waits : 0) | conn->write_waits);
@@ -348,9 +336,10 @@ conn_settle(struct conn *conn)
 	} else {
 		if (conn->session != NULL && conn_is_quiet(conn))
 			conn_give_back(conn);
-		else if (conn_is_short(shared))
+		else if (conn->in != NULL && conn_is_short(conn))
 			buf_shrink(conn->in);
 		conn_count_buffered(conn);
+		conn_stand(conn);
 		conn_wait(conn);
 	}
 	shared->changed(shared);
@@ -367,7 +356,9 @@ conn_work(struct conn *conn)
 		if (state != CONN_CLOSED)
 			states[state].work(conn);
 	} while (conn->state != state);
-	share_count(&conn->share, began_ms, conn_now_ms(conn));
+	uint64_t ended_ms = conn_now_ms(conn);
+	share_count(&conn->share, began_ms, ended_ms);
+	address_book_count_turn(conn->shared->book, conn->account, began_ms, ended_ms);
 	conn_settle(conn);
 }
 
@@ -382,18 +373,21 @@ conn_ready(struct loop_source *source, unsigned events)
 	if (conn->is_up_to_date && loop_ready_since_ms(conn->shared->loop) > conn->unread_since_ms)
 		conn->unread_since_ms = loop_ready_since_ms(conn->shared->loop);
 	conn->is_up_to_date = false;
-	/* An error is read by whoever waits for the socket; when nobody does, the peer is gone while we work for
-	 * it. */
-	if ((events & LOOP_ERROR) && source->wanted == 0)
+	/* An error is read by whoever waits for the socket, or for a turn with it; when nobody does, the peer is gone
+	 * while we work for it. */
+	if ((events & LOOP_ERROR) && source->wanted == 0 && !loop_task_is_queued(&conn->task))
 		conn_close(conn, LOG_LEVEL_INFO, "connection lost");
 	if (events & (conn->read_waits | LOOP_ERROR))
 		conn->read_waits = 0;
 	if (events & (conn->write_waits | LOOP_ERROR))
 		conn->write_waits = 0;
-	if (conn_had_much(conn) && conn->state != CONN_CLOSED)
-		conn_queue(conn);
-	else
+	if (conn->state == CONN_CLOSED || !conn_had_much(conn)) {
 		conn_work(conn);
+		return;
+	}
+	conn_queue(conn);
+	/* Told once is enough: thousands who wait for their turns would be all that the loop hears of. */
+	loop_want(conn->shared->loop, source, 0);
 }
 
 static void
@@ -412,7 +406,12 @@ conn_run_answers(struct loop_task *task)
 static void
 conn_run(struct loop_task *task)
 {
-	conn_work(loop_owner(task, struct conn, task));
+	struct conn *conn = loop_owner(task, struct conn, task);
+
+	/* A handshake's time is the peer's, not ours. */
+	if (conn->state == CONN_HANDSHAKE)
+		conn->waits.since_ms += loop_steady_ms(conn->shared->loop) - conn->turn_since_ms;
+	conn_work(conn);
 }
 
 static void
@@ -421,6 +420,9 @@ conn_fire(struct loop_timer *timer)
 	struct conn *conn = loop_owner(timer, struct conn, timer);
 	struct due due = conn_due(conn);
 
+	/* Looked at again after its turn. */
+	if (loop_task_is_queued(&conn->task))
+		return;
 	/* What was due when the timer was set may have been met, or put off, since. */
 	if (due.deadline != DEADLINE_NONE && due.at_ms <= loop_steady_ms(conn->shared->loop)) {
 		const char *reason = patience_reason(due.deadline);
@@ -435,28 +437,44 @@ conn_fire(struct loop_timer *timer)
 /* ---- life ---- */
 
 bool
+conn_share_begin(struct conn_shared *shared)
+{
+	shared->line_end = &shared->line_first;
+	shared->line_task.run = conn_run_line;
+	shared->book = address_book_create(shared->limits.connections_max);
+	return shared->book != NULL;
+}
+
+void
+conn_share_end(struct conn_shared *shared)
+{
+	loop_forget(shared->loop, &shared->line_task);
+	address_book_destroy(shared->book);
+}
+
+struct conn *
 conn_create(struct conn_shared *shared, int fd, const uint8_t address[16])
 {
+	uint64_t now_ms = loop_steady_ms(shared->loop);
 	struct conn *conn = calloc(1, sizeof *conn);
 	if (conn == NULL)
-		return false;
+		return NULL;
 	conn->shared = shared;
 	conn->number = shared->next_number++;
 	memcpy(conn->address, address, sizeof conn->address);
-	conn->waits.since_ms = conn->unread_since_ms = loop_steady_ms(shared->loop);
+	conn->waits.since_ms = conn->unread_since_ms = now_ms;
 	conn->is_up_to_date = true;
 	conn->source = (struct loop_source){ .fd = fd, .ready = conn_ready };
 	conn->timer.fire = conn_fire;
 	conn->task.run = conn_run;
 	conn->answer_task.run = conn_run_answers;
 	conn->read_waits = LOOP_READ;
-	conn->stream = stream_create(shared->tls, fd, NULL);
-	conn->in = buf_create(FRAME_HEADER_SIZE + LIMIT_FRAME_BODY);
-	if (conn->stream == NULL || conn->in == NULL || !loop_add(shared->loop, &conn->source, LOOP_READ)) {
-		stream_destroy(conn->stream);
-		buf_destroy(conn->in);
+	conn->account = address_book_enter(shared->book, address, now_ms);
+	if (conn->account == NULL || !loop_add(shared->loop, &conn->source, LOOP_READ)) {
+		if (conn->account != NULL)
+			address_book_leave(shared->book, conn->account, now_ms);
 		free(conn);
-		return false;
+		return NULL;
 	}
 	conn->next = shared->first;
 	conn->link = &shared->first;
@@ -464,9 +482,9 @@ conn_create(struct conn_shared *shared, int fd, const uint8_t address[16])
 		conn->next->link = &conn->next;
 	shared->first = conn;
 	shared->count++;
-	shared->handshakes++;
+	conn_stand(conn);
 	conn_wait(conn);
-	return true;
+	return conn;
 }
 
 struct conn *
@@ -478,7 +496,17 @@ conn_next(const struct conn *conn)
 void
 conn_stop(struct conn *conn)
 {
-	if (conn->state == CONN_HANDSHAKE)
+	if (conn->state <= CONN_HANDSHAKE)
 		conn_close(conn, LOG_LEVEL_DEBUG, "server stops");
 	conn_work(conn);
+}
+
+void
+conn_give_way(struct conn *conn, const char *reason)
+{
+	/* What can be said at once. */
+	if (conn->state == CONN_OPEN && conn_is_quiet(conn))
+		(void)stream_shutdown(conn->stream).status;
+	conn_close(conn, LOG_LEVEL_INFO, reason);
+	conn_settle(conn);
 }

@@ -4,13 +4,15 @@
  * its session, sends the session's answers, and sees to it that a peer who is slow, silent or wrong costs little
  * and not for long. Knows frames, not messages.
  *
- *   handshake -> open -> draining -> lingering -> closed
+ *   silent -> queued -> handshake -> open -> draining -> lingering -> closed
  *
+ * silent: accepted, and nothing came; costs a descriptor and little more. queued: waits for its handshake to begin.
  * draining: nothing more is read; what was received is answered. lingering: all is said, both TLS and session are
  * gone; only the peer's last bytes are thrown away, since closing on unread bytes would make the kernel throw our
- * last answers away. Every state but "open, waiting for our own answer" has a deadline.
+ * last answers away. Every state in which we wait for the peer has a deadline.
  *
- * Fairness: a turn lasts a few milliseconds, and who has had much of late is served behind the others (share.h).
+ * Fairness: a turn lasts a few milliseconds, and who has had much of late is served behind the others (share.h). All that
+ * can be short is counted for each network address too, and the address that holds most gives way (give_way.h).
  *
  * Back-pressure: nothing is read while the session wants no more, but a frame that has begun is read to its end
  * whatever happens, so that its time of reception is the time it arrived; it is held until the session wants it.
@@ -19,26 +21,31 @@
 #ifndef GUICHET_CONN_H
 #define GUICHET_CONN_H
 
-#include "protocol/bytes.h"
+#include "server/give_way.h"
+#include "server/loop.h"
 
+struct address_account;
+struct address_book;
 struct conn;
 struct dispatch;
 struct log;
-struct loop;
 struct tls_config;
 
 struct conn_limits {
-	/* Connections at once; beyond it peers wait in the backlog. Leave descriptors for the store. */
+	/* Connections at once, and one: beyond it a newcomer takes the place of somebody of the address that has most of
+	 * them, or waits in the backlog. Leave descriptors for the store. */
 	size_t connections_max;
-	/* Handshakes at once: each costs 0.4 ms of the loop's thread, and those who are already here go first. */
+	/* Handshakes at once: each costs 0.4 ms of the loop's thread, and those who are already here go first. One
+	 * address may have half of them, or less when others have some (give_way.h). */
 	size_t handshakes_max;
-	/* Bytes of memory for what is received and not delivered and for unsent answers, over all connections. Beyond
-	 * it half a frame is refused as busy, and who has answers to collect is neither read from nor answered
-	 * anything more; beyond twice as much every request is refused as busy. */
+	/* Bytes of memory for what is received and not delivered and for unsent answers, that one address may have;
+	 * all together twice as much, and an address less when others have some (give_way.h). Beyond it half a frame is
+	 * refused as busy, and who has answers to collect is neither read from nor answered anything more; beyond half
+	 * as much again every request is refused as busy. */
 	size_t buffered_max;
-	uint64_t handshake_ms; /* from accept to the handshake's end */
-	/* The same while more than half of handshakes_max are under way: whoever says nothing takes the place of
-	 * somebody who waits in the backlog. */
+	uint64_t handshake_ms; /* from accept to the first byte, and from when the handshake begins to its end */
+	/* The latter while others of that address wait for one, or everybody does: whoever says nothing takes the place
+	 * of somebody who waits. */
 	uint64_t handshake_pressed_ms;
 	uint64_t frame_ms;     /* from a frame's first byte to its last */
 	uint64_t idle_ms;      /* without a frame, with nothing unanswered */
@@ -51,7 +58,8 @@ struct conn_limits {
 /* What a reader has to take within write_ms: 8 Kbit/s with the default. */
 #define CONN_WRITE_MIN ((size_t)32 * 1024)
 
-/* What all connections of a process have in common. conn_pool fills in the first part; the second is kept by conn. */
+/* What all connections of a process have in common. conn_pool fills in the first part, conn_share_begin the second,
+ * which is kept by conn. */
 struct conn_shared {
 	struct loop *loop;
 	struct log *log;
@@ -65,13 +73,26 @@ struct conn_shared {
 
 	struct conn *first;
 	size_t count, handshakes;
-	size_t buffered; /* as limited by buffered_max */
+	size_t buffered; /* bytes of memory for peers */
+	struct address_book *book;
+	struct address_account *line_first, **line_end; /* whose connections wait for handshakes, in the order of turns */
+	struct loop_task line_task;
+	bool is_crowded; /* when the line was last looked at, there was no handshake left for it */
 	uint64_t next_number;
 };
 
-/* A connection over the non-blocking `fd`, which it takes; address as in struct listener_taker. False when memory
+/* Before the first connection and after the last. False when memory or randomness is short. */
+must_check bool conn_share_begin(struct conn_shared *shared);
+void conn_share_end(struct conn_shared *shared);
+
+/* A connection over the non-blocking `fd`, which it takes; address as in struct listener_taker. NULL when memory
  * is short: then `fd` stays the caller's. It lives on its own and frees itself at its end. */
-must_check bool conn_create(struct conn_shared *shared, int fd, const uint8_t address[16]);
+must_check struct conn *conn_create(struct conn_shared *shared, int fd, const uint8_t address[16]);
+/* What becomes of a newcomer, the latest one, when there are more than connections_max? When it takes somebody's place,
+ * *loser is that one. */
+must_check enum newcomer conn_find_place(const struct conn *newcomer, struct conn **loser);
+/* Ends it for others' sake. Not from inside a call of its session. `reason`: a constant text. */
+void conn_give_way(struct conn *conn, const char *reason);
 /* Ends it without a word. Not from inside a call of its session. */
 void conn_destroy(struct conn *conn);
 /* After is_stopping was set: closes it unless it owes an answer, else when it owes none any more. May free it. */

@@ -7,12 +7,15 @@
 #include <unistd.h>
 
 #include "protocol/check.h"
+#include "server/address_book.h"
 #include "server/log.h"
 #include "server/loop.h"
 
 struct conn_pool {
 	struct conn_shared shared;
 	bool was_full;
+	bool is_full_told;        /* in the log */
+	uint64_t shed, refused;   /* since the log was last told */
 	void (*room)(void *context);
 	void *room_context;
 	struct loop_timer drain_timer;
@@ -35,6 +38,20 @@ const struct conn_limits conn_limits_default = {
 	.drain_ms = 20 * 1000,
 	.stop_frame_ms = 2 * 1000,
 };
+
+/* Once, until there has been room for a while. */
+static void
+pool_tell_full(struct conn_pool *pool)
+{
+	const struct conn_shared *shared = &pool->shared;
+
+	if (pool->is_full_told)
+		return;
+	pool->is_full_told = true;
+	log_event(shared->log, LOG_LEVEL_WARN, "connections_full",
+	    log_uint("connections_max", shared->limits.connections_max),
+	    log_uint("of_one_address", address_book_largest(shared->book)->connections));
+}
 
 static void
 pool_changed(struct conn_shared *shared)
@@ -86,9 +103,24 @@ conn_pool_create(struct loop *loop, struct log *log, const struct tls_config *tl
 		return NULL;
 	pool->shared = (struct conn_shared){ .loop = loop, .log = log, .tls = tls, .dispatch = dispatch,
 		.limits = *limits, .changed = pool_changed };
+	if (!conn_share_begin(&pool->shared)) {
+		free(pool);
+		return NULL;
+	}
 	pool->drain_timer.fire = pool_drain_fire;
 	pool->drained_task.run = pool_drained;
 	return pool;
+}
+
+void
+conn_pool_tick(struct conn_pool *pool)
+{
+	if (pool->shed != 0 || pool->refused != 0)
+		log_event(pool->shared.log, LOG_LEVEL_WARN, "connections_shed", log_uint("shed", pool->shed),
+		    log_uint("refused", pool->refused));
+	else if (pool->shared.count < pool->shared.limits.connections_max)
+		pool->is_full_told = false;
+	pool->shed = pool->refused = 0;
 }
 
 void
@@ -97,8 +129,10 @@ conn_pool_destroy(struct conn_pool *pool)
 	if (pool == NULL)
 		return;
 	pool_end_all(pool);
+	conn_pool_tick(pool);
 	loop_timer_stop(pool->shared.loop, &pool->drain_timer);
 	loop_forget(pool->shared.loop, &pool->drained_task);
+	conn_share_end(&pool->shared);
 	free(pool);
 }
 
@@ -107,23 +141,51 @@ conn_pool_has_room(void *context)
 {
 	struct conn_pool *pool = context;
 	const struct conn_shared *shared = &pool->shared;
-	bool has_room = !shared->is_stopping && shared->count < shared->limits.connections_max &&
-	    shared->handshakes < shared->limits.handshakes_max;
+	bool has_room = !shared->is_stopping && (shared->count < shared->limits.connections_max ||
+	    (shared->count == shared->limits.connections_max && address_book_largest(shared->book)->connections > 1));
 
 	if (!has_room)
 		pool->was_full = true;
+	if (!has_room && !shared->is_stopping)
+		pool_tell_full(pool);
 	return has_room;
+}
+
+/* There is one too many. */
+static void
+pool_make_room(struct conn_pool *pool, struct conn *newcomer)
+{
+	struct conn *loser = NULL;
+
+	pool_tell_full(pool);
+	switch (conn_find_place(newcomer, &loser)) {
+	case NEWCOMER_REPLACES:
+		pool->shed++;
+		conn_give_way(loser, "gives way to a newcomer");
+		break;
+	case NEWCOMER_REFUSED:
+		pool->refused++;
+		conn_give_way(newcomer, "its address has most connections");
+		break;
+	case NEWCOMER_WAITS:
+		break;
+	}
 }
 
 void
 conn_pool_take(void *context, int fd, const uint8_t address[16])
 {
 	struct conn_pool *pool = context;
+	struct conn *conn = conn_create(&pool->shared, fd, address);
 
-	if (conn_create(&pool->shared, fd, address))
+	if (conn == NULL) {
+		log_event(pool->shared.log, LOG_LEVEL_ERROR, "connection_not_taken",
+		    log_error("error", ERROR_out_of_memory));
+		close(fd);
 		return;
-	log_event(pool->shared.log, LOG_LEVEL_ERROR, "connection_not_taken", log_error("error", ERROR_out_of_memory));
-	close(fd);
+	}
+	if (pool->shared.count > pool->shared.limits.connections_max)
+		pool_make_room(pool, conn);
 }
 
 void

@@ -17,11 +17,16 @@ must_check struct conn_pool *conn_pool_create(struct loop *loop, struct log *log
 /* Ends every connection without a word. NULL is allowed. */
 void conn_pool_destroy(struct conn_pool *pool);
 
-/* The two functions of a struct listener_taker, whose context is the pool. */
+/* The two functions of a struct listener_taker, whose context is the pool. A newcomer who is one too many takes the
+ * place of somebody whose address holds most (give_way.h), if need be. */
 bool conn_pool_has_room(void *pool);
 void conn_pool_take(void *pool, int fd, const uint8_t address[16]);
 /* `room` is called when conn_pool_has_room would say true again after it said false: for listener_resume. */
 void conn_pool_on_room(struct conn_pool *pool, void (*room)(void *context), void *context);
+
+/* Once a second: tells the log how many had to go. That connections_max is reached it is told at once, and again when
+ * there was room for a whole second in between. */
+void conn_pool_tick(struct conn_pool *pool);
 
 /* Orderly stop, once: takes no more connections, closes those that owe nothing, lets the others finish what they
  * received (the session refuses what is new), and ends the rest after drain_ms. `done` is called from the loop when
@@ -30,7 +35,7 @@ void conn_pool_drain(struct conn_pool *pool, void (*done)(void *context), void *
 
 size_t conn_pool_count(const struct conn_pool *pool);
 size_t conn_pool_handshakes(const struct conn_pool *pool);
-/* Bytes held for peers, as limited by buffered_max. */
+/* Bytes held for peers: twice buffered_max, about, at most. */
 size_t conn_pool_buffered(const struct conn_pool *pool);
 
 #endif

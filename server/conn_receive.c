@@ -7,27 +7,46 @@
 #include "server/conn_state.h"
 #include "server/session.h"
 
+/* Of all the memory there is, as limits.buffered_max has it. */
+static size_t
+memory_max(const struct conn_shared *shared)
+{
+	return 2 * shared->limits.buffered_max;
+}
+
 void
 conn_count_buffered(struct conn *conn)
 {
-	size_t held = buf_allocated(conn->in);
+	size_t held = conn->in == NULL ? 0 : buf_allocated(conn->in);
 	if (conn->session != NULL)
 		held += buf_allocated(session_answers(conn->session));
 	conn->shared->buffered += held - conn->counted;
+	conn->account->buffered += held - conn->counted;
 	conn->counted = held;
 }
 
 bool
-conn_is_short(const struct conn_shared *shared)
+conn_is_short(const struct conn *conn)
 {
-	return shared->buffered > shared->limits.buffered_max;
+	const struct conn_shared *shared = conn->shared;
+
+	return !give_way_has_room(conn->account->buffered, shared->buffered, memory_max(shared));
+}
+
+/* Its address holds three times what is left. */
+static bool
+conn_is_very_short(const struct conn *conn)
+{
+	const struct conn_shared *shared = conn->shared;
+
+	return !give_way_has_room(conn->account->buffered / 3, shared->buffered, memory_max(shared));
 }
 
 /* When memory is short, who has answers to collect collects them first. */
 bool
 conn_wants_more(struct conn *conn)
 {
-	if (conn_is_short(conn->shared) && buf_size(session_answers(conn->session)) != 0)
+	if (conn_is_short(conn) && buf_size(session_answers(conn->session)) != 0)
 		return false;
 	return session_wants_more(conn->session);
 }
@@ -51,14 +70,14 @@ conn_is_up_to_date(struct conn *conn)
 static void
 conn_hand_over(struct conn *conn, const struct frame *frame)
 {
-	const struct conn_shared *shared = conn->shared;
 	const struct arrival arrival = {
 		.at_ms = conn->received_ms,
 		.read_ago_ms = conn_now_ms(conn) - conn->waits.heard_ms,
 		.waited_ms = conn_waited_ms(conn),
 	};
 
-	if (shared->buffered / 2 > shared->limits.buffered_max)
+	conn->has_asked = true;
+	if (conn_is_very_short(conn))
 		session_refuse_frame(conn->session, frame, ERROR_busy);
 	else
 		session_receive(conn->session, frame, &arrival);
@@ -77,15 +96,13 @@ conn_may_read(struct conn *conn)
 static void
 conn_keep_half(struct conn *conn, const struct frame *frame)
 {
-	struct conn_shared *shared = conn->shared;
-
 	if (conn->state == CONN_DRAINING) {
 		buf_reset(conn->in);
 		return;
 	}
 	if (conn->waits.frame_since_ms == 0)
-		conn->waits.frame_since_ms = loop_steady_ms(shared->loop);
-	if (conn_is_short(shared) && buf_size(conn->in) >= FRAME_HEADER_SIZE)
+		conn->waits.frame_since_ms = loop_steady_ms(conn->shared->loop);
+	if (conn_is_short(conn) && buf_size(conn->in) >= FRAME_HEADER_SIZE)
 		conn_refuse(conn, frame, ERROR_busy);
 }
 

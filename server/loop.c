@@ -21,6 +21,11 @@ struct task_queue {
 	struct loop_task *first, **end;
 };
 
+struct group_queue {
+	struct loop_group *first, **end;
+	size_t count;
+};
+
 struct loop {
 	struct loop_clock clock;
 	uint64_t wall_ms, steady_ms, ready_since_ms;
@@ -32,7 +37,8 @@ struct loop {
 	int events_next, events_count; /* those not called yet in this round */
 	struct loop_timer *timers;     /* root of the heap */
 	struct loop_hook *hooks, **hooks_end;
-	struct task_queue later, behind;
+	struct task_queue later;
+	struct group_queue behind;
 	struct loop_signals signals;
 	struct loop_source signal_source; /* fd -1: none taken */
 	sigset_t mask_before;
@@ -295,42 +301,78 @@ loop_hook(struct loop *loop, struct loop_hook *hook)
 	loop->hooks_end = &hook->next;
 }
 
-static void
-queue_append(struct task_queue *queue, struct loop_task *task)
+void
+loop_later(struct loop *loop, struct loop_task *task)
 {
 	if (task->link != NULL)
 		return;
 	task->next = NULL;
-	task->link = queue->end;
-	*queue->end = task;
-	queue->end = &task->next;
+	task->group = NULL;
+	task->link = loop->later.end;
+	*loop->later.end = task;
+	loop->later.end = &task->next;
+}
+
+static void
+group_append(struct loop *loop, struct loop_group *group)
+{
+	group->next = NULL;
+	group->link = loop->behind.end;
+	*loop->behind.end = group;
+	loop->behind.end = &group->next;
+	loop->behind.count++;
+}
+
+static void
+group_remove(struct loop *loop, struct loop_group *group)
+{
+	*group->link = group->next;
+	if (group->next != NULL)
+		group->next->link = group->link;
+	else
+		loop->behind.end = group->link;
+	loop->behind.count--;
 }
 
 void
-loop_later(struct loop *loop, struct loop_task *task)
+loop_behind(struct loop *loop, struct loop_group *group, struct loop_task *task)
 {
-	queue_append(&loop->later, task);
-}
-
-void
-loop_behind(struct loop *loop, struct loop_task *task)
-{
-	queue_append(&loop->behind, task);
+	if (task->link != NULL)
+		return;
+	if (group->first == NULL) {
+		group->end = &group->first;
+		group_append(loop, group);
+	}
+	task->next = NULL;
+	task->group = group;
+	task->link = group->end;
+	*group->end = task;
+	group->end = &task->next;
 }
 
 void
 loop_forget(struct loop *loop, struct loop_task *task)
 {
+	struct loop_group *group = task->group;
+
 	if (task->link == NULL)
 		return;
 	*task->link = task->next;
 	if (task->next != NULL)
 		task->next->link = task->link;
+	else if (group != NULL)
+		group->end = task->link;
 	else if (loop->later.end == &task->next)
 		loop->later.end = task->link;
-	else if (loop->behind.end == &task->next)
-		loop->behind.end = task->link;
 	task->link = NULL;
+	if (group != NULL && group->first == NULL)
+		group_remove(loop, group);
+}
+
+bool
+loop_task_is_queued(const struct loop_task *task)
+{
+	return task->link != NULL;
 }
 
 static void
@@ -350,18 +392,34 @@ loop_run_later(struct loop *loop)
 	}
 }
 
+/* The task whose turn it is among those that have not run in this round; NULL when all have. Its group has the next turn
+ * after the others. */
+static struct loop_task *
+behind_next(struct loop *loop)
+{
+	for (size_t left = loop->behind.count; left > 0; left--) {
+		struct loop_group *group = loop->behind.first;
+		group_remove(loop, group);
+		group_append(loop, group);
+		if (group->first->round != loop->round)
+			return group->first;
+	}
+	return NULL;
+}
+
 static void
 loop_run_behind(struct loop *loop)
 {
 	uint64_t ends_ms = loop_steady_now_ms(loop) + LOOP_BEHIND_MS;
+	struct loop_task *task;
 
-	do {
-		struct loop_task *task = loop->behind.first;
+	while ((task = behind_next(loop)) != NULL) {
 		loop_forget(loop, task);
 		task->round = loop->round;
 		task->run(task);
-	} while (loop->behind.first != NULL && loop->behind.first->round != loop->round &&
-	    loop_steady_now_ms(loop) < ends_ms);
+		if (loop_steady_now_ms(loop) >= ends_ms)
+			break;
+	}
 }
 
 /* ---- rounds ---- */

@@ -102,17 +102,26 @@ void loop_hook(struct loop *loop, struct loop_hook *hook);
 struct loop_task {
 	void (*run)(struct loop_task *task);
 	struct loop_task *next, **link; /* the loop's; link is NULL when not queued */
+	struct loop_group *group;       /* likewise: NULL when not behind */
 	uint64_t round;                 /* likewise: in which it last ran from behind */
+};
+
+/* Tasks that stand behind on one party's account. Zeroed before first use; outlives the queueing of its tasks. */
+struct loop_group {
+	struct loop_task *first, **end; /* the loop's, as all here; first is NULL when not queued */
+	struct loop_group *next, **link;
 };
 
 /* Queues a task; does nothing when it is queued already. */
 void loop_later(struct loop *loop, struct loop_task *task);
 /* The same behind everything else that is ready: of these tasks a round runs as many as LOOP_BEHIND_MS allow, at least
- * one, in the order queued, none twice. */
-void loop_behind(struct loop *loop, struct loop_task *task);
+ * one, none twice. The groups take turns, so that who queues many waits for them alone; within one they run in the order
+ * queued. */
+void loop_behind(struct loop *loop, struct loop_group *group, struct loop_task *task);
 #define LOOP_BEHIND_MS 8
 /* May be called on a task that is not queued. */
 void loop_forget(struct loop *loop, struct loop_task *task);
+bool loop_task_is_queued(const struct loop_task *task);
 
 /* ---- signals ---- */
 

@@ -7,7 +7,9 @@ static const struct {
 	const char *reason;
 	bool is_final;
 } deadlines[] = {
+	[DEADLINE_SILENT] = { "nothing came", true },
 	[DEADLINE_HANDSHAKE] = { "handshake took too long", true },
+	[DEADLINE_HANDSHAKE_PRESSED] = { "handshake took too long while others waited", true },
 	[DEADLINE_FRAME] = { "frame took too long", false },
 	[DEADLINE_WRITE] = { "peer reads too slowly", true },
 	[DEADLINE_IDLE] = { "idle", false },
@@ -33,17 +35,15 @@ due_sooner(struct due *due, enum deadline deadline, uint64_t at_ms)
 		*due = (struct due){ deadline, at_ms };
 }
 
-/* For the state itself; a handshake has less while many are under way. */
+/* For the state itself. */
 static uint64_t
-state_ms(const struct conn_shared *shared, enum deadline of_state)
+state_ms(const struct conn_limits *limits, enum deadline of_state)
 {
-	const struct conn_limits *limits = &shared->limits;
-
 	if (of_state == DEADLINE_LINGER)
 		return limits->linger_ms;
 	if (of_state == DEADLINE_IDLE)
 		return limits->idle_ms;
-	return shared->handshakes > limits->handshakes_max / 2 ? limits->handshake_pressed_ms : limits->handshake_ms;
+	return of_state == DEADLINE_HANDSHAKE_PRESSED ? limits->handshake_pressed_ms : limits->handshake_ms;
 }
 
 /* When half a frame is given up. Who was sending when the server began to stop may finish, but is not waited for. */
@@ -66,7 +66,7 @@ patience_due(const struct conn_shared *shared, const struct waits *waits, enum d
 	struct due due = { .deadline = DEADLINE_NONE };
 
 	if (of_state != DEADLINE_NONE)
-		due_sooner(&due, of_state, waits->since_ms + state_ms(shared, of_state));
+		due_sooner(&due, of_state, waits->since_ms + state_ms(&shared->limits, of_state));
 	if (waits->frame_since_ms != 0)
 		due_sooner(&due, DEADLINE_FRAME, frame_ends_ms(shared, waits->frame_since_ms, waits->heard_ms));
 	if (waits->write_since_ms != 0)

@@ -217,6 +217,7 @@ tick_fire(struct loop_timer *timer)
 	for (const decide *sweep = services_sweeps(); *sweep != NULL; sweep++)
 		dispatch_work(server->dispatch, *sweep, loop_wall_ms(server->loop));
 	crl_tick(server->crl, loop_wall_ms(server->loop), loop_steady_ms(server->loop));
+	conn_pool_tick(server->pool);
 	log_settle(server->log);
 	tls_warn(server);
 	loop_timer_set(server->loop, timer, loop_steady_ms(server->loop) + TICK_MS);

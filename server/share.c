@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The account of a connection is one time: it moves ahead with every turn, and the clock follows. */
+ * The account is one time: it moves ahead with every turn, and the clock follows. */
 #include "server/share.h"
 
 /* What one connection may have before the others get their turn. A frame costs little as a rule, but a few KB that
@@ -29,10 +29,18 @@ share_count(struct share *share, uint64_t began_ms, uint64_t now_ms)
 	if (share->owes_until_ms < began_ms)
 		share->owes_until_ms = began_ms;
 	share->owes_until_ms += (now_ms - began_ms) * SHARE_PARTS;
+	if (share->owes_until_ms > now_ms + SHARE_OWES_MAX_MS)
+		share->owes_until_ms = now_ms + SHARE_OWES_MAX_MS;
 }
 
 bool
 share_had_much(const struct share *share, uint64_t now_ms)
 {
 	return share->owes_until_ms > now_ms + (uint64_t)SHARE_BURST_MS * SHARE_PARTS;
+}
+
+bool
+share_owes(const struct share *share, uint64_t now_ms)
+{
+	return share->owes_until_ms > now_ms;
 }

@@ -3,9 +3,8 @@
  * Three counters and the waits that follow from them. */
 #include "server/services/attempts.h"
 
-#include <string.h>
-
 #include "protocol/manifest.h"
+#include "server/address.h"
 
 enum counter { PAIR, PERSON, ADDRESS };
 
@@ -45,15 +44,10 @@ counter_wait(enum counter counter, uint64_t failures)
 	return counter == PAIR || wait < ATTEMPTS_WAIT_SHARED_MAX_S ? wait : ATTEMPTS_WAIT_SHARED_MAX_S;
 }
 
-/* What stands for the address: all of an IPv4 one, the network of an IPv6 one. */
 static struct keyed
 address_keyed(const struct decision *decision)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	const uint8_t *address = decision->context->address;
-	size_t size = memcmp(address, mapped, sizeof mapped) == 0 ? 16 : 8;
-
-	return decision_keyed(decision, "address", slice_of(address, size));
+	return decision_keyed(decision, "address", address_party(decision->context->address));
 }
 
 static enum outcome

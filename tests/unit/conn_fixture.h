@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What test_conn.c and test_conn_share.c stand on: a clock that the test sets, a session that echoes, holds back or
+ * What test_conn.c, test_conn_address.c and test_conn_share.c stand on: a clock that the test sets, a session that echoes, holds back or
  * multiplies what it is sent, and clients with TLS that are stepped in turns with the loop. Included by these files
  * only. */
 #ifndef GUICHET_CONN_FIXTURE_H
@@ -179,7 +179,7 @@ struct fixture {
 	struct dispatch dispatch;
 	struct conn_limits limits;
 	struct conn_pool *pool;
-	struct client clients[8];
+	struct client clients[16];
 	size_t clients_count;
 	unsigned rooms, drained;
 };
@@ -242,6 +242,20 @@ tear_down(void **state)
 
 static const uint8_t test_address[16] = { [10] = 0xff, [11] = 0xff, [12] = 192, [13] = 0, [14] = 2, [15] = 7 };
 
+/* Of another address by its last byte. */
+static int
+connect_from(struct fixture *f, uint8_t last)
+{
+	uint8_t address[16];
+	int pair[2];
+
+	memcpy(address, test_address, sizeof address);
+	address[15] = last;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+	conn_pool_take(f->pool, pair[1], address);
+	return pair[0];
+}
+
 static struct client *
 client_over(struct fixture *f, int fd)
 {
@@ -258,10 +272,7 @@ client_over(struct fixture *f, int fd)
 static struct client *
 silent_client(struct fixture *f)
 {
-	int pair[2];
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
-	conn_pool_take(f->pool, pair[1], test_address);
-	return client_over(f, pair[0]);
+	return client_over(f, connect_from(f, test_address[15]));
 }
 
 static void
@@ -303,7 +314,7 @@ pump(struct fixture *f)
 	}
 }
 
-static struct client *
+static inline struct client *
 ready_client(struct fixture *f)
 {
 	struct client *client = silent_client(f);

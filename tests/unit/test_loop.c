@@ -301,6 +301,7 @@ tasks_can_be_forgotten_from_tasks(void **state)
 struct costly {
 	struct loop_task task;
 	struct story *story;
+	struct loop_group *group;
 	char letter;
 	bool again;
 };
@@ -312,7 +313,7 @@ costly_run(struct loop_task *task)
 	tell(costly->story, costly->letter);
 	now_ms += LOOP_BEHIND_MS / 2;
 	if (costly->again)
-		loop_behind(costly->story->loop, task);
+		loop_behind(costly->story->loop, costly->group, task);
 }
 
 static void
@@ -321,13 +322,14 @@ what_stands_behind_has_so_much_of_a_round(void **state)
 	(void)state;
 	struct story story = { .loop = loop_at(1) };
 	struct actor actor = actor_of(&story);
+	struct loop_group group = { 0 };
 	struct costly tasks[4];
 
 	loop_hook(story.loop, &actor.hook);
 	loop_later(story.loop, &actor.task);
 	for (size_t i = 0; i < 4; i++) {
-		tasks[i] = (struct costly){ { .run = costly_run }, &story, (char)('a' + i), false };
-		loop_behind(story.loop, &tasks[i].task);
+		tasks[i] = (struct costly){ { .run = costly_run }, &story, &group, (char)('a' + i), false };
+		loop_behind(story.loop, &group, &tasks[i].task);
 	}
 	loop_forget(story.loop, &tasks[3].task);
 	loop_round(story.loop, -1);
@@ -337,11 +339,39 @@ what_stands_behind_has_so_much_of_a_round(void **state)
 	assert_string_equal(story.text, "abhkch");
 	/* Whoever goes on gets one turn a round, also when there is time left. */
 	tasks[0].again = true;
-	loop_behind(story.loop, &tasks[0].task);
+	loop_behind(story.loop, &group, &tasks[0].task);
 	loop_round(story.loop, -1);
 	assert_string_equal(story.text, "abhkchah");
 	loop_forget(story.loop, &tasks[0].task);
 	close(actor.source.fd);
+	loop_destroy(story.loop);
+}
+
+/* Who has many tasks waits for them alone. */
+static void
+those_behind_take_turns_by_group(void **state)
+{
+	(void)state;
+	struct story story = { .loop = loop_at(1) };
+	struct loop_group groups[3] = { { 0 } };
+	struct costly tasks[6];
+
+	for (size_t i = 0; i < 6; i++) {
+		struct loop_group *group = &groups[i < 4 ? 0 : i - 3];
+		tasks[i] = (struct costly){ { .run = costly_run }, &story, group, (char)('a' + i), false };
+		loop_behind(story.loop, group, &tasks[i].task);
+		loop_behind(story.loop, group, &tasks[i].task);
+	}
+	assert_true(loop_task_is_queued(&tasks[1].task));
+	loop_forget(story.loop, &tasks[1].task);
+	assert_false(loop_task_is_queued(&tasks[1].task));
+	tasks[4].again = true;
+	for (int i = 0; i < 3; i++)
+		loop_round(story.loop, -1);
+	assert_string_equal(story.text, "aefced");
+	loop_round(story.loop, -1);
+	assert_string_equal(story.text, "aefcede");
+	loop_forget(story.loop, &tasks[4].task);
 	loop_destroy(story.loop);
 }
 
@@ -395,6 +425,7 @@ main(void)
 		cmocka_unit_test(a_source_removed_in_the_round_is_not_called),
 		cmocka_unit_test(tasks_can_be_forgotten_from_tasks),
 		cmocka_unit_test(what_stands_behind_has_so_much_of_a_round),
+		cmocka_unit_test(those_behind_take_turns_by_group),
 		cmocka_unit_test(signals_are_events),
 	};
 	return cmocka_run_group_tests_name("loop", tests, NULL, NULL);

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Who gives way, decided on numbers alone. */
+#include "tests/unit/unit.h"
+
+#include "server/give_way.h"
+
+/* Everyone takes as long as they may; -> what is left. */
+static size_t
+taken_by(size_t count, size_t max, size_t held[])
+{
+	size_t total = 0;
+	bool is_more = true;
+
+	while (is_more) {
+		is_more = false;
+		for (size_t i = 0; i < count; i++)
+			if (give_way_has_room(held[i], total, max)) {
+				held[i]++;
+				total++;
+				is_more = true;
+			}
+	}
+	return max - total;
+}
+
+static void
+something_is_left_for_whoever_comes(void **state)
+{
+	(void)state;
+	for (size_t count = 1; count <= 8; count++) {
+		size_t held[8] = { 0 };
+		size_t left = taken_by(count, 512, held);
+		assert_in_range(left, 512 / (count + 1) - 1, 512 / (count + 1) + 1);
+		for (size_t i = 0; i < count; i++)
+			assert_in_range(held[i], left, left + 1);
+		assert_true(give_way_has_room(0, 512 - left, 512));
+	}
+	assert_false(give_way_has_room(0, 512, 512));
+	assert_false(give_way_has_room(0, 600, 512));
+	assert_true(give_way_has_room(0, 0, 1));
+	assert_false(give_way_has_room(SIZE_MAX, 0, 512));
+}
+
+static struct give_way_holder
+holder_of(size_t connections, bool is_own)
+{
+	struct give_way_holder holder = { connections, is_own, { 0 } };
+
+	for (size_t i = 0; i < STANDING_COUNT; i++)
+		holder.stood_ms[i] = GIVE_WAY_NONE;
+	return holder;
+}
+
+static void
+those_with_least_under_way_give_way_first(void **state)
+{
+	enum standing standing;
+
+	(void)state;
+	struct give_way_holder holder = holder_of(100, false);
+	for (int last = STANDING_ASKING; last >= STANDING_LEAVING; last--) {
+		holder.stood_ms[last] = 0;
+		assert_int_equal(give_way_to_newcomer(&holder, 100, &standing), NEWCOMER_REPLACES);
+		assert_int_equal(standing, last);
+	}
+}
+
+static void
+who_holds_little_loses_nothing_that_is_under_way(void **state)
+{
+	enum standing standing;
+
+	(void)state;
+	for (int is_own = 0; is_own < 2; is_own++)
+		for (int each = STANDING_QUEUED; each <= STANDING_ASKING; each++) {
+			struct give_way_holder holder = holder_of(1000 / GIVE_WAY_PART, is_own);
+			holder.stood_ms[each] = UINT64_MAX - 1;
+			assert_int_equal(give_way_to_newcomer(&holder, 1000, &standing), NEWCOMER_WAITS);
+			/* Who holds much does, to others. */
+			holder.connections++;
+			assert_int_equal(give_way_to_newcomer(&holder, 1000, &standing),
+			    is_own ? NEWCOMER_REFUSED : NEWCOMER_REPLACES);
+		}
+}
+
+static void
+an_address_replaces_its_own_only_after_a_while(void **state)
+{
+	enum standing standing;
+
+	(void)state;
+	for (int each = STANDING_LEAVING; each <= STANDING_IDLE; each++) {
+		struct give_way_holder holder = holder_of(100, true);
+		holder.stood_ms[each] = GIVE_WAY_QUIET_MS - 1;
+		assert_int_equal(give_way_to_newcomer(&holder, 100, &standing), NEWCOMER_REFUSED);
+		holder.stood_ms[each]++;
+		assert_int_equal(give_way_to_newcomer(&holder, 100, &standing), NEWCOMER_REPLACES);
+		assert_int_equal(standing, each);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(something_is_left_for_whoever_comes),
+		cmocka_unit_test(those_with_least_under_way_give_way_first),
+		cmocka_unit_test(who_holds_little_loses_nothing_that_is_under_way),
+		cmocka_unit_test(an_address_replaces_its_own_only_after_a_while),
+	};
+	return cmocka_run_group_tests_name("give_way", tests, NULL, NULL);
+}
