@@ -453,7 +453,7 @@ conn_share_end(struct conn_shared *shared)
 }
 
 struct conn *
-conn_create(struct conn_shared *shared, int fd, const uint8_t address[16])
+conn_create(struct conn_shared *shared, int fd, const uint8_t address[ADDRESS_SIZE])
 {
 	uint64_t now_ms = loop_steady_ms(shared->loop);
 	struct conn *conn = calloc(1, sizeof *conn);

@@ -11,8 +11,8 @@
  * gone; only the peer's last bytes are thrown away, since closing on unread bytes would make the kernel throw our
  * last answers away. Every state in which we wait for the peer has a deadline.
  *
- * Fairness: a turn lasts a few milliseconds, and who has had much of late is served behind the others (share.h). All that
- * can be short is counted for each network address too, and the address that holds most gives way (give_way.h).
+ * Fairness: a turn lasts a few milliseconds, and who has had much of late is served behind the others (share.h). All
+ * that can be short is counted for each network address too, and the address that holds most gives way (give_way.h).
  *
  * Back-pressure: nothing is read while the session wants no more, but a frame that has begun is read to its end
  * whatever happens, so that its time of reception is the time it arrived; it is held until the session wants it.
@@ -21,6 +21,7 @@
 #ifndef GUICHET_CONN_H
 #define GUICHET_CONN_H
 
+#include "server/address.h"
 #include "server/give_way.h"
 #include "server/loop.h"
 
@@ -32,8 +33,8 @@ struct log;
 struct tls_config;
 
 struct conn_limits {
-	/* Connections at once, and one: beyond it a newcomer takes the place of somebody of the address that has most of
-	 * them, or waits in the backlog. Leave descriptors for the store. */
+	/* Connections at once, and one: beyond it a newcomer takes the place of somebody of the address that has most
+	 * of them, or waits in the backlog. Leave descriptors for the store. */
 	size_t connections_max;
 	/* Handshakes at once: each costs 0.4 ms of the loop's thread, and those who are already here go first. One
 	 * address may have half of them, or less when others have some (give_way.h). */
@@ -75,7 +76,8 @@ struct conn_shared {
 	size_t count, handshakes;
 	size_t buffered; /* bytes of memory for peers */
 	struct address_book *book;
-	struct address_account *line_first, **line_end; /* whose connections wait for handshakes, in the order of turns */
+	/* Whose connections wait for handshakes, in the order of turns. */
+	struct address_account *line_first, **line_end;
 	struct loop_task line_task;
 	bool is_crowded; /* when the line was last looked at, there was no handshake left for it */
 	uint64_t next_number;
@@ -87,7 +89,7 @@ void conn_share_end(struct conn_shared *shared);
 
 /* A connection over the non-blocking `fd`, which it takes; address as in struct listener_taker. NULL when memory
  * is short: then `fd` stays the caller's. It lives on its own and frees itself at its end. */
-must_check struct conn *conn_create(struct conn_shared *shared, int fd, const uint8_t address[16]);
+must_check struct conn *conn_create(struct conn_shared *shared, int fd, const uint8_t address[ADDRESS_SIZE]);
 /* What becomes of a newcomer, the latest one, when there are more than connections_max? When it takes somebody's place,
  * *loser is that one. */
 must_check enum newcomer conn_find_place(const struct conn *newcomer, struct conn **loser);

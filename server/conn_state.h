@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the files of a connection share: conn.c (states, sending, deadlines, life), conn_handshake.c (from accept to the
- * end of the handshake), conn_receive.c and conn_standing.c (its place among those of its address). Nobody else includes
- * it. */
+ * end of the handshake), conn_receive.c and conn_standing.c (its place among those of its address). Nobody else
+ * includes it. */
 #ifndef GUICHET_CONN_STATE_H
 #define GUICHET_CONN_STATE_H
 

@@ -392,8 +392,8 @@ loop_run_later(struct loop *loop)
 	}
 }
 
-/* The task whose turn it is among those that have not run in this round; NULL when all have. Its group has the next turn
- * after the others. */
+/* The task whose turn it is among those that have not run in this round; NULL when all have. Its group has the next
+ * turn after the others. */
 static struct loop_task *
 behind_next(struct loop *loop)
 {

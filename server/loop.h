@@ -115,8 +115,8 @@ struct loop_group {
 /* Queues a task; does nothing when it is queued already. */
 void loop_later(struct loop *loop, struct loop_task *task);
 /* The same behind everything else that is ready: of these tasks a round runs as many as LOOP_BEHIND_MS allow, at least
- * one, none twice. The groups take turns, so that who queues many waits for them alone; within one they run in the order
- * queued. */
+ * one, none twice. The groups take turns, so that who queues many waits for them alone; within one they run in the
+ * order queued. */
 void loop_behind(struct loop *loop, struct loop_group *group, struct loop_task *task);
 #define LOOP_BEHIND_MS 8
 /* May be called on a task that is not queued. */

@@ -500,6 +500,8 @@ start_listening(struct server *server, struct fault *fault)
 	if (error != ERROR_NONE)
 		return error;
 	limits.connections_max = (size_t)server->settings.connections_max;
+	limits.handshakes_max = (size_t)server->settings.handshakes_max;
+	limits.buffered_max = (size_t)server->settings.buffered_max;
 	server->pool = conn_pool_create(server->loop, server->log, server->tls, server->dispatch, &limits);
 	if (server->pool == NULL)
 		return no_memory(fault);

@@ -26,6 +26,8 @@ static const struct number {
 	{ "jobs_max", offsetof(struct settings, jobs_max), 2048, 1, 100000 },
 	{ "batch_max", offsetof(struct settings, batch_max), 256, 1, 2000 },
 	{ "connections_max", offsetof(struct settings, connections_max), 20000, 1, 1000000 },
+	{ "handshakes_max", offsetof(struct settings, handshakes_max), 512, 2, 100000 },
+	{ "buffered_max", offsetof(struct settings, buffered_max), 256 * 1024 * 1024, 1024 * 1024, UINT64_C(1) << 40 },
 };
 
 static const struct text {

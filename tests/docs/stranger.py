@@ -145,8 +145,9 @@ def tls_context(tls_pem):
 class Connection:
     """One connection. request() sends and waits; send() and receive() pipeline."""
 
-    def __init__(self, host, port, tls_pem, timeout=20):
-        plain = socket.create_connection((host, port), timeout)
+    def __init__(self, host, port, tls_pem, timeout=20, source=None):
+        """source: the address to come from, where a machine has several."""
+        plain = socket.create_connection((host, port), timeout, source and (source, 0))
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.tls = tls_context(tls_pem).wrap_socket(plain, server_hostname=host)
         require(self.tls.selected_alpn_protocol() == "guichet/1", "the server does not speak guichet/1")

@@ -43,3 +43,10 @@ def limits():
 def test_what_is_told_is_what_holds(name, sentence):
     value = limits()[name]
     assert sentence.format(f"{value:,}", value // 1024, value // 1024**2, value) in TEXT
+
+
+def test_when_connections_give_way():
+    header = (ROOT / "server/give_way.h").read_text()
+    numbers = {name: int(value) for name, value in re.findall(r"^#define (GIVE_WAY_\w+) (\d+)$", header, re.M)}
+    assert f"more than a {numbers['GIVE_WAY_PART']}th of all" in TEXT
+    assert f"has been idle for {numbers['GIVE_WAY_QUIET_MS'] // 1000} s, or is closed" in TEXT

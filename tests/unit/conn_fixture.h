@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What test_conn.c, test_conn_address.c and test_conn_share.c stand on: a clock that the test sets, a session that echoes, holds back or
- * multiplies what it is sent, and clients with TLS that are stepped in turns with the loop. Included by these files
- * only. */
+ * What test_conn.c, test_conn_address.c and test_conn_share.c stand on: a clock that the test sets, a session that
+ * echoes, holds back or multiplies what it is sent, and clients with TLS that are stepped in turns with the loop.
+ * Included by these files only. */
 #ifndef GUICHET_CONN_FIXTURE_H
 #define GUICHET_CONN_FIXTURE_H
 

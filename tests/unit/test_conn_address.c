@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Connections of several network addresses: whatever one of them takes, another still gets in, is read, and answered. */
+ * Connections of several network addresses: whatever one of them takes, another still gets in, is read, and
+ * answered. */
 #include "tests/unit/unit.h"
 
 #include "tests/unit/conn_fixture.h"
