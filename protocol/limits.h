@@ -35,18 +35,25 @@
 /* * One return document (JSON), inflated. A return with every known box is 40 KB, LIMIT_DONATIONS with names at their
  * limits another 64; what is larger is white space, which costs its sender nothing and the server its time. */
 #define LIMIT_RETURN_SIZE (128 * 1024)
-/* All return documents of one filing together, inflated: bounds the memory and the time that one request can ask for.
+/* * All return documents of one filing together, inflated: bounds the memory and the time that one request can ask for.
  * All boxes of all forms are 40 KB together. */
 #define LIMIT_RETURNS_TOTAL (256 * 1024)
 /* * One attachment. */
 #define LIMIT_ATTACHMENT_SIZE (20 * 1024 * 1024)
 /* * Bytes that one signer may have in uploads not completed: one filing with every attachment at its limit. */
 #define LIMIT_UPLOAD_QUOTA ((uint64_t)LIMIT_ATTACHMENTS * LIMIT_ATTACHMENT_SIZE)
+/* * Filings of one household in an hour and in a day, from the first of them on. Who corrects a return all evening
+ * stays below; who files for ever fills no disk: an hour's are 60 MiB at most, but for uploads. */
+#define LIMIT_FILINGS_HOUR 60
+#define LIMIT_FILINGS_DAY 120
+/* * Bytes of documents that one household may file in one campaign, all filings together: the largest one twice.
+ * Beyond, a filing may still have LIMIT_RETURNS_TOTAL. */
+#define LIMIT_FILED_QUOTA (2 * LIMIT_UPLOAD_QUOTA)
 /* * One part of an upload. */
 #define LIMIT_PART_SIZE (512 * 1024)
-/* Every part but a document's last is at least this long, so that their list stays short. */
+/* * Every part but a document's last is at least this long, so that their list stays short. */
 #define LIMIT_PART_MIN (64 * 1024)
-/* Manifest: header lines and LIMIT_DOCUMENTS lines of at most 192 bytes. */
+/* * Manifest: header lines and LIMIT_DOCUMENTS lines of at most 192 bytes. */
 #define LIMIT_MANIFEST_SIZE (32 * 1024)
 /* Findings listed for one filing; the last one then says that there are more. */
 #define LIMIT_FINDINGS 256

@@ -26,6 +26,9 @@ HANDLER(hello)
 		.attachment_size_max = LIMIT_ATTACHMENT_SIZE,
 		.part_size_max = LIMIT_PART_SIZE,
 		.upload_quota = LIMIT_UPLOAD_QUOTA,
+		.filings_hour_max = LIMIT_FILINGS_HOUR,
+		.filings_day_max = LIMIT_FILINGS_DAY,
+		.filed_quota = LIMIT_FILED_QUOTA,
 	};
 	return DECIDED;
 }

@@ -168,6 +168,8 @@ HANDLER(file)
 		signed_stage_campaign,
 		signed_stage_entitled,
 		filing_stage_dossier,
+		filing_stage_rate,
+		filing_stage_quota,
 		filing_stage_number,
 		filing_stage_uploads,
 		filing_stage_documents,

@@ -13,7 +13,7 @@ struct filing {
 	const struct msg_file_request *request; /* NULL for an upload */
 	struct keyed household, campaign;
 	bool has_dossier;
-	struct rec_dossier dossier;
+	struct rec_dossier dossier; /* as it was found, its account as this filing leaves it */
 	bool is_countersigned;       /* what is in force is this very manifest, signed by another person */
 	struct rec_filing *replaced; /* what this filing rectifies, once for each who signed it */
 	size_t replaced_count;
@@ -39,6 +39,12 @@ struct slice filing_dossier_key(struct decision *decision, const struct filing *
  * the same bytes signed by another person of the household, which leaves everything in force as it is (A11). Noted when
  * it may not take its place: that is in the manifest, so no gigabyte has to come first. */
 must_check enum outcome filing_stage_dossier(struct decision *decision, struct signed_filing *filing);
+/* The household has not filed too often for now; otherwise refused, with when it may. */
+must_check enum outcome filing_stage_rate(struct decision *decision, struct signed_filing *filing);
+/* The documents are no more bytes than the household may still file in this campaign. Noted otherwise. */
+must_check enum outcome filing_stage_quota(struct decision *decision, struct signed_filing *filing);
+/* The document of that digest as it came with the filing; NULL when it did not, and for an upload. */
+const struct msg_document_sent *filing_find_sent(const struct filing *filing, const uint8_t digest[DIGEST_SIZE]);
 /* Refuses with everything that was noted since the signer was known to be entitled, if anything was. */
 must_check enum outcome filing_stage_refuse(struct decision *decision, struct signed_filing *filing);
 /* All that is read before anything is inflated: what was uploaded, and that the upload ends with this filing. What is

@@ -151,17 +151,20 @@ put_records(struct decision *decision, struct filing *filing)
 	const struct signed_filing *signed_filing = &filing->signed_filing;
 	struct rec_filing *record = &filing->record;
 	struct rec_filing_pointer *pointer = arena_alloc(decision->arena, sizeof *pointer);
-	struct rec_dossier *dossier = arena_alloc(decision->arena, sizeof *dossier);
+	struct rec_dossier *dossier = &filing->dossier;
 
 	effects_put(decision, stored_key(decision, record->id, record->signer), record_filing(), record);
 	if (pointer != NULL)
 		*pointer = (struct rec_filing_pointer){ record->id, record->signer };
-	if (dossier != NULL)
-		*dossier = (struct rec_dossier){ record->number, record->id, record->signer,
-			filing->has_dossier ? filing->dossier.first_mode : signed_filing->manifest.mode };
+	if (!filing->is_countersigned) {
+		dossier->number = record->number;
+		dossier->id = record->id;
+		dossier->signer = record->signer;
+	}
+	if (!filing->has_dossier)
+		dossier->first_mode = signed_filing->manifest.mode;
 	effects_put(decision, KEY_MAKE(decision->arena, KEY_number, record->number), record_filing_pointer(), pointer);
-	if (!filing->is_countersigned)
-		effects_put(decision, filing_dossier_key(decision, filing), record_dossier(), dossier);
+	effects_put(decision, filing_dossier_key(decision, filing), record_dossier(), dossier);
 	for (size_t i = 0; i < record->persons_count; i++)
 		effects_put(decision, KEY_MAKE(decision->arena, KEY_person_filing, record->persons[i].person,
 		    key_part_down(decision->arena, record->received_ms), record->id, record->signer),

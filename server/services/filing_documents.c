@@ -89,10 +89,12 @@ take_inline(struct decision *decision, struct filing *filing, size_t nth, const 
 	return true;
 }
 
-static const struct msg_document_sent *
-find_sent(const struct msg_file_request *request, const uint8_t digest[DIGEST_SIZE])
+const struct msg_document_sent *
+filing_find_sent(const struct filing *filing, const uint8_t digest[DIGEST_SIZE])
 {
-	for (size_t i = 0; i < request->documents_count; i++)
+	const struct msg_file_request *request = filing->request;
+
+	for (size_t i = 0; request != NULL && i < request->documents_count; i++)
 		if (slice_equal(request->documents[i].digest, slice_of(digest, DIGEST_SIZE)))
 			return &request->documents[i];
 	return NULL;
@@ -123,7 +125,7 @@ check_sent(struct decision *decision, const struct filing *filing)
 			.value = decision_hex(decision, digest),
 			.expected = SLICE_LITERAL("each document of the manifest at most once"),
 		};
-		if (!is_listed(manifest, digest) || find_sent(request, digest.data) != &request->documents[i])
+		if (!is_listed(manifest, digest) || filing_find_sent(filing, digest.data) != &request->documents[i])
 			refuse_later_with(decision, &fault);
 	}
 	for (size_t i = 0; i < manifest->documents_count; i++)
@@ -176,7 +178,7 @@ filing_stage_uploads(struct decision *decision, struct signed_filing *signed_fil
 		const struct manifest_document *document = &manifest->documents[i];
 		filing->documents[i].digest = slice_of(document->digest, DIGEST_SIZE);
 		filing->documents[i].size = document->size;
-		if (find_sent(filing->request, document->digest) != NULL)
+		if (filing_find_sent(filing, document->digest) != NULL)
 			continue;
 		outcome = find_elsewhere(decision, filing, i);
 		if (outcome != PROCEED)
@@ -192,7 +194,7 @@ filing_stage_documents(struct decision *decision, struct signed_filing *signed_f
 	const struct manifest *manifest = &signed_filing->manifest;
 
 	for (size_t i = 0; i < manifest->documents_count; i++) {
-		const struct msg_document_sent *sent = find_sent(filing->request, manifest->documents[i].digest);
+		const struct msg_document_sent *sent = filing_find_sent(filing, manifest->documents[i].digest);
 		if (sent != NULL && !take_inline(decision, filing, i, sent))
 			return refuse(decision, ERROR_out_of_memory);
 	}

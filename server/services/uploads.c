@@ -228,6 +228,7 @@ HANDLER(upload)
 		signed_stage_campaign,
 		signed_stage_entitled,
 		filing_stage_dossier,
+		filing_stage_quota,
 		filing_stage_refuse,
 		stage_answer_open,
 		stage_quota,

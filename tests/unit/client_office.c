@@ -148,6 +148,9 @@ say_hello(struct office *office, const struct frame *request)
 		.attachment_size_max = LIMIT_ATTACHMENT_SIZE,
 		.part_size_max = office->part_size_max,
 		.upload_quota = LIMIT_UPLOAD_QUOTA,
+		.filings_hour_max = LIMIT_FILINGS_HOUR,
+		.filings_day_max = LIMIT_FILINGS_DAY,
+		.filed_quota = LIMIT_FILED_QUOTA,
 	};
 
 	if (office->busy_hellos == 0) {

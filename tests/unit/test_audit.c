@@ -114,13 +114,14 @@ group_setup(void **state)
 	    ERROR_NONE);
 	fixture->holder.role = ROLE_NOBODY;
 
-	/* Both spouses sign the same bytes, then one of them rectifies; and many times over, to fill a tile. */
+	/* Both spouses sign the same bytes, then one of them rectifies; and many times over, to fill a tile, a quarter
+	 * of an hour apart, since a household may not file as often as it likes. */
 	struct draft *both = draft_simple(fixture, jeanne);
 	const struct msg_file_request first = draft_sign(fixture, both, jeanne),
 	    second = draft_sign(fixture, both, paul);
 	(void)people_file(fixture, &first);
 	const char *number = people_number(fixture, people_file(fixture, &second)->receipt);
-	for (int i = 0; i < 260; i++)
+	for (int i = 0; i < 260; i++, fixture->now += 900)
 		number = people_number(fixture,
 		    file(jeanne, i % 2 == 0 ? jeanne : paul, number, i % 2 == 0 ? "a" : "b")->receipt);
 

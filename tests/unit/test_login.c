@@ -113,6 +113,9 @@ hello_tells_the_limits(void **state)
 	assert_int_equal(answer->frame_body_max, LIMIT_FRAME_BODY);
 	assert_int_equal(answer->part_size_max, LIMIT_PART_SIZE);
 	assert_int_equal(answer->upload_quota, LIMIT_UPLOAD_QUOTA);
+	assert_int_equal(answer->filings_hour_max, LIMIT_FILINGS_HOUR);
+	assert_int_equal(answer->filings_day_max, LIMIT_FILINGS_DAY);
+	assert_int_equal(answer->filed_quota, LIMIT_FILED_QUOTA);
 }
 
 static void

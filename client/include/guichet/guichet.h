@@ -88,6 +88,8 @@ enum guichet_error {
 	GUICHET_ERROR_media_type_refused = 96,
 	GUICHET_ERROR_inflate_failed = 97,
 	GUICHET_ERROR_campaign_closed = 98,
+	GUICHET_ERROR_filings_exceeded = 99,
+	GUICHET_ERROR_documents_too_large = 100,
 	GUICHET_ERROR_not_found = 120,
 	GUICHET_ERROR_tree_size_unknown = 121,
 	GUICHET_ERROR_out_of_memory = 900,

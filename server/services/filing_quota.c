@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What one household may file: so many filings in an hour and in a day, so many bytes in a campaign. Kept in its
+ * dossier, which every filing reads and writes anyway: the count is as durable as the filings themselves, and of two
+ * that are decided side by side one waits for the other. A person signs for the own household and for no other, so what
+ * bounds the household bounds each signer; somebody who files for thousands of households has an account in each. */
+#include "server/services/filing.h"
+
+#define HOUR_S ((uint64_t)3600)
+#define DAY_S ((uint64_t)86400)
+
+/* A stretch of time that begins with a filing, and how many were accepted in it. */
+struct window {
+	uint64_t *begin, *count;
+	uint64_t length, max;
+	const char *name;
+};
+
+/* One that is over begins anew. A clock that was set back must not make anybody wait for longer than one window. */
+static void
+window_turn(const struct window *window, uint64_t now)
+{
+	if (*window->begin > now)
+		*window->begin = now;
+	if (*window->count != 0 && now - *window->begin < window->length)
+		return;
+	*window->begin = now;
+	*window->count = 0;
+}
+
+static uint64_t
+window_end(const struct window *window)
+{
+	return *window->begin + window->length;
+}
+
+static enum outcome
+refuse_filings(struct decision *decision, const struct window *window)
+{
+	uint64_t end = window_end(window);
+	struct slice from = decision_utc(decision, *window->begin), until = decision_utc(decision, end);
+	enum outcome outcome = refuse_value(decision, ERROR_filings_exceeded, "line 4",
+	    decision_text(decision, "filing %llu of this household in the %s from %.*s on",
+		(unsigned long long)*window->count + 1, window->name, (int)from.size, (const char *)from.data),
+	    decision_text(decision, "at most %llu, the next not before %.*s", (unsigned long long)window->max,
+		(int)until.size, (const char *)until.data));
+
+	decision->effects->retry_after_ms = (end - decision->context->now) * 1000;
+	return outcome;
+}
+
+enum outcome
+filing_stage_rate(struct decision *decision, struct signed_filing *signed_filing)
+{
+	struct rec_dossier *dossier = &filing_of(signed_filing)->dossier;
+	const struct window windows[] = {
+		{ &dossier->hour, &dossier->hour_filings, HOUR_S, LIMIT_FILINGS_HOUR, "hour" },
+		{ &dossier->day, &dossier->day_filings, DAY_S, LIMIT_FILINGS_DAY, "day" },
+	};
+	const struct window *full = NULL;
+
+	/* Of two waits the longer one is told. */
+	for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
+		window_turn(&windows[i], decision->context->now);
+		if (*windows[i].count >= windows[i].max && (full == NULL || window_end(&windows[i]) > window_end(full)))
+			full = &windows[i];
+	}
+	if (full != NULL)
+		return refuse_filings(decision, full);
+	for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++)
+		++*windows[i].count;
+	dossier->has_hour = dossier->has_hour_filings = dossier->has_day = dossier->has_day_filings = true;
+	return PROCEED;
+}
+
+/* ---- bytes ---- */
+
+/* What the filing adds to the archive: each document as it came, compressed or not. Before its upload, the attachments
+ * that are announced. */
+static uint64_t
+filing_bytes(const struct filing *filing)
+{
+	const struct manifest *manifest = &filing->signed_filing.manifest;
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < manifest->documents_count; i++) {
+		const struct manifest_document *document = &manifest->documents[i];
+		const struct msg_document_sent *sent = filing_find_sent(filing, document->digest);
+		if (sent != NULL)
+			bytes += sent->content.size;
+		else if (!manifest_is_return(document))
+			bytes += document->size;
+	}
+	return bytes;
+}
+
+enum outcome
+filing_stage_quota(struct decision *decision, struct signed_filing *signed_filing)
+{
+	struct filing *filing = filing_of(signed_filing);
+	struct rec_dossier *dossier = &filing->dossier;
+	uint64_t bytes = filing_bytes(filing), filed = dossier->has_filed ? dossier->filed : 0;
+
+	dossier->has_filed = true;
+	dossier->filed = filed + bytes;
+	/* Nobody may be kept from correcting a return, whatever was attached to it before. */
+	if (dossier->filed > LIMIT_FILED_QUOTA && bytes > LIMIT_RETURNS_TOTAL)
+		refuse_later(decision, ERROR_documents_too_large, "documents",
+		    decision_text(decision, "%llu bytes after %llu of earlier filings", (unsigned long long)bytes,
+			(unsigned long long)filed),
+		    decision_text(decision, "at most %llu of one household in a campaign; then %d in a filing",
+			(unsigned long long)LIMIT_FILED_QUOTA, LIMIT_RETURNS_TOTAL));
+	return PROCEED;
+}
