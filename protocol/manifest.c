@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "protocol/origin.h"
 #include "protocol/receipt_number.h"
 
 #define FIRST_LINE "guichet-filing 1"
@@ -82,15 +83,6 @@ siren_valid(struct slice siren)
 }
 
 static bool
-origin_valid(struct slice word)
-{
-	for (size_t i = 0; i < word.size; i++)
-		if (word.data[i] <= ' ' || word.data[i] > '~' || word.data[i] == '+')
-			return false;
-	return word.size >= 1 && word.size <= LIMIT_ORIGIN;
-}
-
-static bool
 label_valid(struct slice word)
 {
 	for (size_t i = 0; i < word.size; i++) {
@@ -130,7 +122,7 @@ replaces_valid(struct slice word)
 }
 
 static const struct syntax syntax_origin = { origin_valid, ERROR_manifest_malformed,
-	"the office's origin: 1 to 128 visible ASCII characters without \"+\"" };
+	"the office's origin: " ORIGIN_EXPECTED };
 static const struct syntax syntax_label = { label_valid, ERROR_manifest_malformed,
 	"1 to 64 letters, digits and ._/-" };
 static const struct syntax syntax_spi = { spi_valid, ERROR_manifest_malformed,

@@ -14,7 +14,7 @@
  * Same bytes for the same content: parse(format(m)) is m and format(parse(t)) is t. No two documents share a digest.
  * An attachment's type begins with "attachment/" and a word that says what it is.
  *
- * Words are parted by one space. Origin: visible ASCII without "+", at most LIMIT_ORIGIN. Campaign, tax and types:
+ * Words are parted by one space. Origin: see origin.h. Campaign, tax and types:
  * letters, digits and ._/- , at most LIMIT_LABEL. Return documents are application/json of at most LIMIT_RETURN_SIZE;
  * attachments have one of manifest_media_types and at most LIMIT_ATTACHMENT_SIZE. No document is empty; sizes are
  * decimal without leading zeros. A receipt number stands in its canonical form. */

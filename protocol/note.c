@@ -11,6 +11,7 @@
 
 #include "protocol/check.h"
 #include "protocol/digest.h"
+#include "protocol/origin.h"
 
 #define PROOF_FIRST_LINE "c2sp.org/tlog-proof@v1"
 #define SIGNATURE_PREFIX "\xe2\x80\x94 " /* em dash, space */
@@ -198,7 +199,7 @@ note_verifier_put(struct buf *buf, const char *name, const uint8_t public_key[32
 	uint8_t base64[BASE64_SIZE(sizeof typed) + 1];
 	char hex[2 * KEY_ID_SIZE + 1];
 
-	check(note_name_valid(slice_of_text(name)));
+	check(origin_valid(slice_of_text(name)));
 	key_id_make(slice_of_text(name), public_key, key_id);
 	hex_encode(slice_of(key_id, KEY_ID_SIZE), hex);
 	typed[0] = SIGNATURE_TYPE_ED25519;
@@ -218,8 +219,8 @@ note_verifier_parse(struct slice text, struct note_verifier *out, struct fault *
 		text.size--;
 	if (!split_at(text, '+', &name, &rest) || !split_at(rest, '+', &hex, &base64))
 		return refuse(fault, place, text, "name+key id+base64");
-	if (!note_name_valid(name))
-		return refuse(fault, place, name, "a name without space");
+	if (!origin_valid(name))
+		return refuse(fault, place, name, "an origin: " ORIGIN_EXPECTED);
 	if (!hex_decode(hex, out->key_id, KEY_ID_SIZE))
 		return refuse(fault, place, hex, "a key id of 8 lower-case hexadecimal digits");
 	if (!base64_decode_exactly(base64, typed, sizeof typed) || typed[0] != SIGNATURE_TYPE_ED25519)
@@ -275,7 +276,7 @@ checkpoint_sign(struct buf *buf, const struct checkpoint *checkpoint, EVP_PKEY *
 	uint8_t base64[BASE64_SIZE(sizeof signed_bytes) + 1];
 	size_t key_size = sizeof public_key;
 
-	check(note_name_valid(origin));
+	check(origin_valid(origin));
 	if (!EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_get_raw_public_key(key, public_key, &key_size) != 1)
 		return ERROR_key_failed;
 	key_id_make(origin, public_key, signed_bytes);

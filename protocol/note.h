@@ -14,8 +14,8 @@
 #include "protocol/buf.h"
 #include "protocol/merkle.h"
 
-/* May this be the name of a key, and so the origin of an office? UTF-8 of 1 to LIMIT_ORIGIN bytes without Unicode
- * space, ASCII control character or plus. */
+/* May this be the name of a key that signs beside the office's, as C2SP signed-note has them? UTF-8 of 1 to
+ * LIMIT_ORIGIN bytes without Unicode space, ASCII control character or plus. The office's own name is an origin. */
 bool note_name_valid(struct slice name);
 
 /* A verifier key "name+key id+base64" (C2SP signed-note). */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "protocol/check.h"
+#include "protocol/origin.h"
 #include "server/authority.h"
 #include "server/authority_files.h"
 #include "server/profile.h"
@@ -312,14 +313,12 @@ making_end(struct making *making)
 	ERR_clear_error();
 }
 
-/* The log's name is the stricter, but lets some control characters pass. */
 static enum error
 check_origin(const char *origin, struct fault *fault)
 {
-	if (note_name_valid(slice_of_text(origin)) && profile_text_ok(slice_of_text(origin)))
+	if (origin_valid(slice_of_text(origin)))
 		return ERROR_NONE;
-	return fault_set(fault, ERROR_usage, "origin", slice_of_text(origin),
-	    "1 to 128 bytes of UTF-8 without blanks, plus signs and control characters");
+	return fault_set(fault, ERROR_usage, "origin", slice_of_text(origin), ORIGIN_EXPECTED);
 }
 
 enum error

@@ -13,6 +13,7 @@
 
 #include "protocol/check.h"
 #include "protocol/json.h"
+#include "protocol/origin.h"
 #include "server/store/disk.h"
 
 static const struct number {
@@ -34,9 +35,10 @@ static const struct text {
 	const char *name;
 	size_t offset, size;
 	const char *initial;
+	bool (*valid)(struct slice value); /* NULL: any text that fits */
 } texts[] = {
-	{ "origin", offsetof(struct settings, origin), sizeof(((struct settings *)0)->origin), NULL },
-	{ "listen", offsetof(struct settings, listen), sizeof(((struct settings *)0)->listen), "127.0.0.1:7443" },
+	{ "origin", offsetof(struct settings, origin), sizeof(((struct settings *)0)->origin), NULL, origin_valid },
+	{ "listen", offsetof(struct settings, listen), sizeof(((struct settings *)0)->listen), "127.0.0.1:7443", NULL },
 };
 
 #define LOG_LEVEL "log_level"
@@ -156,6 +158,8 @@ take_texts(const struct json *root, struct arena *arena, struct settings *out, s
 			snprintf(expected, sizeof expected, "a text of 1 to %zu bytes", texts[i].size - 1);
 			return refuse(root, texts[i].name, expected, arena, fault);
 		}
+		if (texts[i].valid != NULL && !texts[i].valid(value))
+			return refuse(root, texts[i].name, ORIGIN_EXPECTED, arena, fault);
 		memcpy((char *)out + texts[i].offset, value.data, value.size);
 	}
 	return ERROR_NONE;

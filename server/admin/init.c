@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "protocol/campaign.h"
-#include "protocol/note.h"
+#include "protocol/origin.h"
 #include "server/admin/admin.h"
 #include "server/authority.h"
 #include "server/clock.h"
@@ -25,7 +25,8 @@ static const char usage[] =
     "Makes an office in DIR, which must not exist or be empty: the authority and its keys (DIR/keys), what the office\n"
     "publishes (DIR/public), settings with their defaults (DIR/guichet.json), an open campaign for the last calendar\n"
     "year's income and the catalogue of all known boxes.\n\n"
-    "  --origin ORIGIN   the office's name in all that is signed for it, for ever (default guichet.example/YEAR)\n"
+    "  --origin ORIGIN   the office's name in all that is signed for it, for ever: visible ASCII without plus,\n"
+    "                    at most 128 characters (default guichet.example/YEAR)\n"
     "  --host NAME       a DNS name or address of the server besides localhost\n"
     "  --json            the result as JSON\n";
 
@@ -123,9 +124,9 @@ make_office(const char *directory, const char *origin, const char *host, struct 
 
 	settings_path(keys, sizeof keys, directory, KEYS_DIRECTORY);
 	settings_path(public, sizeof public, directory, PUBLIC_DIRECTORY);
-	if (!note_name_valid(slice_of_text(origin)))
+	if (!origin_valid(slice_of_text(origin)))
 		return fault_set(fault, ERROR_usage, "--origin", slice_of_text(origin),
-		    "a name without spaces or plus, like guichet.example/2026");
+		    ORIGIN_EXPECTED ", like guichet.example/2026");
 	error = make_directory(directory, 0755, fault);
 	if (error == ERROR_NONE)
 		error = make_directory(keys, 0700, fault);

@@ -55,6 +55,11 @@ def test_programs_are_told_in_json(offices, tmp_path):
     office = offices()
     made = told_by(office, "init", tmp_path / "new é", options=["--origin", "guichet.example/test"])
     assert made == {"type": "guichet-init", "directory": str(tmp_path / "new é"), "origin": "guichet.example/test"}
+    for origin in ("impôts.example/é", "two words", "a+b", "", "x" * 129):
+        told = told_by(office, "init", tmp_path / "none", options=["--origin", origin], code=2)
+        assert (told["error"], told["place"], told["value"]) == ("usage", "--origin", origin)
+        assert told["expected"].startswith('1 to 128 characters of visible ASCII, 0x21 to 0x7e, without "+"')
+        assert not (tmp_path / "none").exists()
     again = told_by(office, "init", tmp_path / "new é", code=1)
     assert (again["error"], again["place"]) == ("file_unreadable", str(tmp_path / "new é"))
 

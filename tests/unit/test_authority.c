@@ -132,7 +132,8 @@ unusable_names_are_refused(void **state)
 	char long_origin[LIMIT_ORIGIN + 2];
 	memset(long_origin, 'a', sizeof long_origin - 1);
 	long_origin[sizeof long_origin - 1] = '\0';
-	const char *const origins[] = { "", "two words", "a+b", "a\nb", "\xff", long_origin };
+	const char *const origins[] = { "", "two words", "a+b", "a\nb", "\xff", "a\x7f", "impôts.example/é",
+		long_origin };
 	for (size_t i = 0; i < sizeof origins / sizeof origins[0]; i++) {
 		assert_int_equal(place_create("refused-k", "refused-p", origins[i], NULL, &fault), ERROR_usage);
 		assert_true(slice_equal_text(fault.place, "origin"));

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "protocol/note.h"
+#include "protocol/origin.h"
 
 #define ORIGIN "impots.example/guichet"
 #define DASH "\xe2\x80\x94 "
@@ -187,6 +188,35 @@ names(void **state)
 	memset(longest, 'x', sizeof longest);
 	assert_true(note_name_valid(slice_of(longest, LIMIT_ORIGIN)));
 	assert_false(note_name_valid(slice_of(longest, LIMIT_ORIGIN + 1)));
+}
+
+/* Those that every text of the protocol can carry, of all that a key may be named. */
+static void
+origins(void **state)
+{
+	(void)state;
+	static const char *const bad[] = { "", " ", "a b", "a+b", "a\tb", "a\x7f", "imp\xc3\xb4ts.example/\xc3\xa9",
+		"\xf0\x9f\x93\xac", "a\xff" };
+	char longest[LIMIT_ORIGIN + 1];
+	char every[0x5f];
+	size_t size = 0;
+
+	for (char c = '!'; c <= '~'; c++)
+		if (c != '+')
+			every[size++] = c;
+	assert_true(origin_valid(slice_of(every, size)));
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		assert_false(origin_valid(slice_of_text(bad[i])));
+	memset(longest, 'x', sizeof longest);
+	assert_true(origin_valid(slice_of(longest, LIMIT_ORIGIN)));
+	assert_false(origin_valid(slice_of(longest, LIMIT_ORIGIN + 1)));
+	/* The name of a verifier key is one. */
+	struct note_verifier out;
+	struct fault fault;
+	assert_int_equal(note_verifier_parse(
+	    SLICE_LITERAL("\xc3\xa9+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"), &out, &fault),
+	    ERROR_proof_invalid);
+	assert_true(slice_equal_text(fault.expected, "an origin: " ORIGIN_EXPECTED));
 }
 
 static void
@@ -509,6 +539,7 @@ main(void)
 		cmocka_unit_test(tessera_test_log_comes_out_the_same),
 		cmocka_unit_test(tile_paths),
 		cmocka_unit_test(names),
+		cmocka_unit_test(origins),
 		cmocka_unit_test(verifier_keys_not_canonical_are_refused),
 		cmocka_unit_test(signed_checkpoint_is_read_back),
 		cmocka_unit_test(every_altered_byte_of_a_checkpoint_fails),

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "protocol/origin.h"
 #include "server/settings.h"
 #include "server/store/disk.h"
 
@@ -157,6 +158,8 @@ slips_are_said_with_what_is_allowed(void **state)
 		{ SETTINGS ",\"jobs_max\":\"many\"}", "guichet.json, jobs_max", "many",
 		    "a whole number from 1 to 100000" },
 		{ SETTINGS ",\"listen\":\"\"}", "guichet.json, listen", "", "a text of 1 to 63 bytes" },
+		{ "{\"type\":\"guichet-settings\",\"origin\":\"impôts.example/é\"}", "guichet.json, origin",
+		    "impôts.example/é", ORIGIN_EXPECTED },
 		{ SETTINGS ",\"log_level\":\"loud\"}", "guichet.json, log_level", "loud",
 		    "error, warn, info or debug" },
 		{ SETTINGS ",\"job_max\":1}", "guichet.json", "job_max", "a known setting" },
