@@ -120,7 +120,10 @@ stream_outcome(struct stream *stream, int returned)
 	return result;
 }
 
-/* Called by OpenSSL for each message in either direction; counts those of TLS itself that come after the handshake. */
+/* Called by OpenSSL for each message in either direction, before it works on it; counts those of TLS itself that come
+ * after the handshake. A callback cannot refuse, and OpenSSL goes on for as long as it has records in hand, of which
+ * one read of the socket may bring 600. But it reads nothing from a peer who has said that no more will come, and looks
+ * before each record: at the limit the rest is as good as never sent. */
 static void
 count_control_message(int write, int version, int content_type, const void *message, size_t size, SSL *ssl,
     void *argument)
@@ -130,9 +133,10 @@ count_control_message(int write, int version, int content_type, const void *mess
 	(void)version;
 	(void)message;
 	(void)size;
-	(void)ssl;
-	if (write == 0 && content_type == SSL3_RT_HANDSHAKE && stream->established)
-		stream->control_messages++;
+	if (write != 0 || content_type != SSL3_RT_HANDSHAKE || !stream->established)
+		return;
+	if (++stream->control_messages > CONTROL_MESSAGES_MAX)
+		SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN);
 }
 
 /* A certificate must bear `host`, which is an address when it reads as one. */
@@ -222,8 +226,7 @@ read_step(const struct stream *stream, size_t room)
 	return step < room ? step : room;
 }
 
-/* One SSL_read. It comes back without bytes once it has met messages of TLS itself and nothing is left in hand, so that
- * no more than one read of the socket is spent on them before they are counted. */
+/* One SSL_read. Messages of TLS itself are counted on the way: one too many, and it comes back without bytes. */
 static struct stream_result
 read_once(struct stream *stream, uint8_t *to, size_t size)
 {

@@ -10,12 +10,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* ---- memory that OpenSSL holds, by who asked for it ---- */
+/* ---- memory that OpenSSL holds, by who asked for it, and how often it asked: its work, in a measure without a clock.
+ * ---- */
 
 enum owner { OWNER_OTHER, OWNER_SERVER, OWNER_COUNT };
 
 static enum owner owner_now;
-static size_t owner_bytes[OWNER_COUNT];
+static size_t owner_bytes[OWNER_COUNT], owner_times[OWNER_COUNT];
 
 struct counted {
 	size_t size;
@@ -34,6 +35,7 @@ counted_malloc(size_t size, const char *file, int line)
 	block->size = size;
 	block->owner = owner_now;
 	owner_bytes[owner_now] += size;
+	owner_times[owner_now]++;
 	return block->data;
 }
 
@@ -517,6 +519,48 @@ key_updates_are_counted(void **state)
 	close(fds[1]);
 }
 
+/* What the server asked of memory in one read that finds so many key updates, all of them there at once. */
+static size_t
+work_of_key_updates(int count, enum stream_status status)
+{
+	int fds[2], steps;
+	pair_sockets(fds);
+	struct stream *server = stream_create(pair_server_config, fds[0], NULL);
+	SSL *client = raw_client(fds[1], TLS1_3_VERSION, TLS_ALPN);
+	assert_int_equal(serve_raw_client(server, client, &steps), STREAM_PROGRESS);
+	BIO *flood = BIO_new(BIO_s_mem());
+	char *bytes;
+	SSL_set0_wbio(client, flood);
+	for (int i = 0; i < count; i++) {
+		assert_int_equal(SSL_key_update(client, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+		assert_int_equal(SSL_do_handshake(client), 1);
+	}
+	size_t size = (size_t)BIO_get_mem_data(flood, &bytes);
+	assert_true(size < 16384);
+	assert_int_equal(send(fds[1], bytes, size, 0), (ssize_t)size);
+	size_t before = owner_times[OWNER_SERVER];
+	owner_now = OWNER_SERVER;
+	assert_int_equal(pair_read_nothing(server).status, status);
+	owner_now = OWNER_OTHER;
+	size_t work = owner_times[OWNER_SERVER] - before;
+	SSL_free(client);
+	stream_destroy(server);
+	close(fds[0]);
+	close(fds[1]);
+	return work;
+}
+
+/* However many arrive with one read of the socket, those beyond the limit are not worked on. */
+static void
+a_flood_of_key_updates_ends_where_it_is_counted(void **state)
+{
+	(void)state;
+	(void)work_of_key_updates(32, STREAM_WANT_READ);
+	(void)work_of_key_updates(33, STREAM_FAILED);
+	/* The record behind the last one that counts is opened before OpenSSL looks. */
+	assert_int_equal(work_of_key_updates(600, STREAM_FAILED), work_of_key_updates(34, STREAM_FAILED));
+}
+
 static void
 unusable_files_are_named(void **state)
 {
@@ -595,6 +639,7 @@ main(void)
 		cmocka_unit_test(client_without_alpn_trusts_no_stranger),
 		cmocka_unit_test(office_turns_away_a_client_without_alpn),
 		cmocka_unit_test(key_updates_are_counted),
+		cmocka_unit_test(a_flood_of_key_updates_ends_where_it_is_counted),
 		cmocka_unit_test(unusable_files_are_named),
 		cmocka_unit_test(idle_connection_is_lean),
 	};
