@@ -3,6 +3,7 @@
  * Sending a signed filing (A10): in one message when it fits one frame; otherwise manifest and signature open an
  * upload, attachments follow part by part, and the filing itself comes last. A lost connection begins with opening the
  * upload again, which tells how much of each document has arrived. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,8 +126,11 @@ prepare_part(struct guichet_request *request, const struct sending *sending)
 	const struct guichet_filing *filing = sending->filing;
 	const struct manifest_document *document = &filing->documents[sending->current];
 	uint64_t offset = sending->received[sending->current], left = document->size - offset;
-	uint64_t part_max = connection_hello(request->guichet)->part_size_max;
+	const struct msg_hello_answer *hello = connection_hello(request->guichet);
+	uint64_t part_max = hello->part_size_max;
 
+	if (part_max < hello->part_size_min)
+		part_max = hello->part_size_min;
 	if (part_max == 0 || part_max > LIMIT_PART_SIZE)
 		part_max = LIMIT_PART_SIZE;
 	size_t size = (size_t)(left < part_max ? left : part_max);
@@ -168,11 +172,56 @@ fits_one_frame(const struct guichet_request *request, const struct guichet_filin
 	return total <= connection_hello(request->guichet)->frame_body_max;
 }
 
+/* ---- what the office takes ---- */
+
+/* Of return documents, or of attachments; 0 when there is none. */
+static uint64_t
+size_largest(const struct guichet_filing *filing, bool of_returns)
+{
+	uint64_t largest = 0;
+
+	for (size_t i = 0; i < filing->content.documents_count; i++)
+		if (manifest_is_return(&filing->documents[i]) == of_returns && filing->documents[i].size > largest)
+			largest = filing->documents[i].size;
+	return largest;
+}
+
+/* What the office has announced to refuse is not sent to it. */
+static enum guichet_error
+check_announced(struct guichet_request *request, const struct guichet_filing *filing)
+{
+	const struct msg_hello_answer *hello = connection_hello(request->guichet);
+	const struct {
+		uint64_t found, max;
+		const char *of;
+	} limits[] = {
+		{ filing->content.documents_count, hello->documents_max, "documents" },
+		{ filing->attachments_count, hello->attachments_max, "attachments" },
+		{ size_largest(filing, true), hello->return_size_max, "bytes in one return document" },
+		{ filing->returns_total, hello->returns_total_max, "bytes in all return documents" },
+		{ size_largest(filing, false), hello->attachment_size_max, "bytes in one attachment" },
+		{ filing->manifest.size, hello->manifest_size_max, "bytes in the manifest" },
+	};
+	char value[80], expected[80];
+
+	for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+		if (limits[i].found <= limits[i].max)
+			continue;
+		snprintf(value, sizeof value, "%llu %s", (unsigned long long)limits[i].found, limits[i].of);
+		snprintf(expected, sizeof expected, "at most %llu at this office", (unsigned long long)limits[i].max);
+		return problem_set(request->problem, ERROR_documents_too_large, "documents", slice_of_text(value),
+		    expected);
+	}
+	return GUICHET_ERROR_none;
+}
+
 static enum guichet_error
 prepare_first(struct guichet_request *request, struct sending *sending)
 {
-	enum guichet_error error = prepare_file(request, sending->filing, false);
+	enum guichet_error error = check_announced(request, sending->filing);
 
+	if (error == GUICHET_ERROR_none)
+		error = prepare_file(request, sending->filing, false);
 	if (error != GUICHET_ERROR_none || sending->filing->attachments_count == 0)
 		return error;
 	if (fits_one_frame(request, sending->filing))

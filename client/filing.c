@@ -170,6 +170,23 @@ copy_name(struct guichet_filing *filing, const char *name, struct slice *out)
 	return true;
 }
 
+/* The limits that this library knows; an office may announce others (file.c). */
+static enum guichet_error
+check_return_size(const struct guichet_filing *filing, const char *name, size_t size, struct guichet_problem *problem)
+{
+	size_t total = filing->returns_total + size;
+	char value[32];
+
+	snprintf(value, sizeof value, "%zu bytes", size > LIMIT_RETURN_SIZE ? size : total);
+	if (size > LIMIT_RETURN_SIZE)
+		return problem_set(problem, ERROR_usage, name, slice_of_text(value),
+		    "at most 128 KiB in one return document");
+	if (total > LIMIT_RETURNS_TOTAL)
+		return problem_set(problem, ERROR_documents_too_large, name, slice_of_text(value),
+		    "at most 256 KiB in all return documents of a filing");
+	return GUICHET_ERROR_none;
+}
+
 enum guichet_error
 filing_add_return(struct guichet_filing *filing, const char *name, struct guichet_bytes content,
     struct guichet_problem *problem)
@@ -181,9 +198,9 @@ filing_add_return(struct guichet_filing *filing, const char *name, struct guiche
 
 	if (error != GUICHET_ERROR_none)
 		return error;
-	if (content.size > LIMIT_RETURN_SIZE || filing->returns_total + content.size > LIMIT_RETURNS_TOTAL)
-		return problem_set(problem, ERROR_usage, name, SLICE_LITERAL("too large"),
-		    "at most 128 KiB in one return document and 256 KiB in all of them");
+	error = check_return_size(filing, name, content.size, problem);
+	if (error != GUICHET_ERROR_none)
+		return error;
 	if (!read_form(filing, slice_of_public(content), &document.type) || !copy_name(filing, name, &name_copy) ||
 	    !arena_copy(filing->arena, slice_of_public(content), &copy))
 		return problem_set(problem, ERROR_out_of_memory, name, SLICE_EMPTY, NULL);

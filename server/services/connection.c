@@ -29,6 +29,9 @@ HANDLER(hello)
 		.filings_hour_max = LIMIT_FILINGS_HOUR,
 		.filings_day_max = LIMIT_FILINGS_DAY,
 		.filed_quota = LIMIT_FILED_QUOTA,
+		.returns_total_max = LIMIT_RETURNS_TOTAL,
+		.part_size_min = LIMIT_PART_MIN,
+		.manifest_size_max = LIMIT_MANIFEST_SIZE,
 	};
 	return DECIDED;
 }

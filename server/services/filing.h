@@ -41,7 +41,8 @@ struct slice filing_dossier_key(struct decision *decision, const struct filing *
 must_check enum outcome filing_stage_dossier(struct decision *decision, struct signed_filing *filing);
 /* The household has not filed too often for now; otherwise refused, with when it may. */
 must_check enum outcome filing_stage_rate(struct decision *decision, struct signed_filing *filing);
-/* The documents are no more bytes than the household may still file in this campaign. Noted otherwise. */
+/* The documents are no more bytes than the household may still file in this campaign; noted otherwise. Nor are the
+ * return documents more than one filing may have; refused otherwise, with everything noted. */
 must_check enum outcome filing_stage_quota(struct decision *decision, struct signed_filing *filing);
 /* The document of that digest as it came with the filing; NULL when it did not, and for an upload. */
 const struct msg_document_sent *filing_find_sent(const struct filing *filing, const uint8_t digest[DIGEST_SIZE]);

@@ -109,13 +109,12 @@ is_listed(const struct manifest *manifest, struct slice digest)
 	return false;
 }
 
-/* Nothing that was not signed for, nothing twice, and no more returns than memory is meant for. */
-static enum outcome
+/* Nothing that was not signed for, and nothing twice. */
+static void
 check_sent(struct decision *decision, const struct filing *filing)
 {
 	const struct manifest *manifest = &filing->signed_filing.manifest;
 	const struct msg_file_request *request = filing->request;
-	uint64_t returns_size = 0;
 
 	for (size_t i = 0; i < request->documents_count; i++) {
 		const struct slice digest = request->documents[i].digest;
@@ -128,15 +127,6 @@ check_sent(struct decision *decision, const struct filing *filing)
 		if (!is_listed(manifest, digest) || filing_find_sent(filing, digest.data) != &request->documents[i])
 			refuse_later_with(decision, &fault);
 	}
-	for (size_t i = 0; i < manifest->documents_count; i++)
-		if (manifest_is_return(&manifest->documents[i]))
-			returns_size += manifest->documents[i].size;
-	if (returns_size <= LIMIT_RETURNS_TOTAL)
-		return PROCEED;
-	refuse_later(decision, ERROR_manifest_malformed, "documents",
-	    decision_text(decision, "%llu bytes of return documents", (unsigned long long)returns_size),
-	    decision_text(decision, "at most %d", LIMIT_RETURNS_TOTAL));
-	return refuse_noted(decision);
 }
 
 /* A document that did not come with the filing was uploaded before, or is missing. */
@@ -164,10 +154,8 @@ filing_stage_uploads(struct decision *decision, struct signed_filing *signed_fil
 {
 	struct filing *filing = filing_of(signed_filing);
 	const struct manifest *manifest = &signed_filing->manifest;
-	enum outcome outcome = check_sent(decision, filing);
 
-	if (outcome != PROCEED)
-		return outcome;
+	check_sent(decision, filing);
 	filing->has_all_returns = true;
 	filing->documents = arena_alloc_array(decision->arena, manifest->documents_count, sizeof *filing->documents);
 	filing->returns = arena_alloc_array(decision->arena, manifest->documents_count, sizeof *filing->returns);
@@ -180,7 +168,7 @@ filing_stage_uploads(struct decision *decision, struct signed_filing *signed_fil
 		filing->documents[i].size = document->size;
 		if (filing_find_sent(filing, document->digest) != NULL)
 			continue;
-		outcome = find_elsewhere(decision, filing, i);
+		enum outcome outcome = find_elsewhere(decision, filing, i);
 		if (outcome != PROCEED)
 			return outcome;
 	}

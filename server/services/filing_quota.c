@@ -94,12 +94,23 @@ filing_bytes(const struct filing *filing)
 	return bytes;
 }
 
+static uint64_t
+returns_bytes(const struct manifest *manifest)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < manifest->documents_count; i++)
+		bytes += manifest_is_return(&manifest->documents[i]) ? manifest->documents[i].size : 0;
+	return bytes;
+}
+
 enum outcome
 filing_stage_quota(struct decision *decision, struct signed_filing *signed_filing)
 {
 	struct filing *filing = filing_of(signed_filing);
 	struct rec_dossier *dossier = &filing->dossier;
 	uint64_t bytes = filing_bytes(filing), filed = dossier->has_filed ? dossier->filed : 0;
+	uint64_t returns = returns_bytes(&signed_filing->manifest);
 
 	dossier->has_filed = true;
 	dossier->filed = filed + bytes;
@@ -110,5 +121,11 @@ filing_stage_quota(struct decision *decision, struct signed_filing *signed_filin
 			(unsigned long long)filed),
 		    decision_text(decision, "at most %llu of one household in a campaign; then %d in a filing",
 			(unsigned long long)LIMIT_FILED_QUOTA, LIMIT_RETURNS_TOTAL));
-	return PROCEED;
+	if (returns <= LIMIT_RETURNS_TOTAL)
+		return PROCEED;
+	/* Memory is meant for no more than that: none of them is looked at. */
+	refuse_later(decision, ERROR_documents_too_large, "documents",
+	    decision_text(decision, "%llu bytes of return documents", (unsigned long long)returns),
+	    decision_text(decision, "at most %d", LIMIT_RETURNS_TOTAL));
+	return refuse_noted(decision);
 }

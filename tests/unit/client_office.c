@@ -39,6 +39,8 @@ office_open(struct office *office, office_script *script)
 		.origin = OFFICE_ORIGIN,
 		.frame_body_max = LIMIT_FRAME_BODY,
 		.part_size_max = LIMIT_PART_SIZE,
+		.returns_total_max = LIMIT_RETURNS_TOTAL,
+		.manifest_size_max = LIMIT_MANIFEST_SIZE,
 	};
 	office->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	assert_true(office->listener >= 0);
@@ -151,6 +153,9 @@ say_hello(struct office *office, const struct frame *request)
 		.filings_hour_max = LIMIT_FILINGS_HOUR,
 		.filings_day_max = LIMIT_FILINGS_DAY,
 		.filed_quota = LIMIT_FILED_QUOTA,
+		.returns_total_max = office->returns_total_max,
+		.part_size_min = LIMIT_PART_MIN,
+		.manifest_size_max = office->manifest_size_max,
 	};
 
 	if (office->busy_hellos == 0) {

@@ -36,7 +36,7 @@ struct office {
 	unsigned connections, requests; /* hello is not counted */
 	unsigned busy_hellos;		/* so many hellos are refused, for busy_ms each */
 	uint64_t busy_ms;
-	uint64_t frame_body_max, part_size_max;
+	uint64_t frame_body_max, part_size_max, returns_total_max, manifest_size_max; /* as hello tells them */
 	void *context; /* the script's */
 	EVP_PKEY *log_key;
 	struct guichet_trust trust; /* what a client of this office loads */

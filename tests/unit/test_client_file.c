@@ -363,6 +363,23 @@ an_upload_without_a_token_is_no_upload(void **state)
 	close_counter(&office, &counter);
 }
 
+/* An office that takes less than this library knows of: it has said so, and is not sent what it would refuse. */
+static void
+what_an_office_does_not_take_is_not_sent(void **state)
+{
+	(void)state;
+	struct office office;
+	struct counter counter;
+	open_counter(&office, &counter);
+	office.returns_total_max = 10;
+	assert_int_equal(try_filing(&office), GUICHET_ERROR_documents_too_large);
+	office.returns_total_max = LIMIT_RETURNS_TOTAL;
+	office.manifest_size_max = 100;
+	assert_int_equal(try_filing(&office), GUICHET_ERROR_documents_too_large);
+	assert_int_equal(office.requests, 0);
+	close_counter(&office, &counter);
+}
+
 static enum verdict
 answer_for_another_filing(struct office *office, const struct frame *request)
 {
@@ -548,6 +565,7 @@ main(void)
 		cmocka_unit_test(what_arrived_wrong_goes_again_from_its_beginning),
 		cmocka_unit_test(what_arrives_wrong_twice_is_refused),
 		cmocka_unit_test(an_upload_without_a_token_is_no_upload),
+		cmocka_unit_test(what_an_office_does_not_take_is_not_sent),
 		cmocka_unit_test(receipt_of_another_filing_is_not_taken),
 		cmocka_unit_test(saved_filing_is_sent_byte_for_byte),
 		cmocka_unit_test(saved_filing_that_was_changed_is_refused),

@@ -553,7 +553,7 @@ returns_together_are_bounded(void **state)
 		draft_list(draft, "2042", MANIFEST_RETURN_MEDIA, slice_of(&n, 1));
 		draft->documents[i].size = LIMIT_RETURN_SIZE;
 	}
-	assert_refused(file(fixture, draft, jeanne), ERROR_manifest_malformed, "documents",
+	assert_refused(file(fixture, draft, jeanne), ERROR_documents_too_large, "documents",
 	    "393216 bytes of return documents",
 	    "at most 262144");
 }

@@ -116,6 +116,9 @@ hello_tells_the_limits(void **state)
 	assert_int_equal(answer->filings_hour_max, LIMIT_FILINGS_HOUR);
 	assert_int_equal(answer->filings_day_max, LIMIT_FILINGS_DAY);
 	assert_int_equal(answer->filed_quota, LIMIT_FILED_QUOTA);
+	assert_int_equal(answer->returns_total_max, LIMIT_RETURNS_TOTAL);
+	assert_int_equal(answer->part_size_min, LIMIT_PART_MIN);
+	assert_int_equal(answer->manifest_size_max, LIMIT_MANIFEST_SIZE);
 }
 
 static void
