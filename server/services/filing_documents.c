@@ -172,7 +172,7 @@ filing_stage_uploads(struct decision *decision, struct signed_filing *signed_fil
 		if (outcome != PROCEED)
 			return outcome;
 	}
-	return upload_close(decision, signed_filing);
+	return upload_close(decision, signed_filing, filing->documents);
 }
 
 enum outcome

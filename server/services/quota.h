@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What one signer may have on the office's disk besides filings. Two sums: what is announced by uploads that are open,
- * and what uploads that ended left behind without belonging to a filing: parts of one that was swept, and of documents
- * that were begun anew. The latter lies in the segments for as long as those do, so it stays on the account for as long
- * as the campaign, and what one person can leave there has an end. */
+ * and what uploads that ended left behind without belonging to a filing: parts of one that was swept, of documents that
+ * were begun anew, and of those that came with the filing after all. The latter lies in the segments for
+ * as long as those do, so it stays on the account for as long as the campaign, and what one person can leave there has
+ * an end. */
 #ifndef GUICHET_SERVICES_QUOTA_H
 #define GUICHET_SERVICES_QUOTA_H
 

@@ -469,12 +469,38 @@ upload_end(struct decision *decision, const struct rec_upload *upload, struct sl
 	return PROCEED;
 }
 
+/* Effects: the attachments of an upload are its own no more; *unfiled is how many bytes were uploaded of those that
+ * the filing did not take from there. */
+static enum outcome
+documents_close(struct decision *decision, const struct signed_filing *filing,
+    const struct rec_archive_document *taken, uint64_t *unfiled)
+{
+	const struct manifest *manifest = &filing->manifest;
+	struct slice id = slice_of(filing->id, sizeof filing->id);
+
+	*unfiled = 0;
+	for (size_t i = 0; i < manifest->documents_count; i++) {
+		struct rec_upload_document stored = { .received = 0 };
+		if (manifest_is_return(&manifest->documents[i]))
+			continue;
+		struct slice key = document_key(decision, id, slice_of(manifest->documents[i].digest, DIGEST_SIZE));
+		if (!taken[i].has_parts) {
+			if (view_get(decision->view, key, record_upload_document(), &stored) == VIEW_AGAIN)
+				return AGAIN;
+			*unfiled += stored.received;
+		}
+		effects_remove(decision, key);
+	}
+	return PROCEED;
+}
+
 enum outcome
-upload_close(struct decision *decision, const struct signed_filing *filing)
+upload_close(struct decision *decision, const struct signed_filing *filing, const struct rec_archive_document *taken)
 {
 	const struct manifest *manifest = &filing->manifest;
 	struct slice id = slice_of(filing->id, sizeof filing->id);
 	struct rec_upload upload;
+	uint64_t unfiled;
 
 	if (attachments_count(manifest) == 0)
 		return PROCEED;
@@ -486,12 +512,8 @@ upload_close(struct decision *decision, const struct signed_filing *filing)
 	case VIEW_FOUND:
 		break;
 	}
-	for (size_t i = 0; i < manifest->documents_count; i++)
-		if (!manifest_is_return(&manifest->documents[i]))
-			effects_remove(decision,
-			    document_key(decision, id, slice_of(manifest->documents[i].digest, DIGEST_SIZE)));
-	/* What was uploaded of a document that then came with the filing is less than the filing's frame. */
-	return upload_end(decision, &upload, id, 0);
+	enum outcome outcome = documents_close(decision, filing, taken, &unfiled);
+	return outcome == PROCEED ? upload_end(decision, &upload, id, unfiled) : outcome;
 }
 
 /* ---- sweeping ---- */

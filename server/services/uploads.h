@@ -29,9 +29,11 @@ void upload_want(struct decision *decision, const struct signed_filing *filing);
  * PROCEED or AGAIN. */
 must_check enum outcome upload_take(struct decision *decision, const struct signed_filing *filing,
     const struct manifest_document *document, struct rec_archive_document *out, uint64_t *received);
-/* Effects: the upload of a filing that is about to be accepted is over, if there was one; its parts now belong to the
- * filing. PROCEED or AGAIN. */
-must_check enum outcome upload_close(struct decision *decision, const struct signed_filing *filing);
+/* Effects: the upload of a filing that is about to be accepted is over, if there was one. The parts of the documents
+ * that were `taken` from it (upload_take, in the manifest's order) now belong to the filing; what was uploaded of those
+ * that came with the filing all the same is given up. PROCEED or AGAIN. */
+must_check enum outcome upload_close(struct decision *decision, const struct signed_filing *filing,
+    const struct rec_archive_document *taken);
 
 /* Uploads forgotten in one step of the sweep, at most: fewer when they have many documents, but always two. */
 #define UPLOAD_SWEEP_MAX ((size_t)16)

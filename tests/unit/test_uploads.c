@@ -587,6 +587,28 @@ an_upload_ends_with_its_filing_however_the_documents_came(void **state)
 	    "*", "*");
 }
 
+/* Uploaded wholly or in part, and then sent along all the same: those parts belong to nothing, and that is counted. */
+static void
+what_came_twice_is_given_up_once(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct draft *draft = draft_simple(fixture, jeanne);
+	struct slice whole = large(fixture, LIMIT_PART_MIN), begun = large(fixture, LARGE);
+
+	draft_add(draft, "attachment/rib", "application/pdf", whole);
+	draft_add(draft, "attachment/invoice", "application/pdf", begun);
+	draft_list(draft, "attachment/plan", "application/pdf", slice_of(begun.data, LARGE - 1));
+	(void)open_upload(fixture, draft, jeanne);
+	(void)received(send(fixture, draft, 1, 0, whole));
+	(void)received(send(fixture, draft, 2, 0, piece(begun, 0, LIMIT_PART_MIN)));
+	(void)received(send(fixture, draft, 3, 0, slice_of(begun.data, LARGE - 1)));
+	const struct msg_file_request file = draft_sign(fixture, draft, jeanne);
+	(void)people_file(fixture, &file);
+	assert_int_equal(account(fixture, jeanne).announced, 0);
+	assert_int_equal(account(fixture, jeanne).given_up, 2 * LIMIT_PART_MIN);
+}
+
 /* The most that one decision writes stays within what a batch allows an entry. */
 static void
 the_largest_filing_fits_a_batch(void **state)
@@ -627,6 +649,7 @@ main(void)
 		PEOPLE_TEST(the_token_is_of_this_upload),
 		PEOPLE_TEST(a_spouse_may_complete_it),
 		PEOPLE_TEST(an_upload_ends_with_its_filing_however_the_documents_came),
+		PEOPLE_TEST(what_came_twice_is_given_up_once),
 		PEOPLE_TEST(the_largest_filing_fits_a_batch),
 	};
 	return RUN_OVER_BOTH("uploads", tests);
