@@ -25,7 +25,7 @@ refuse_with(struct decision *decision, const struct fault *fault)
 	effects->puts = NULL;
 	effects->blobs = NULL;
 	effects->leaves = NULL;
-	effects->logs_in = effects->changes_crl = false;
+	effects->logs_in = effects->changes_crl = effects->keeps_year = false;
 	effects->findings = NULL;
 	effects->findings_count = 0;
 	effects->reasons = NULL;

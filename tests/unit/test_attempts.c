@@ -256,6 +256,55 @@ a_success_leaves_nothing_for_ever(void **state)
 	assert_int_equal(counters(fixture), 0);
 }
 
+/* No counter without its place among those that expire, or it would stay for ever: whatever was tried, in whatever
+ * order, by whatever clock. */
+static void
+assert_each_has_its_place(struct decision_fixture *fixture)
+{
+	struct store_pair *pairs, *places;
+	size_t count, places_count;
+
+	assert_int_equal(store_range_now(fixture->store, SLICE_LITERAL("a"), SLICE_LITERAL("d"), false, 1000,
+	    fixture->arena, &pairs, &count), ERROR_NONE);
+	assert_int_equal(store_range_now(fixture->store, SLICE_LITERAL("d"), SLICE_LITERAL("e"), false, 1000,
+	    fixture->arena, &places, &places_count), ERROR_NONE);
+	for (size_t i = 0; i < count; i++) {
+		size_t at = 0;
+		while (at < places_count && !slice_equal(slice_from(places[at].key, 1 + 8), pairs[i].key))
+			at++;
+		assert_true(at < places_count);
+	}
+}
+
+static void
+every_counter_has_its_place(void **state)
+{
+	static const int64_t steps[] = { 0, 1, 11, 700, ATTEMPTS_FORGET_S - 1, ATTEMPTS_FORGET_S + 1,
+		-(int64_t)ATTEMPTS_FORGET_S, -20 };
+	struct decision_fixture *fixture = *state;
+	struct person *people[] = { people_register(fixture, 3000000001, "H1"),
+		people_register(fixture, 3000000002, "H2") };
+	uint32_t random = 1;
+
+	fixture->now += (uint64_t)1000 * ATTEMPTS_FORGET_S;
+	for (unsigned turn = 0; turn < 200; turn++) {
+		random = random * 1664525 + 1013904223;
+		const unsigned choice = random >> 24;
+		fixture->now += (uint64_t)steps[choice % 8];
+		from_address(fixture, choice >> 3 & 1);
+		if (choice >> 4 & 1)
+			(void)attempt(fixture, people[choice >> 5 & 1], (choice >> 6) == 0);
+		else
+			sweep(fixture);
+		assert_each_has_its_place(fixture);
+	}
+	for (unsigned i = 0; i < 20; i++) {
+		fixture->now += ATTEMPTS_FORGET_S + 1;
+		sweep(fixture);
+	}
+	assert_int_equal(counters(fixture), 0);
+}
+
 /* What is no tax number is refused in the same words, writes nothing of its own, and is counted for the address. */
 static void
 what_is_no_number_counts_for_its_address(void **state)
@@ -316,6 +365,7 @@ main(void)
 		PEOPLE_TEST(an_address_over_its_limit_gets_few_guesses),
 		PEOPLE_TEST(quiet_counters_are_removed),
 		PEOPLE_TEST(a_success_leaves_nothing_for_ever),
+		PEOPLE_TEST(every_counter_has_its_place),
 		PEOPLE_TEST(what_is_no_number_counts_for_its_address),
 		cmocka_unit_test(a_pace_grows_up_to_the_slowest),
 		PEOPLE_TEST(a_subscriber_s_network_is_one_address),

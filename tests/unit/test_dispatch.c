@@ -25,6 +25,7 @@ enum task {
 	TASK_REFUSE = 8, /* asks for a record that it then does not wait for, and refuses */
 	TASK_FILL = 16,  /* fills the arena before it notes its effects */
 	TASK_BLOB = 32,  /* reads a blob that is not there */
+	TASK_YEAR = 64,  /* puts the campaign's year on record */
 };
 
 static unsigned runs;
@@ -69,6 +70,7 @@ decide_count(struct decision *decision, const void *wanted)
 	for (size_t size = 4096; (task & TASK_FILL) && size >= 16; size /= 2)
 		while (arena_alloc(decision->arena, size) != NULL)
 			continue;
+	decision->effects->keeps_year = (task & TASK_YEAR) != 0;
 	if (!(task & TASK_LOOK))
 		effects_put(decision, key, record_quota(), quota);
 	return DECIDED;
@@ -255,6 +257,26 @@ counter(struct process *process, char name)
 static const struct memory_config late_reads = { .defer_reads = true };
 static const struct memory_config late_commits = { .defer_commits = true };
 static const struct memory_config late = { .defer_reads = true, .defer_commits = true };
+
+/* The office knows that the year is on record once the batch is durable, and not before: until then others put it there
+ * as well. */
+static void
+a_year_is_kept_once_it_is_durable(void **state)
+{
+	struct process *process = process_create(&late_commits);
+	const struct office *office = process->fixture->office;
+
+	(void)state;
+	ask(process, 1, (struct wish){ 'a', 'b', 0, 0 });
+	drain(process);
+	assert_false(office->has_kept_year);
+	ask(process, 2, (struct wish){ 'a', 'b', TASK_YEAR, 0 });
+	commit_seal(process->fixture->commit);
+	assert_false(office->has_kept_year);
+	drain(process);
+	assert_true(office->has_kept_year);
+	process_destroy(process);
+}
 
 /* ---- deciding again ---- */
 
@@ -740,6 +762,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_year_is_kept_once_it_is_durable),
 		cmocka_unit_test(reads_that_come_late_run_it_again),
 		cmocka_unit_test(a_conflict_waits_and_decides_afresh),
 		cmocka_unit_test(a_batch_that_came_and_went_between_reads),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How often one household may file, and how many bytes: to the last one and not beyond, whoever of it signs, and never
- * against who sends the same again. */
+ * The accounts that filings keep. How often one household may file, and how many bytes: to the last one and not beyond,
+ * whoever of it signs, and never against who sends the same again. And the campaign's year, once. */
 #include <stdio.h>
 #include <string.h>
 
@@ -226,6 +226,36 @@ documents_are_bounded_but_a_return_can_be_corrected(void **state)
 	correct(&jeanne, 1);
 }
 
+/* ---- the campaign's year ---- */
+
+/* With each household's first filing until the office knows that it is there, then with none. */
+static void
+a_campaign_s_year_is_put_on_record_once(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct corrector people[3];
+
+	for (unsigned i = 0; i < 3; i++) {
+		char household[3] = { 'H', (char)('1' + i), '\0' };
+		people[i] = (struct corrector){ .fixture = fixture,
+			.person = people_enrol(fixture, 3000000001 + i, household) };
+	}
+	struct effects *effects = try_correction(&people[0]);
+	assert_true(effects->keeps_year);
+	assert_int_equal(count_puts(effects, KEY_campaign_year), 1);
+	effects = try_correction(&people[0]);
+	assert_false(effects->keeps_year);
+	assert_int_equal(count_puts(effects, KEY_campaign_year), 0);
+	/* Nobody has told the office yet. */
+	effects = try_correction(&people[1]);
+	assert_int_equal(count_puts(effects, KEY_campaign_year), 1);
+	fixture->office->has_kept_year = true;
+	effects = try_correction(&people[2]);
+	assert_int_equal(effects->refusal.error, ERROR_NONE);
+	assert_false(effects->keeps_year);
+	assert_int_equal(count_puts(effects, KEY_campaign_year), 0);
+}
+
 int
 main(void)
 {
@@ -235,6 +265,7 @@ main(void)
 		PEOPLE_TEST(of_two_waits_the_longer_is_told),
 		PEOPLE_TEST(a_clock_set_back_makes_nobody_wait_longer),
 		PEOPLE_TEST(a_household_has_one_account),
+		PEOPLE_TEST(a_campaign_s_year_is_put_on_record_once),
 		PEOPLE_TEST(documents_are_bounded_but_a_return_can_be_corrected),
 	};
 	return RUN_OVER_BOTH("filing_quota", tests);
