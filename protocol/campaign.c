@@ -1,95 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Campaigns: civil days in Paris to seconds, the JSON file read and written, the zones of the departments. */
+ * Campaigns: the JSON file read and written, the zones of the departments. */
 #include "protocol/campaign.h"
 
 #include <string.h>
 
 #include "protocol/json.h"
 #include "protocol/limits.h"
-
-#define DAY_S ((uint64_t)86400)
-
-/* ---- days ---- */
-
-static unsigned
-month_days(unsigned year, unsigned month)
-{
-	static const unsigned char days[12] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-	bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-	return days[month - 1] + (month == 2 && is_leap ? 1U : 0U);
-}
-
-bool
-date_exists(unsigned year, unsigned month, unsigned day)
-{
-	return year >= 1 && year <= 9999 && month >= 1 && month <= 12 && day >= 1 && day <= month_days(year, month);
-}
-
-/* Days from 1970-01-01 to a day that exists, 1970 or later. */
-static uint64_t
-days_since_1970(unsigned year, unsigned month, unsigned day)
-{
-	uint64_t past = year - 1; /* whole years before this one, counted from year 1 */
-	uint64_t days = past * 365 + past / 4 - past / 100 + past / 400 - 719162;
-	for (unsigned m = 1; m < month; m++)
-		days += month_days(year, m);
-	return days + day - 1;
-}
-
-/* The last Sunday of a month of 31 days. 1970-01-01 was a Thursday. */
-static unsigned
-last_sunday(unsigned year, unsigned month)
-{
-	uint64_t weekday = (days_since_1970(year, month, 31) + 4) % 7; /* 0: Sunday */
-	return 31 - (unsigned)weekday;
-}
-
-bool
-campaign_day_start(unsigned year, unsigned month, unsigned day, uint64_t *out)
-{
-	if (year < 1971 || !date_exists(year, month, day))
-		return false;
-	/* The clocks turn at 01:00 UTC of a last Sunday, so that Sunday begins in Paris by the old time. */
-	bool after_march = month > 3 || (month == 3 && day > last_sunday(year, 3));
-	bool after_october = month > 10 || (month == 10 && day > last_sunday(year, 10));
-	uint64_t ahead = after_march && !after_october ? 7200 : 3600;
-	*out = days_since_1970(year, month, day) * DAY_S - ahead;
-	return true;
-}
-
-/* "2026-05-28" to the start of that day, or of the one after it when `after` is set. */
-static bool
-day_parse(struct slice text, bool after, uint64_t *out)
-{
-	unsigned part[3] = { 0, 0, 0 };
-	size_t at = 0;
-
-	if (text.size != 10)
-		return false;
-	for (size_t i = 0; i < text.size; i++) {
-		uint8_t c = text.data[i];
-		if (i == 4 || i == 7) {
-			if (c != '-')
-				return false;
-			at++;
-		} else if (c < '0' || c > '9') {
-			return false;
-		} else {
-			part[at] = part[at] * 10 + (c - '0');
-		}
-	}
-	if (!date_exists(part[0], part[1], part[2]))
-		return false;
-	if (after && ++part[2] > month_days(part[0], part[1])) {
-		part[2] = 1;
-		if (++part[1] == 13) {
-			part[1] = 1;
-			part[0]++;
-		}
-	}
-	return campaign_day_start(part[0], part[1], part[2], out);
-}
 
 /* ---- reading ---- */
 
@@ -102,24 +19,26 @@ refuse(struct fault *fault, const char *place, struct slice value, const char *e
 struct day_member {
 	const struct json *in;
 	const char *name;
-	bool after;
-	uint64_t *to;
+	uint64_t *start, *end; /* of that day; the end is the first second after it */
 };
 
 static enum error
 days_parse(const struct json *root, struct campaign *out, struct fault *fault)
 {
 	const struct json *deadlines = json_find(root, "deadlines");
+	uint64_t not_asked;
 	const struct day_member days[] = {
-		{ root, "opens", false, &out->opens_at },
-		{ root, "closes", true, &out->closes_at },
-		{ deadlines, "A", true, &out->deadline_a },
-		{ deadlines, "B", true, &out->deadline_b },
-		{ deadlines, "C", true, &out->deadline_c },
+		{ root, "opens", &out->opens_at, &not_asked },
+		{ root, "closes", &not_asked, &out->closes_at },
+		{ deadlines, "A", &not_asked, &out->deadline_a },
+		{ deadlines, "B", &not_asked, &out->deadline_b },
+		{ deadlines, "C", &not_asked, &out->deadline_c },
 	};
 	for (size_t i = 0; i < sizeof days / sizeof days[0]; i++) {
 		struct slice text = json_find_text(days[i].in, days[i].name);
-		if (!day_parse(text, days[i].after, days[i].to))
+		unsigned year, month, day;
+		if (!time_parse_date(text, &year, &month, &day) ||
+		    !time_paris_day(year, month, day, days[i].start, days[i].end))
 			return refuse(fault, days[i].name, text, "a day, \"2026-05-28\"");
 	}
 	if (out->opens_at >= out->closes_at)

@@ -8,6 +8,7 @@
 #include "protocol/arena.h"
 #include "protocol/buf.h"
 #include "protocol/error.h"
+#include "protocol/time.h"
 
 struct campaign {
 	struct slice name; /* "ir-2025", as in manifests */
@@ -26,10 +27,5 @@ must_check enum error campaign_parse(struct slice text, struct arena *arena, str
 void campaign_write(struct buf *buf, uint64_t income_year);
 /* 'A', 'B' or 'C' for a department code; 0 when unknown. Corsica with B, overseas with C (A12). */
 char campaign_zone(struct slice department);
-/* The first second of a day in Paris; false when there is no such day between 1970 and 9999. Summer time is that of
- * the directive in force since 1996. */
-must_check bool campaign_day_start(unsigned year, unsigned month, unsigned day, uint64_t *out);
-/* Is there such a day? Any year from 1 to 9999. */
-bool date_exists(unsigned year, unsigned month, unsigned day);
 
 #endif

@@ -4,6 +4,7 @@
 #include "protocol/time.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "protocol/check.h"
 
@@ -138,43 +139,90 @@ time_equal_paris(struct slice text, uint64_t time)
 	return time <= TIME_MAX && slice_equal(text, slice_of(expected, format_paris(time, expected)));
 }
 
-/* Days from 1970 to a date that time_civil_utc could have made; other dates give some other day. */
+/* ---- from a date ---- */
+
+bool
+date_exists(unsigned year, unsigned month, unsigned day)
+{
+	static const unsigned char days[12] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	return year >= 1 && year <= 9999 && month >= 1 && month <= 12 && day >= 1 &&
+	       day <= days[month - 1] + (month == 2 && is_leap ? 1U : 0U);
+}
+
+/* The start in UTC of a day that exists, from 1970 on. */
 static uint64_t
-days_of(unsigned year, unsigned month, unsigned day)
+day_start_utc(unsigned year, unsigned month, unsigned day)
 {
 	unsigned from_march = (month + 9) % 12;
 
 	if (month < 3)
 		year--;
-	return (uint64_t)year * 365 + year / 4 - year / 100 + year / 400 + (153 * from_march + 2) / 5 + day - 1 -
-	    DAYS_TO_1970;
+	uint64_t days = (uint64_t)year * 365 + year / 4 - year / 100 + year / 400 + (153 * from_march + 2) / 5 + day - 1;
+	return (days - DAYS_TO_1970) * DAY_S;
+}
+
+/* The clocks turn at 01:00 UTC, an hour that begins in Paris after midnight and before the day's end: the offset that
+ * was in force an hour before that midnight of UTC still is when the day begins in Paris. */
+static uint64_t
+day_start_paris(uint64_t start_utc)
+{
+	return start_utc - time_paris_offset(start_utc - 3600);
 }
 
 bool
-time_parse_utc(struct slice text, uint64_t *out)
+time_paris_day(unsigned year, unsigned month, unsigned day, uint64_t *start, uint64_t *end)
 {
-	static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
-	unsigned parts[6] = { 0 };
-	size_t part = 0;
-
-	if (text.size != sizeof form - 1)
+	if (year < 1971 || !date_exists(year, month, day))
 		return false;
+	uint64_t start_utc = day_start_utc(year, month, day);
+	*start = day_start_paris(start_utc);
+	*end = day_start_paris(start_utc + DAY_S);
+	return true;
+}
+
+/* The numbers in a text of that form, in which 'd' stands for a digit and all else for itself; there are as many as
+ * groups of digits in the form. */
+static bool
+numbers_parse(struct slice text, const char *form, unsigned *numbers)
+{
+	if (text.size != strlen(form))
+		return false;
+	*numbers = 0;
 	for (size_t i = 0; i < text.size; i++) {
 		unsigned digit = (unsigned)text.data[i] - '0';
 		if (form[i] == 'd' ? digit > 9 : text.data[i] != (uint8_t)form[i])
 			return false;
 		if (form[i] == 'd')
-			parts[part] = parts[part] * 10 + digit;
-		else
-			part++;
+			*numbers = *numbers * 10 + digit;
+		else if (form[i + 1] == 'd')
+			*++numbers = 0;
 	}
-	if (parts[0] < 1970 || parts[1] < 1 || parts[1] > 12 || parts[2] < 1 || parts[2] > 31 || parts[3] > 23 ||
-	    parts[4] > 59 || parts[5] > 59)
+	return true;
+}
+
+bool
+time_parse_date(struct slice text, unsigned *year, unsigned *month, unsigned *day)
+{
+	unsigned numbers[3];
+
+	if (!numbers_parse(text, "dddd-dd-dd", numbers) || !date_exists(numbers[0], numbers[1], numbers[2]))
 		return false;
-	uint64_t time = days_of(parts[0], parts[1], parts[2]) * DAY_S + parts[3] * 3600 + parts[4] * 60 + parts[5];
-	/* The 31st of a shorter month comes back as another day. */
-	if (time_civil_utc(time).day != parts[2])
+	*year = numbers[0];
+	*month = numbers[1];
+	*day = numbers[2];
+	return true;
+}
+
+bool
+time_parse_utc(struct slice text, uint64_t *out)
+{
+	unsigned numbers[6];
+
+	if (!numbers_parse(text, "dddd-dd-ddTdd:dd:ddZ", numbers) || numbers[0] < 1970 ||
+	    !date_exists(numbers[0], numbers[1], numbers[2]) || numbers[3] > 23 || numbers[4] > 59 || numbers[5] > 59)
 		return false;
-	*out = time;
+	*out = day_start_utc(numbers[0], numbers[1], numbers[2]) + numbers[3] * 3600 + numbers[4] * 60 + numbers[5];
 	return true;
 }

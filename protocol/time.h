@@ -25,10 +25,17 @@ struct time_civil time_civil_paris(uint64_t time);
 /* Seconds that Paris is ahead of UTC at `time`: 3600 or 7200. */
 unsigned time_paris_offset(uint64_t time);
 
+/* Is there such a day? Any year from 1 to 9999. */
+bool date_exists(unsigned year, unsigned month, unsigned day);
+/* A day in Paris: its first second, and that of the next. False when there is no such day between 1971 and 9999. */
+must_check bool time_paris_day(unsigned year, unsigned month, unsigned day, uint64_t *start, uint64_t *end);
+
 /* Appends "2026-11-22T15:40:29Z". Fails `buf` past TIME_MAX, as does the next. */
 void time_put_utc(struct buf *buf, uint64_t time);
 /* Appends Paris civil time, "2026-11-22T16:40:29+01:00". */
 void time_put_paris(struct buf *buf, uint64_t time);
+/* Parses "2026-05-28", a day that exists, of any year from 1 to 9999. */
+must_check bool time_parse_date(struct slice text, unsigned *year, unsigned *month, unsigned *day);
 /* Parses what time_put_utc writes, and nothing else: no leap second, no day that the month has not. */
 must_check bool time_parse_utc(struct slice text, uint64_t *out);
 /* Is `text` what time_put_paris writes for `time`? */

@@ -134,23 +134,16 @@ text_is_good(struct slice text, size_t max)
 static bool
 family_change_parse(struct slice text, uint64_t income_year, uint64_t *year)
 {
-	uint64_t month, day;
+	unsigned date_year, month, day;
 
 	*year = slice_equal_text(text, "1") ? income_year : 0;
 	if (text.size == 0 || slice_equal_text(text, "0") || slice_equal_text(text, "1"))
 		return true;
-	if (text.size != 4 && text.size != 10)
+	if (time_parse_date(text, &date_year, &month, &day))
+		*year = date_year;
+	else if (text.size != 4 || !decimal_decode(text, 9999, year))
 		return false;
-	if (!decimal_decode(slice_of(text.data, 4), 9999, year) || *year < 1900)
-		return false;
-	if (text.size == 4)
-		return true;
-	/* A leading zero is part of a date, not of a canonical number. */
-	size_t month_at = text.data[5] == '0' ? 6 : 5, day_at = text.data[8] == '0' ? 9 : 8;
-	return text.data[4] == '-' && text.data[7] == '-' &&
-	       decimal_decode(slice_of(text.data + month_at, 7 - month_at), 12, &month) &&
-	       decimal_decode(slice_of(text.data + day_at, 10 - day_at), 31, &day) &&
-	       date_exists((unsigned)*year, (unsigned)month, (unsigned)day);
+	return *year >= 1900;
 }
 
 /* The first field that is wrong, and what it should be; NULL when all are right. */

@@ -218,31 +218,6 @@ default_campaign_is_open_all_its_year(void **state)
 	arena_destroy(arena);
 }
 
-static void
-days_begin_at_midnight_in_paris(void **state)
-{
-	(void)state;
-	static const struct {
-		unsigned year, month, day;
-		uint64_t start;
-	} days[] = {
-		{ 2026, 3, 28, 1774652400 }, { 2026, 3, 29, 1774738800 }, { 2026, 3, 30, 1774821600 },
-		{ 2026, 10, 24, 1792792800 }, { 2026, 10, 25, 1792879200 }, { 2026, 10, 26, 1792969200 },
-		{ 2024, 2, 29, 1709161200 }, { 2026, 5, 28, 1779919200 },
-	};
-	uint64_t start;
-	for (size_t i = 0; i < sizeof days / sizeof days[0]; i++) {
-		assert_true(campaign_day_start(days[i].year, days[i].month, days[i].day, &start));
-		assert_true(start == days[i].start);
-	}
-	assert_false(campaign_day_start(2026, 2, 29, &start));
-	assert_false(campaign_day_start(2026, 13, 1, &start));
-	assert_false(campaign_day_start(2026, 0, 1, &start));
-	assert_false(campaign_day_start(2026, 4, 31, &start));
-	assert_false(campaign_day_start(1960, 1, 1, &start));
-	assert_true(date_exists(2000, 2, 29) && !date_exists(1900, 2, 29) && !date_exists(0, 1, 1));
-}
-
 #define CONTRACT "\"contract\":{\"version\":\"1\",\"text\":[\"a\",\"b\"]}"
 #define DEADLINES "\"deadlines\":{\"A\":\"2026-05-19\",\"B\":\"2026-05-26\",\"C\":\"2026-12-31\"}"
 
@@ -316,7 +291,6 @@ main(void)
 		cmocka_unit_test(slips_in_a_catalogue_are_refused),
 		cmocka_unit_test(a_slip_is_found_by_what_is_said_of_it),
 		cmocka_unit_test(default_campaign_is_open_all_its_year),
-		cmocka_unit_test(days_begin_at_midnight_in_paris),
 		cmocka_unit_test(campaigns_are_read_strictly),
 		cmocka_unit_test(departments_have_zones),
 	};

@@ -120,6 +120,42 @@ test_parse_refuses(void **state)
 	assert_true(time_parse_utc(SLICE_LITERAL("2000-02-29T00:00:00Z"), &out));
 }
 
+/* The days of both changes begin by the time before, the days after them by the new one; each ends where the next
+ * begins. */
+static void
+test_days_in_paris(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *date;
+		uint64_t start, end;
+	} days[] = {
+		{ "2026-03-28", 1774652400, 1774738800 }, { "2026-03-29", 1774738800, 1774821600 },
+		{ "2026-03-30", 1774821600, 1774908000 }, { "2026-10-24", 1792792800, 1792879200 },
+		{ "2026-10-25", 1792879200, 1792969200 }, { "2026-10-26", 1792969200, 1793055600 },
+		{ "2024-02-29", 1709161200, 1709247600 }, { "2026-05-28", 1779919200, 1780005600 },
+		{ "2025-12-31", 1767135600, 1767222000 }, { "9999-12-31", 253402210800, 253402297200 },
+	};
+	static const char *const none[] = { "", "2026-02-29", "2026-13-01", "2026-00-01", "2026-04-31", "2026-04-00",
+		"0000-01-01", "1900-02-29", "2026-4-9", "2026/04/09", "2026-04-09 ", "26-04-2009", "2026-04-0:" };
+	unsigned year, month, day;
+	uint64_t start, end;
+
+	for (size_t i = 0; i < sizeof days / sizeof days[0]; i++) {
+		assert_true(time_parse_date(slice_of_text(days[i].date), &year, &month, &day));
+		assert_true(time_paris_day(year, month, day, &start, &end));
+		if (start != days[i].start || end != days[i].end)
+			fail_msg("%s: %llu to %llu", days[i].date, (unsigned long long)start, (unsigned long long)end);
+	}
+	for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
+		if (time_parse_date(slice_of_text(none[i]), &year, &month, &day))
+			fail_msg("accepted: %s", none[i]);
+	assert_false(time_paris_day(2026, 2, 29, &start, &end));
+	assert_false(time_paris_day(1970, 12, 31, &start, &end));
+	assert_true(date_exists(2000, 2, 29) && date_exists(1, 1, 1) && date_exists(9999, 12, 31));
+	assert_false(date_exists(1900, 2, 29) || date_exists(0, 1, 1) || date_exists(10000, 1, 1));
+}
+
 static void
 test_past_the_end(void **state)
 {
@@ -142,6 +178,7 @@ main(void)
 		cmocka_unit_test(test_calendar),
 		cmocka_unit_test(test_two_changes_a_year),
 		cmocka_unit_test(test_parse_refuses),
+		cmocka_unit_test(test_days_in_paris),
 		cmocka_unit_test(test_past_the_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
