@@ -39,7 +39,7 @@ server_libs = -lleveldb -lpthread
 protocol_src = $(wildcard protocol/*.c protocol/net/*.c)
 client_src = $(wildcard client/*.c)
 cli_src = $(wildcard client/cli/*.c)
-library_src = $(client_src) $(filter-out protocol/default_catalogue.c,$(protocol_src))
+library_src = $(client_src) $(filter-out protocol/default_%.c,$(protocol_src))
 server_src = $(filter-out server/main.c,$(wildcard server/*.c server/services/*.c server/store/*.c server/admin/*.c))
 bench_src = $(wildcard bench/*.c)
 # What the kernel accounts for a process says nothing where the thread sanitizer adds its own memory and descriptors.
@@ -77,7 +77,7 @@ $(BUILD)/obj/%.o: %.c
 	$(Q)$(CC) $(own_cflags) $(dialect) $(CFLAGS) -c -o $@ $<
 
 # Files carried in programs, as numbers that a source includes.
-$(call object,protocol/default_catalogue.c): $(BUILD)/gen/protocol/data/catalogue.json.inc
+$(call object,$(wildcard protocol/default_*.c)): $(BUILD)/obj/protocol/default_%.o: $(BUILD)/gen/protocol/data/%.json.inc
 $(call object,bench/report.c): $(BUILD)/gen/bench/report.html.inc
 $(BUILD)/gen/%.inc: %
 	@mkdir -p $(@D)

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Campaigns: the JSON file read and written, the zones of the departments. */
+ * A campaign read from JSON, and what it says of a department. */
 #include "protocol/campaign.h"
 
 #include <string.h>
 
 #include "protocol/json.h"
 #include "protocol/limits.h"
+
+/* More than there are. */
+#define DEPARTMENTS_MAX ((size_t)256)
+/* As long as the authority that issues them lasts. */
+#define CERTIFICATE_YEARS_MAX 10
 
 /* ---- reading ---- */
 
@@ -25,7 +30,9 @@ struct day_member {
 static enum error
 days_parse(const struct json *root, struct campaign *out, struct fault *fault)
 {
+	static const char *const zones[] = { "A", "B", "C", NULL };
 	const struct json *deadlines = json_find(root, "deadlines");
+	struct slice unknown;
 	uint64_t not_asked;
 	const struct day_member days[] = {
 		{ root, "opens", &out->opens_at, &not_asked },
@@ -41,8 +48,55 @@ days_parse(const struct json *root, struct campaign *out, struct fault *fault)
 		    !time_paris_day(year, month, day, days[i].start, days[i].end))
 			return refuse(fault, days[i].name, text, "a day, \"2026-05-28\"");
 	}
+	if (!json_has_only(deadlines, zones, &unknown))
+		return refuse(fault, "deadlines", unknown, "A, B and C");
 	if (out->opens_at >= out->closes_at)
 		return refuse(fault, "closes", json_find_text(root, "closes"), "a day not before \"opens\"");
+	return ERROR_NONE;
+}
+
+/* Two or three digits or capital letters. */
+static bool
+code_is_department(struct slice code)
+{
+	for (size_t i = 0; i < code.size; i++) {
+		uint8_t byte = code.data[i];
+		if (!((byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z')))
+			return false;
+	}
+	return code.size == 2 || code.size == 3;
+}
+
+static enum error
+departments_parse(const struct json *json, struct arena *arena, struct campaign *out, struct fault *fault)
+{
+	static const char *const zones[] = { [ZONE_A] = "A", [ZONE_B] = "B", [ZONE_C] = "C", [ZONE_NONE] = "none",
+		NULL };
+	struct campaign_department *departments;
+	struct slice unknown = SLICE_EMPTY;
+
+	if (json == NULL || !json_has_only(json, zones, &unknown))
+		return refuse(fault, "departments", unknown, "an object of A, B, C and none");
+	departments = arena_alloc_array(arena, DEPARTMENTS_MAX, sizeof *departments);
+	if (departments == NULL)
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	out->departments = departments;
+	for (size_t zone = 0; zones[zone] != NULL; zone++) {
+		const struct json *codes = json_find(json, zones[zone]);
+		if (codes == NULL || codes->type != JSON_ARRAY ||
+		    codes->count > DEPARTMENTS_MAX - out->departments_count)
+			return refuse(fault, "departments", slice_of_text(zones[zone]),
+			    "a list for each zone, at most 256 codes in all");
+		for (const struct json *code = codes->first; code != NULL; code = code->next) {
+			if (code->type != JSON_STRING || !code_is_department(code->text))
+				return refuse(fault, "departments", code->text,
+				    "two or three digits or capital letters");
+			if (campaign_has_department(out, code->text))
+				return refuse(fault, "departments", code->text, "each department once");
+			departments[out->departments_count++] =
+			    (struct campaign_department){ code->text, (enum zone)zone };
+		}
+	}
 	return ERROR_NONE;
 }
 
@@ -50,12 +104,20 @@ days_parse(const struct json *root, struct campaign *out, struct fault *fault)
 static enum error
 contract_parse(const struct json *contract, struct arena *arena, struct campaign *out, struct fault *fault)
 {
-	const struct json *text = json_find(contract, "text");
+	static const char *const members[] = { "version", "certificate_years", "text", NULL };
+	const struct json *text = json_find(contract, "text"), *years = json_find(contract, "certificate_years");
+	struct slice unknown;
 	size_t size = 0, used = 0;
 
 	out->contract = json_find_text(contract, "version");
 	if (out->contract.size == 0 || out->contract.size > LIMIT_LABEL)
 		return refuse(fault, "contract.version", out->contract, "1 to 64 bytes");
+	if (!json_has_only(contract, members, &unknown))
+		return refuse(fault, "contract", unknown, "known members only");
+	if (!json_find_uint(contract, "certificate_years", CERTIFICATE_YEARS_MAX, &out->certificate_years) ||
+	    out->certificate_years == 0)
+		return refuse(fault, "contract.certificate_years", years == NULL ? SLICE_EMPTY : years->text,
+		    "a whole number of years, 1 to 10");
 	if (text == NULL || text->type != JSON_ARRAY || text->count == 0)
 		return refuse(fault, "contract.text", SLICE_EMPTY, "a list of paragraphs");
 	for (const struct json *p = text->first; p != NULL; p = p->next) {
@@ -95,7 +157,7 @@ enum error
 campaign_parse(struct slice text, struct arena *arena, struct campaign *out, struct fault *fault)
 {
 	static const char *const members[] = { "type", "name", "income_year", "opens", "closes", "deadlines",
-		"contract", NULL };
+		"departments", "contract", NULL };
 	const struct json_limits limits = { LIMIT_JSON_FILE, 1000, 4 };
 	const struct json *root;
 	struct slice unknown;
@@ -114,91 +176,46 @@ campaign_parse(struct slice text, struct arena *arena, struct campaign *out, str
 	if (!json_find_uint(root, "income_year", 9998, &out->income_year) || out->income_year < 1970)
 		return refuse(fault, "income_year", SLICE_EMPTY, "a year");
 	error = days_parse(root, out, fault);
+	if (error == ERROR_NONE)
+		error = departments_parse(json_find(root, "departments"), arena, out, fault);
 	if (error != ERROR_NONE)
 		return error;
 	return contract_parse(json_find(root, "contract"), arena, out, fault);
 }
 
-/* ---- the default campaign ---- */
+/* ---- asking ---- */
 
-/* After article 6 of the order of 22 March 2002 as the order of 13 October 2005 words it (A6), in our own words. */
-static const char contract_version[] = "2005-10-13/1";
-static const char *const contract_text[] = {
-	"En acceptant la présente convention, vous pouvez transmettre par voie électronique votre déclaration "
-	"d'ensemble des revenus et ses déclarations annexes. La signature électronique apposée à l'aide de votre "
-	"certificat a la même valeur qu'une signature manuscrite ; sans elle, votre obligation de déclarer n'est "
-	"pas remplie.",
-	"Vous pouvez aussi consulter pendant quinze jours vos déclarations en cours de saisie, consulter les "
-	"déclarations déjà transmises et les autres éléments de votre dossier fiscal mis en ligne. En cas "
-	"d'imposition commune, chacun peut recevoir un certificat et utiliser ces services.",
-	"La transmission par voie électronique n'est pas ouverte si votre situation de famille a changé (mariage,"
-	" pacs, divorce, décès du conjoint) au cours de l'année des revenus à déclarer : déposez alors votre "
-	"déclaration sur papier.",
-	"Vous déclarez en ligne, en une ou plusieurs fois dans un délai de quinze jours, ou vous préparez votre "
-	"déclaration hors connexion avant de la signer. Une première déclaration préparée hors connexion ne peut "
-	"être rectifiée que de la même manière. Toute nouvelle déclaration, électronique ou sur papier, est une "
-	"déclaration rectificative.",
-	"Vous adressez, le cas échéant, votre relevé d'identité bancaire par voie postale à votre centre des "
-	"impôts.",
-	"Vous indiquez l'identité de chaque organisme bénéficiaire d'un don ouvrant droit à réduction d'impôt. "
-	"Cela n'est pas demandé pour les versements à des associations cultuelles ou de bienfaisance et à des "
-	"organisations syndicales, ni, jusqu'à 3 000 euros, pour les dons à des associations de financement "
-	"électoral des partis et groupements politiques.",
-	"Trois dates limites de dépôt sont fixées selon la zone (A, B ou C) de vacances scolaires de votre "
-	"département ; les départements d'outre-mer suivent la zone C et la Corse la zone B.",
-	"Pour obtenir votre certificat, vous indiquez au caractère près votre nom de naissance, votre numéro "
-	"fiscal, votre numéro de télédéclarant, votre revenu fiscal de référence, une adresse électronique et un "
-	"mot de passe de votre choix. La clé privée est créée et conservée sur votre poste, protégée par ce mot "
-	"de passe. Le certificat, gratuit, vaut trois ans sauf révocation par l'une des parties et ne sert qu'aux"
-	" échanges avec les administrations fiscales.",
-	"Tous les échanges sont chiffrés. L'administration vérifie que les fichiers ont été correctement reçus et"
-	" que la signature est la vôtre, puis délivre sans délai un accusé de réception qui vaut preuve du dépôt "
-	"; sinon, elle vous invite à déposer de nouveau, par voie électronique ou sur papier.",
-	"Seules les déclarations dont il a été accusé réception sont conservées et servent au calcul de l'impôt. "
-	"Ce que vous avez transmis est conservé, chiffré et signé, pendant dix ans à compter de l'année "
-	"d'imposition, afin que la signature et le contenu puissent être vérifiés en cas de contestation.",
-	"Vous disposez d'un droit d'accès et de rectification sur vos données. Vous pouvez refuser d'être "
-	"sollicité pour des enquêtes de qualité, et revenir sur ce choix.",
-};
-
-void
-campaign_write(struct buf *buf, uint64_t income_year)
+static const struct campaign_department *
+department_find(const struct campaign *campaign, struct slice code)
 {
-	unsigned long year = (unsigned long)income_year;
-
-	buf_put_format(buf, "{\n\"type\": \"guichet-campaign\",\n\"name\": \"ir-%lu\",\n\"income_year\": %lu,\n",
-	    year, year);
-	buf_put_format(buf, "\"opens\": \"%04lu-01-01\",\n\"closes\": \"%04lu-12-31\",\n", year + 1, year + 1);
-	buf_put_format(buf,
-	    "\"deadlines\": {\"A\": \"%04lu-12-31\", \"B\": \"%04lu-12-31\", \"C\": \"%04lu-12-31\"},\n",
-	    year + 1, year + 1, year + 1);
-	buf_put_format(buf, "\"contract\": {\n\"version\": \"%s\",\n\"text\": [", contract_version);
-	for (size_t i = 0; i < sizeof contract_text / sizeof contract_text[0]; i++) {
-		buf_put_text(buf, i == 0 ? "\n" : ",\n");
-		json_put_string(buf, slice_of_text(contract_text[i]));
-	}
-	buf_put_text(buf, "\n]\n}\n}\n");
+	for (size_t i = 0; i < campaign->departments_count; i++)
+		if (slice_equal(campaign->departments[i].code, code))
+			return &campaign->departments[i];
+	return NULL;
 }
 
-/* ---- zones ---- */
-
-/* Zones of the academies in force since 2016, departments 01 to 95 by number; 20 was parted into 2A and 2B. */
-char
-campaign_zone(struct slice department)
+bool
+campaign_has_department(const struct campaign *campaign, struct slice code)
 {
-	static const char by_number[] = "-ABABBBABCBCCBBAAABA-ABAAAABBBCCCACBBBAAABAABBCACB"
-	                                "BBBBBBBBABBBBAACCBBAAABAACBCCABCCBBBAABAACCCCC";
-	static const char *const overseas[] = { "971", "972", "973", "974", "976" };
-	unsigned number;
+	return department_find(campaign, code) != NULL;
+}
 
-	if (slice_equal_text(department, "2A") || slice_equal_text(department, "2B"))
-		return 'B';
-	for (size_t i = 0; i < sizeof overseas / sizeof overseas[0]; i++)
-		if (slice_equal_text(department, overseas[i]))
-			return 'C';
-	if (department.size != 2 || department.data[0] < '0' || department.data[0] > '9' || department.data[1] < '0' ||
-	    department.data[1] > '9')
-		return 0;
-	number = (department.data[0] - '0') * 10U + (department.data[1] - '0');
-	return number < 96 && by_number[number] != '-' ? by_number[number] : 0;
+uint64_t
+campaign_deadline(const struct campaign *campaign, struct slice code)
+{
+	const struct campaign_department *department = department_find(campaign, code);
+	uint64_t latest = campaign->deadline_a;
+
+	switch (department == NULL ? ZONE_NONE : department->zone) {
+	case ZONE_A:
+		return campaign->deadline_a;
+	case ZONE_B:
+		return campaign->deadline_b;
+	case ZONE_C:
+		return campaign->deadline_c;
+	case ZONE_NONE:
+		break;
+	}
+	latest = campaign->deadline_b > latest ? campaign->deadline_b : latest;
+	return campaign->deadline_c > latest ? campaign->deadline_c : latest;
 }

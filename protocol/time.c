@@ -159,7 +159,8 @@ day_start_utc(unsigned year, unsigned month, unsigned day)
 
 	if (month < 3)
 		year--;
-	uint64_t days = (uint64_t)year * 365 + year / 4 - year / 100 + year / 400 + (153 * from_march + 2) / 5 + day - 1;
+	uint64_t days = (uint64_t)year * 365 + year / 4 - year / 100 + year / 400 + (153 * from_march + 2) / 5 + day -
+	    1;
 	return (days - DAYS_TO_1970) * DAY_S;
 }
 

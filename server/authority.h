@@ -25,8 +25,6 @@
 #define AUTHORITY_CRL_FILE "crl.pem"
 #define AUTHORITY_VKEY_FILE "log.vkey"
 
-/* A5: three years. */
-#define AUTHORITY_HOLDER_YEARS 3
 /* Characters of a common name and of an organisation (RFC 5280, ub-common-name); a longer one is cut there. */
 #define AUTHORITY_NAME_MAX ((size_t)64)
 

@@ -73,7 +73,7 @@ struct import {
 	struct touched *touched[TOUCHED_BUCKETS];
 	uint64_t persons[PERSON_SLOTS]; /* marks of those in the batch; 0: free */
 	struct retention retention;
-	uint64_t income_year; /* of the open campaign */
+	const struct campaign *campaign; /* the open one */
 	size_t lines_in_batch;
 	uint64_t line, taken, bad;
 	uint64_t progress_ms; /* when it was last told */
@@ -148,7 +148,8 @@ family_change_parse(struct slice text, uint64_t income_year, uint64_t *year)
 
 /* The first field that is wrong, and what it should be; NULL when all are right. */
 static const char *
-fields_check(const struct slice fields[FIELDS], uint64_t income_year, struct rec_taxpayer *out, const char **expected)
+fields_check(const struct slice fields[FIELDS], const struct campaign *campaign, struct rec_taxpayer *out,
+    const char **expected)
 {
 	static const size_t text_max[FIELDS] = { 13, LIMIT_NAME, LIMIT_NAME, LIMIT_LABEL, LIMIT_LABEL, 3, LIMIT_LABEL,
 		10 };
@@ -164,11 +165,11 @@ fields_check(const struct slice fields[FIELDS], uint64_t income_year, struct rec
 	*expected = "whole euros";
 	if (!decimal_decode(fields[REFERENCE_INCOME], UINT64_MAX / 10 - 1, &number))
 		return field_names[REFERENCE_INCOME];
-	*expected = "the code of a department";
-	if (campaign_zone(fields[DEPARTMENT]) == 0)
+	*expected = "a department of the campaign";
+	if (!campaign_has_department(campaign, fields[DEPARTMENT]))
 		return field_names[DEPARTMENT];
 	*expected = "empty, 0, 1, a year or a date (YYYY-MM-DD)";
-	if (!family_change_parse(fields[FAMILY_CHANGE], income_year, &number))
+	if (!family_change_parse(fields[FAMILY_CHANGE], campaign->income_year, &number))
 		return field_names[FAMILY_CHANGE];
 	*out = (struct rec_taxpayer){
 		.spi = fields[SPI],
@@ -377,7 +378,7 @@ line_take(struct import *import, char *line, size_t size)
 		report_bad(import, "line", "8 comma-separated fields");
 		return ERROR_NONE;
 	}
-	const char *wrong = fields_check(fields, import->income_year, &taxpayer, &expected);
+	const char *wrong = fields_check(fields, import->campaign, &taxpayer, &expected);
 	if (wrong != NULL) {
 		report_bad(import, wrong, expected);
 		return ERROR_NONE;
@@ -498,7 +499,7 @@ admin_import(int argc, char **argv)
 	if (error == ERROR_NONE) {
 		import->store = admin_office_store(import->office);
 		import->keyring = admin_office_keyring(import->office);
-		import->income_year = admin_office_facts(import->office)->campaign.income_year;
+		import->campaign = &admin_office_facts(import->office)->campaign;
 		import->retention = (struct retention){ RETENTION_REGISTER, admin_year() };
 		error = import_file(import, words[2], &fault);
 	}

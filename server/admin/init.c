@@ -9,12 +9,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "protocol/campaign.h"
+#include "protocol/default_campaign.h"
+#include "protocol/default_catalogue.h"
 #include "protocol/origin.h"
 #include "server/admin/admin.h"
 #include "server/authority.h"
 #include "server/clock.h"
-#include "protocol/default_catalogue.h"
 #include "server/store/disk.h"
 #include "server/store/keyring.h"
 #include "server/store/leveldb.h"
@@ -69,7 +69,7 @@ write_publications(const char *directory, const char *origin, unsigned year, str
 	settings_path(path, sizeof path, directory, PUBLIC_DIRECTORY "/" CATALOGUE_FILE);
 	error = write_file(path, default_catalogue(), fault);
 	if (error == ERROR_NONE) {
-		campaign_write(buf, year - 1);
+		default_campaign_put(buf, year - 1);
 		settings_path(path, sizeof path, directory, PUBLIC_DIRECTORY "/" CAMPAIGN_FILE);
 		error = write_file(path, buf_peek(buf), fault);
 	}

@@ -380,7 +380,8 @@ certificate_issue(struct decision *decision, const struct certificate_plan *plan
 		if (outcome != PROCEED)
 			return outcome;
 	}
-	uint64_t not_after = authority_expiry(decision->context->now, AUTHORITY_HOLDER_YEARS);
+	uint64_t not_after = authority_expiry(decision->context->now,
+	    (unsigned)decision->context->office->campaign.certificate_years);
 	if (sign_certificate(decision, issuing, not_after, &fault) != ERROR_NONE)
 		return refuse_with(decision, &fault);
 	*record = (struct rec_certificate){

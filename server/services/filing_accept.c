@@ -33,25 +33,6 @@ filing_stage_number(struct decision *decision, struct signed_filing *signed_fili
 	return refuse(decision, ERROR_internal);
 }
 
-/* The deadline of the household's zone (A12); for a department of no zone the latest, in the taxpayer's favour. */
-static uint64_t
-deadline_of(const struct campaign *campaign, struct slice department)
-{
-	uint64_t latest = campaign->deadline_a;
-
-	switch (campaign_zone(department)) {
-	case 'A':
-		return campaign->deadline_a;
-	case 'B':
-		return campaign->deadline_b;
-	case 'C':
-		return campaign->deadline_c;
-	default:
-		latest = campaign->deadline_b > latest ? campaign->deadline_b : latest;
-		return campaign->deadline_c > latest ? campaign->deadline_c : latest;
-	}
-}
-
 static bool
 receipt_lists(struct decision *decision, const struct filing *filing, struct receipt *receipt)
 {
@@ -101,7 +82,7 @@ receipt_body(struct decision *decision, const struct filing *filing)
 {
 	const struct signed_filing *signed_filing = &filing->signed_filing;
 	const struct campaign *campaign = &decision->context->office->campaign;
-	uint64_t deadline = deadline_of(campaign, signed_filing->subject.department);
+	uint64_t deadline = campaign_deadline(campaign, signed_filing->subject.department);
 	struct slice body = SLICE_EMPTY;
 	struct receipt receipt = {
 		.number = slice_of(filing->number, RECEIPT_NUMBER_SIZE),

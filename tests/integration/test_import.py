@@ -3,6 +3,7 @@
 nothing, people move, and names are what they are to the last character."""
 import csv
 import io
+import json
 import re
 
 import generate
@@ -78,6 +79,21 @@ def test_every_bad_line_is_told_by_its_number(office, tmp_path):
     office.start()
     for values in good:
         someone(office, values, tmp_path / values["spi"]).enrol()
+
+
+@pytest.mark.parametrize("department, late", [("2B", True), ("974", True), ("987", False), ("99", False)])
+def test_households_overseas_and_abroad_are_taken(office, tmp_path, department, late):
+    """A12: Corsica has the deadline of B, departments overseas that of C; where the order sets none the latest holds."""
+    campaign = office.campaign()
+    year = campaign["income_year"] + 1
+    campaign["deadlines"] = {"A": f"{year}-12-31", "B": f"{year}-01-01", "C": f"{year}-01-01"}
+    (office.public / "campaign.json").write_text(json.dumps(campaign))
+    values = row(department=department)
+    assert take(office, line(values)) == (1, {})
+    office.start()
+    taxpayer = someone(office, values, tmp_path / "someone")
+    taxpayer.enrol()
+    assert taxpayer.file()["in_time"] is not late
 
 
 def test_bytes_that_are_no_text(office):

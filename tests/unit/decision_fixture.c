@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "protocol/campaign.h"
+#include "protocol/default_campaign.h"
 #include "protocol/default_catalogue.h"
 #include "server/authority.h"
 #include "server/gate.h"
@@ -52,7 +52,7 @@ make_directory(struct decision_fixture *fixture)
 	assert_int_equal(authority_create(&plan, &fault), ERROR_NONE);
 	assert_int_equal(authority_open(keys, public, &fixture->authority, &fault), ERROR_NONE);
 	assert_non_null(campaign);
-	campaign_write(campaign, INCOME_YEAR);
+	default_campaign_put(campaign, INCOME_YEAR);
 	assert_true(buf_ok(campaign));
 	file_write(path_in(fixture, PUBLIC_DIRECTORY "/" CAMPAIGN_FILE), buf_peek(campaign));
 	file_write(path_in(fixture, PUBLIC_DIRECTORY "/" CATALOGUE_FILE), default_catalogue());

@@ -51,7 +51,7 @@ holder_of(EVP_PKEY *key)
 		.first_names = SLICE_LITERAL("Zoé Aïcha"),
 		.spi = SLICE_LITERAL("1234567890123"),
 		.not_before = PLACE_NOW,
-		.not_after = authority_expiry(PLACE_NOW, AUTHORITY_HOLDER_YEARS),
+		.not_after = authority_expiry(PLACE_NOW, 3),
 	};
 	assert_int_equal(key_public_of(key, &holder.key), ERROR_NONE);
 	return holder;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/default_campaign.h"
 #include "protocol/default_catalogue.h"
 #include "tests/unit/catalogue_file.h"
 #include "tests/unit/file.h"
@@ -203,7 +204,7 @@ default_campaign_is_open_all_its_year(void **state)
 	struct buf *buf = buf_create(1 << 16);
 	struct campaign campaign;
 	struct fault fault;
-	campaign_write(buf, 2025);
+	default_campaign_put(buf, 2025);
 	assert_true(buf_ok(buf));
 	assert_int_equal(campaign_parse(buf_peek(buf), arena, &campaign, &fault), ERROR_NONE);
 	assert_true(slice_equal_text(campaign.name, "ir-2025"));
@@ -212,13 +213,16 @@ default_campaign_is_open_all_its_year(void **state)
 	assert_true(campaign.closes_at == 1798758000); /* 2026-12-31T23:00:00Z */
 	assert_true(campaign.deadline_a == campaign.closes_at && campaign.deadline_b == campaign.closes_at &&
 	    campaign.deadline_c == campaign.closes_at);
+	assert_true(campaign.certificate_years == 3);
 	assert_true(campaign.contract.size != 0);
 	assert_true(campaign.contract_text.size > 2000 && slice_is_utf8(campaign.contract_text));
 	buf_destroy(buf);
 	arena_destroy(arena);
 }
 
-#define CONTRACT "\"contract\":{\"version\":\"1\",\"text\":[\"a\",\"b\"]}"
+#define CONTRACT "\"contract\":{\"version\":\"1\",\"certificate_years\":3,\"text\":[\"a\",\"b\"]}"
+#define DEPARTMENTS \
+	"\"departments\":{\"A\":[\"01\"],\"B\":[\"2A\"],\"C\":[\"75\",\"971\"],\"none\":[\"99\"]}"
 #define DEADLINES "\"deadlines\":{\"A\":\"2026-05-19\",\"B\":\"2026-05-26\",\"C\":\"2026-12-31\"}"
 
 static void
@@ -227,7 +231,7 @@ campaigns_are_read_strictly(void **state)
 	(void)state;
 	static const char good[] = "{\"type\":\"guichet-campaign\",\"name\":\"ir-2025\","
 	    "\"income_year\":2025,\"opens\":\"2026-04-09\","
-	    "\"closes\":\"2026-12-31\"," DEADLINES "," CONTRACT "}";
+	    "\"closes\":\"2026-12-31\"," DEADLINES "," DEPARTMENTS "," CONTRACT "}";
 	static const struct {
 		const char *from, *to, *place;
 	} slips[] = {
@@ -238,6 +242,16 @@ campaigns_are_read_strictly(void **state)
 		{ "2026-04-09", "2026-02-30", "opens" }, { "\"closes\":\"2026", "\"closes\":\"2025", "closes" },
 		{ "2026-05-26", "26-05-2026", "B" }, { "\"version\":\"1\"", "\"version\":\"\"", "contract.version" },
 		{ "[\"a\",\"b\"]", "\"ab\"", "contract.text" }, { "[\"a\",\"b\"]", "[\"a\",1]", "contract.text" },
+		{ "\"text\"", "\"texte\"", "contract" }, { "\"C\":\"2026", "\"D\":\"2026", "C" },
+		{ "\"C\":\"2026-12-31\"", "\"C\":\"2026-12-31\",\"D\":\"2026-12-31\"", "deadlines" },
+		{ "_years\":3", "_years\":0", "contract.certificate_years" },
+		{ "_years\":3", "_years\":11", "contract.certificate_years" },
+		{ "\"certificate_years\":3,", "", "contract.certificate_years" },
+		{ DEPARTMENTS ",", "", "departments" }, { ",\"none\":[\"99\"]", "", "departments" },
+		{ "\"none\"", "\"D\"", "departments" }, { "[\"99\"]", "\"99\"", "departments" },
+		{ "[\"99\"]", "[99]", "departments" }, { "[\"99\"]", "[\"01\"]", "departments" },
+		{ "[\"99\"]", "[\"2a\"]", "departments" }, { "[\"99\"]", "[\"9\"]", "departments" },
+		{ "[\"99\"]", "[\"9999\"]", "departments" },
 	};
 	struct campaign campaign;
 	struct fault fault;
@@ -247,7 +261,7 @@ campaigns_are_read_strictly(void **state)
 	assert_true(campaign.deadline_a == 1779228000); /* the 19th is in time to its end: 2026-05-19T22:00:00Z */
 	assert_true(campaign.deadline_c == 1798758000); /* the day after New Year's Eve */
 	for (size_t i = 0; i < sizeof slips / sizeof slips[0]; i++) {
-		char text[600];
+		char text[1000];
 		const char *at = strstr(good, slips[i].from);
 		assert_non_null(at);
 		snprintf(text, sizeof text, "%.*s%s%s", (int)(at - good), good, slips[i].to,
@@ -258,28 +272,54 @@ campaigns_are_read_strictly(void **state)
 	arena_destroy(arena);
 }
 
+/* A12, as delivered: every department of metropolitan France, Corsica with B, overseas with C; where the order gives no
+ * zone the latest deadline holds, whichever that is. */
 static void
-departments_have_zones(void **state)
+departments_have_deadlines(void **state)
 {
 	(void)state;
+	enum { A = 10, B = 20, C = 30 };
 	static const struct {
 		const char *code;
-		char zone;
-	} departments[] = {
-		{ "01", 'A' }, { "75", 'C' }, { "13", 'B' }, { "2A", 'B' }, { "2B", 'B' }, { "95", 'C' }, { "69",
-		    'A' }, { "971", 'C' },
-		{ "976", 'C' }, { "20", 0 }, { "00", 0 }, { "96", 0 }, { "975", 0 }, { "", 0 }, { "1", 0 }, { "2a",
-		    0 }, { "9:", 0 },
+		uint64_t deadline;
+	} known[] = {
+		{ "01", A }, { "69", A }, { "13", B }, { "2A", B }, { "2B", B }, { "75", C }, { "95", C }, { "971", C },
+		{ "972", C }, { "973", C }, { "974", C }, { "976", C }, { "975", C }, { "978", C }, { "987", C },
+		{ "988", C }, { "99", C },
 	};
-	for (size_t i = 0; i < sizeof departments / sizeof departments[0]; i++)
-		assert_int_equal(campaign_zone(slice_of_text(departments[i].code)), departments[i].zone);
-	unsigned known = 0;
-	for (unsigned n = 0; n < 100; n++) {
+	static const char *const unknown[] = { "20", "00", "96", "970", "979", "", "1", "2a", "9:", "75 " };
+	struct arena *arena = arena_create(1 << 20);
+	struct buf *buf = buf_create(1 << 16);
+	struct campaign campaign;
+	struct fault fault;
+	unsigned count = 0;
+
+	default_campaign_put(buf, 2025);
+	assert_int_equal(campaign_parse(buf_peek(buf), arena, &campaign, &fault), ERROR_NONE);
+	campaign.deadline_a = A;
+	campaign.deadline_b = B;
+	campaign.deadline_c = C;
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+		assert_true(campaign_has_department(&campaign, slice_of_text(known[i].code)));
+		assert_int_equal(campaign_deadline(&campaign, slice_of_text(known[i].code)), known[i].deadline);
+	}
+	for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
+		assert_false(campaign_has_department(&campaign, slice_of_text(unknown[i])));
+		assert_int_equal(campaign_deadline(&campaign, slice_of_text(unknown[i])), C);
+	}
+	for (unsigned n = 1; n <= 95; n++) {
 		char code[8];
 		snprintf(code, sizeof code, "%02u", n);
-		known += campaign_zone(slice_of_text(code)) != 0;
+		count += campaign_has_department(&campaign, slice_of_text(code));
 	}
-	assert_int_equal(known, 94);
+	assert_int_equal(count, 94);
+	campaign.deadline_b = 40;
+	assert_int_equal(campaign_deadline(&campaign, SLICE_LITERAL("987")), 40);
+	campaign.deadline_a = 50;
+	assert_int_equal(campaign_deadline(&campaign, SLICE_LITERAL("99")), 50);
+	assert_int_equal(campaign_deadline(&campaign, SLICE_LITERAL("974")), C);
+	buf_destroy(buf);
+	arena_destroy(arena);
 }
 
 int
@@ -292,7 +332,7 @@ main(void)
 		cmocka_unit_test(a_slip_is_found_by_what_is_said_of_it),
 		cmocka_unit_test(default_campaign_is_open_all_its_year),
 		cmocka_unit_test(campaigns_are_read_strictly),
-		cmocka_unit_test(departments_have_zones),
+		cmocka_unit_test(departments_have_deadlines),
 	};
 	return cmocka_run_group_tests_name("catalogue", tests, NULL, NULL);
 }

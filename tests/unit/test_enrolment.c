@@ -184,6 +184,24 @@ the_certificate_is_the_holder_s_for_three_years(void **state)
 	X509_free(certificate);
 }
 
+/* A5: three years unless the campaign says otherwise. */
+static void
+a_certificate_lasts_as_long_as_the_contract_says(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	const struct msg_enrol_request facts = people_facts(fixture, people_register(fixture, 3000000001, "H1"));
+	struct rec_certificate record;
+
+	fixture->office->campaign.certificate_years = 1;
+	struct effects *effects = enrol(fixture, &facts);
+	const struct msg_certificate_answer *answer = effects->answer;
+	assert_int_equal(effects->refusal.error, ERROR_NONE);
+	assert_true(decision_fixture_get(fixture, KEY_MAKE(fixture->arena, KEY_certificate, answer->serial),
+	    record_certificate(), &record));
+	/* 2027-04-01 10:00:00 UTC, exclusive. */
+	assert_int_equal(record.not_after, 1806573600 - 1);
+}
+
 static void
 the_same_request_gets_the_same_certificate(void **state)
 {
@@ -319,6 +337,7 @@ main(void)
 		PEOPLE_TEST(requests_must_prove_possession),
 		PEOPLE_TEST(a_bad_request_tells_nothing_of_the_facts),
 		PEOPLE_TEST(the_certificate_is_the_holder_s_for_three_years),
+		PEOPLE_TEST(a_certificate_lasts_as_long_as_the_contract_says),
 		PEOPLE_TEST(the_same_request_gets_the_same_certificate),
 		PEOPLE_TEST(a_new_key_ends_the_old_certificate),
 		PEOPLE_TEST(certificates_replaced_too_often_have_to_last),

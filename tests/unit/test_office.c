@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "protocol/default_campaign.h"
 #include "server/authority.h"
 #include "server/campaign_year.h"
 #include "server/publications.h"
@@ -28,7 +29,7 @@ change_campaign(struct decision_fixture *fixture, const char *text, const char *
 {
 	struct buf *campaign = buf_create(65536), *changed = buf_create(65536);
 
-	campaign_write(campaign, 2025);
+	default_campaign_put(campaign, 2025);
 	struct slice before = buf_peek(campaign);
 	const char *at = memmem(before.data, before.size, text, strlen(text));
 	assert_non_null(at);
