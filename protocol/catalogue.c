@@ -16,6 +16,9 @@
 #define CODES_COUNT ((size_t)10 * 36 * 36)
 /* Forms, papers: more than an office has, and the loops over them stay short. */
 #define FORMS_MAX ((size_t)64)
+/* Kinds of bodies that need no name, and bytes of one: a refusal tells all of them. */
+#define BODIES_MAX ((size_t)16)
+#define BODY_MAX ((size_t)32)
 #define TYPES_COUNT ((size_t)6)
 /* Of a value of any type: more than any euros, and far from where sums overflow. */
 #define LIMIT_MAX (UINT64_MAX / 4096)
@@ -31,6 +34,8 @@ struct catalogue {
 	struct catalogue_box *boxes;
 	size_t boxes_count;
 	uint64_t donation_free_max;
+	struct slice *exempt_bodies;
+	size_t exempt_bodies_count;
 	uint64_t limits[TYPES_COUNT];     /* by enum box_type, for boxes without a max of their own */
 	uint16_t by_code[CODES_COUNT];    /* index + 1; 0: no such box */
 };
@@ -306,6 +311,29 @@ papers_parse(struct reader *reader, const struct json *root)
 	return ERROR_NONE;
 }
 
+/* ---- donations ---- */
+
+static enum error
+exempt_bodies_parse(struct reader *reader, const struct json *root)
+{
+	static const char expected[] = "a list of at most 16 words of 1 to 32 bytes";
+	struct catalogue *c = reader->c;
+	const struct json *bodies = array_find(root, "exempt_bodies", BODIES_MAX);
+
+	if (bodies == NULL)
+		return refuse(reader, "exempt_bodies", SLICE_EMPTY, expected);
+	c->exempt_bodies = arena_alloc_array(c->arena, bodies->count, sizeof *c->exempt_bodies);
+	if (c->exempt_bodies == NULL)
+		return memory_short(reader->fault);
+	for (const struct json *body = bodies->first; body != NULL; body = body->next) {
+		if (body->type != JSON_STRING || body->text.size == 0 || body->text.size > BODY_MAX)
+			return refuse(reader, "exempt_bodies", body->text, expected);
+		if (!arena_copy(c->arena, body->text, &c->exempt_bodies[c->exempt_bodies_count++]))
+			return memory_short(reader->fault);
+	}
+	return ERROR_NONE;
+}
+
 /* ---- boxes ---- */
 
 static enum error
@@ -415,8 +443,8 @@ boxes_parse(struct reader *reader, const struct json *root)
 static enum error
 root_parse(struct reader *reader, const struct json *root)
 {
-	static const char *const members[] = { "type", "version", "donation_free_max", "limits", "forms", "papers",
-		"boxes", NULL };
+	static const char *const members[] = { "type", "version", "donation_free_max", "exempt_bodies", "limits",
+		"forms", "papers", "boxes", NULL };
 	struct slice unknown;
 	enum error error;
 
@@ -426,7 +454,9 @@ root_parse(struct reader *reader, const struct json *root)
 		return refuse(reader, "catalogue", unknown, "known members only");
 	if (!json_find_uint(root, "donation_free_max", UINT32_MAX, &reader->c->donation_free_max))
 		return refuse(reader, "donation_free_max", found_in(root, "donation_free_max"), "whole euros");
-	error = limits_parse(reader, root);
+	error = exempt_bodies_parse(reader, root);
+	if (error == ERROR_NONE)
+		error = limits_parse(reader, root);
 	if (error == ERROR_NONE)
 		error = forms_parse(reader, root);
 	if (error == ERROR_NONE)
@@ -511,6 +541,13 @@ uint64_t
 catalogue_donation_free_max(const struct catalogue *catalogue)
 {
 	return catalogue->donation_free_max;
+}
+
+const struct slice *
+catalogue_exempt_bodies(const struct catalogue *catalogue, size_t *count)
+{
+	*count = catalogue->exempt_bodies_count;
+	return catalogue->exempt_bodies;
 }
 
 size_t

@@ -30,7 +30,7 @@ struct catalogue_paper {
 enum donation_rule {
 	DONATION_NONE,     /* the box is no donation */
 	DONATION_NAMED,    /* every beneficiary must be named (A13) */
-	DONATION_EXEMPT,   /* religious, charitable, union: no name asked (A13) */
+	DONATION_EXEMPT,   /* all that is given there is to bodies that need no name (A13) */
 	DONATION_CAMPAIGN, /* campaign financing of parties: no name up to donation_free_max euros in all (A13) */
 };
 
@@ -61,6 +61,8 @@ const struct catalogue_box *catalogue_find_box(const struct catalogue *catalogue
 bool catalogue_allows(const struct catalogue *catalogue, const struct catalogue_form *form,
     const struct catalogue_box *box);
 uint64_t catalogue_donation_free_max(const struct catalogue *catalogue);
+/* The kinds of bodies that need no name, whatever the box (A13): "religious", "charitable", "union". */
+const struct slice *catalogue_exempt_bodies(const struct catalogue *catalogue, size_t *count);
 size_t catalogue_boxes_count(const struct catalogue *catalogue);
 /* The box of that index, which must exist (asserted). */
 const struct catalogue_box *catalogue_box_at(const struct catalogue *catalogue, size_t index);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Donations (A13): every beneficiary is named, but for religious, charitable and union bodies and, up to a sum,
- * for campaign financing of parties. The donations listed have to add up to their box. */
+ * Donations (A13): every beneficiary is named, but for bodies of the kinds that the catalogue exempts and, up to a
+ * sum, for campaign financing of parties. The donations listed have to add up to their box. */
 #include <stdio.h>
 
 #include "protocol/limits.h"
@@ -131,17 +131,22 @@ gift_beneficiary_check(struct checker *c, struct gift *gift, const struct json *
 static void
 gift_body_check(struct checker *c, struct gift *gift, const struct json *json)
 {
-	static const char *const bodies[] = { "religious", "charitable", "union" };
 	const struct json *body = json_find(json, "body");
+	const char *expected = "one of";
+	size_t count;
+	const struct slice *bodies = catalogue_exempt_bodies(c->catalogue, &count);
 
 	if (body == NULL)
 		return;
-	for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
-		if (body->type == JSON_STRING && slice_equal_text(body->text, bodies[i]))
+	for (size_t i = 0; i < count; i++)
+		if (body->type == JSON_STRING && slice_equal(body->text, bodies[i]))
 			gift->is_exempt = true;
-	if (!gift->is_exempt)
-		checker_add(c, RULE_body_unknown, gift->document, gift_place(c, gift, "body"), checker_value(body),
-		    "religious, charitable or union");
+	if (gift->is_exempt)
+		return;
+	for (size_t i = 0; i < count; i++)
+		expected = checker_text(c, "%s%s %.*s", expected, i == 0 ? "" : ",", (int)bodies[i].size,
+		    (const char *)bodies[i].data);
+	checker_add(c, RULE_body_unknown, gift->document, gift_place(c, gift, "body"), checker_value(body), expected);
 }
 
 /* ---- lists and sums ---- */

@@ -81,7 +81,7 @@ program_carries_the_delivered_catalogue(void **state)
 }
 
 #define LIMITS "\"limits\":{\"euros\":9,\"real\":9,\"boolean\":1,\"integer\":9,\"year\":9,\"date\":9}"
-#define HEAD "{\"type\":\"guichet-catalogue\",\"donation_free_max\":3," LIMITS ","
+#define HEAD "{\"type\":\"guichet-catalogue\",\"donation_free_max\":3,\"exempt_bodies\":[\"union\"]," LIMITS ","
 #define FORMS "\"forms\":[{\"code\":\"m\",\"title\":\"t\",\"main\":true,\"boxes\":[\"\"]}],"
 #define PAPERS "\"papers\":[{\"code\":\"p\",\"title\":\"t\",\"way\":\"post\"}],"
 
@@ -100,7 +100,11 @@ slips_in_a_catalogue_are_refused(void **state)
 		{ "{\"type\":\"guichet-campaign\"}", "type" },
 		{ "{\"type\":\"guichet-catalogue\",\"boxs\":[]}", "catalogue" },
 		{ "{\"type\":\"guichet-catalogue\"}", "donation_free_max" },
-		{ "{\"type\":\"guichet-catalogue\",\"donation_free_max\":3}", "limits.euros" },
+		{ "{\"type\":\"guichet-catalogue\",\"donation_free_max\":3}", "exempt_bodies" },
+		{ "{\"type\":\"guichet-catalogue\",\"donation_free_max\":3,\"exempt_bodies\":[7]}", "exempt_bodies" },
+		{ "{\"type\":\"guichet-catalogue\",\"donation_free_max\":3,\"exempt_bodies\":[\"\"]}",
+		    "exempt_bodies" },
+		{ "{\"type\":\"guichet-catalogue\",\"donation_free_max\":3,\"exempt_bodies\":[]}", "limits.euros" },
 		{ HEAD "\"forms\":[]," PAPERS "\"boxes\":[]}", "forms" },
 		{ HEAD "\"forms\":[7]," PAPERS "\"boxes\":[]}", "forms[0]" },
 		{ HEAD "\"forms\":[{\"code\":\"m\",\"title\":\"t\",\"boxes\":[\"1234\"]}]," PAPERS "\"boxes\":[]}",

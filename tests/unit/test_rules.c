@@ -94,6 +94,20 @@ check_return(const char *content, const char *found)
 	check_filing(&filing);
 }
 
+/* The first finding's expectation. */
+static void
+check_expectation(const char *content, const char *expected)
+{
+	const struct rules_document document = { .type = SLICE_LITERAL("2042"), .content = slice_of_text(content) };
+	struct rules_result result;
+	struct arena *arena = arena_create(rules_arena_max(document.content.size, 1));
+
+	assert_int_equal(rules_check(catalogue, 2025, &document, 1, arena, &result), ERROR_NONE);
+	assert_int_equal(result.findings.count, 1);
+	assert_true(slice_equal_text(result.findings.items[0].expected, expected));
+	arena_destroy(arena);
+}
+
 static void
 document_rules(void **state)
 {
@@ -237,6 +251,8 @@ donation_rules(void **state)
 	    "{\"box\":\"7UF\",\"amount\":200}"), "donation_unnamed 2042:donations[1].beneficiary");
 	check_return(GIFTS("\"7UF\":500", "{\"box\":\"7UF\",\"amount\":500,\"body\":\"chess club\"}"),
 	    "body_unknown 2042:donations[0].body, donation_unnamed 2042:donations[0].beneficiary");
+	check_expectation(GIFTS("\"7UF\":500", "{\"box\":\"7UF\",\"amount\":500,\"body\":7,\"beneficiary\":\"A\"}"),
+	    "one of religious, charitable, union");
 	/* ... or by the box: union dues. */
 	check_return(RETURN("\"7AC\":500"), "");
 	check_return(GIFTS("\"7AC\":500", "{\"box\":\"7AC\",\"amount\":20}"), "");
