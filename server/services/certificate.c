@@ -11,6 +11,7 @@
 #include "server/gate.h"
 #include "server/office.h"
 #include "server/services/attempts.h"
+#include "server/services/letters.h"
 
 /* Where the decision's randomness goes, 16 bytes each. */
 enum random_use { RANDOM_ISSUE_NONCE, RANDOM_SERIAL, RANDOM_REVOKE_NONCE, RANDOM_MAIL };
@@ -220,23 +221,15 @@ answer_known(struct decision *decision, const struct rec_certificate *record)
 	return DECIDED;
 }
 
-static struct slice
-replaced_text(struct decision *decision)
-{
-	return decision_text(decision,
-	    "Bonjour,\n\nUn nouveau certificat électronique vient d'être délivré à votre nom pour vos échanges avec "
-	    "l'administration fiscale. Le certificat précédent est révoqué.\n\nSi vous n'êtes pas à l'origine de cette "
-	    "demande, contactez sans délai le service des impôts dont vous dépendez.\n");
-}
-
 static void
 tell_replaced(struct decision *decision, struct slice email)
 {
+	const struct letter *letter = letter_of(LETTER_CERTIFICATE_REPLACED);
 	struct rec_mail *mail = arena_alloc(decision->arena, sizeof *mail);
 
 	if (mail != NULL)
-		*mail = (struct rec_mail){ email, SLICE_LITERAL("Votre certificat électronique a été remplacé"),
-			replaced_text(decision), decision->context->now };
+		*mail = (struct rec_mail){ email, slice_of_text(letter->subject), slice_of_text(letter->text),
+			decision->context->now };
 	effects_put(decision, KEY_MAKE(decision->arena, KEY_mail, key_part_u64(decision->arena, decision->context->now),
 	    slice_of(decision->context->random + 16 * RANDOM_MAIL, 16)), record_mail(), mail);
 }
