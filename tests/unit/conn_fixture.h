@@ -21,6 +21,7 @@
 #include "server/loop.h"
 #include "server/session.h"
 #include "server/share.h"
+#include "tests/unit/answered.h"
 #include "tests/unit/stream_pair.h"
 
 static uint64_t now_ms;
@@ -130,6 +131,7 @@ void
 session_refuse_frame(struct session *session, const struct frame *frame, enum error error)
 {
 	session->dispatch->refused = error;
+	answered_note(NULL, error);
 	session_answer(session, frame->op, frame->stream, error, SLICE_EMPTY);
 }
 

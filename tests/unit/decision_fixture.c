@@ -19,6 +19,7 @@
 #include "server/services/services.h"
 #include "server/settings.h"
 #include "server/store/keyring.h"
+#include "tests/unit/answered.h"
 #include "tests/unit/file.h"
 
 #define ARENA_MAX ((size_t)256 * 1024 * 1024)
@@ -279,6 +280,7 @@ run(struct decision_fixture *fixture, decide handler, const struct operation *op
 	}
 	assert_int_equal(outcome, DECIDED);
 	assert_false(effects->failed);
+	answered_note(operation, effects->refusal.error);
 	return effects;
 }
 

@@ -10,6 +10,7 @@
 #include "protocol/codec.h"
 #include "server/dispatch.h"
 #include "server/room.h"
+#include "tests/unit/answered.h"
 #include "tests/unit/people.h"
 
 #define REQUESTS_MAX 512
@@ -113,6 +114,7 @@ answered(void *context, const struct dispatch_event *event)
 {
 	((struct process *)context)->answered_count++;
 	assert_non_null(event->correlation);
+	answered_note(NULL, event->error);
 }
 
 static void
@@ -507,6 +509,10 @@ refused_at_the_door(void **state)
 	struct process *process = process_create(&late);
 	const struct frame unknown = { .op = 0x7fff, .stream = 400 };
 	const struct frame malformed = { .op = OPERATION_part, .stream = 401, .body = SLICE_LITERAL("\xff") };
+	const struct frame empty = { .op = OPERATION_part, .stream = 402, .body = SLICE_LITERAL("\xa0") };
+	/* Serial, reason and a key that the table lacks. */
+	const struct frame foreign = { .op = OPERATION_revoke, .stream = 403,
+		.body = SLICE_LITERAL("\xa3\x01\x50" "0123456789abcdef" "\x03\x00\x05\x00") };
 	uint32_t stream;
 
 	(void)state;
@@ -526,6 +532,10 @@ refused_at_the_door(void **state)
 	assert_int_equal(process->asked->status[400], ERROR_operation_unknown);
 	dispatch_submit(process->dispatch, &process->asked->asker, &malformed, &process->arrival);
 	assert_int_equal(process->asked->status[401], ERROR_message_malformed);
+	dispatch_submit(process->dispatch, &process->asked->asker, &empty, &process->arrival);
+	assert_int_equal(process->asked->status[402], ERROR_field_missing);
+	dispatch_submit(process->dispatch, &process->asked->asker, &foreign, &process->arrival);
+	assert_int_equal(process->asked->status[403], ERROR_field_unknown);
 	/* What is under way when the server stops still ends well. */
 	ask(process, ++stream, (struct wish){ 'a', 'b', 0, 0 });
 	dispatch_stop(process->dispatch);

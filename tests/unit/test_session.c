@@ -8,6 +8,7 @@
 #include "protocol/codec.h"
 #include "server/dispatch.h"
 #include "server/session.h"
+#include "tests/unit/answered.h"
 #include "tests/unit/people.h"
 #include "tests/unit/unit.h"
 
@@ -29,7 +30,7 @@ static void
 event_answered(void *context, const struct dispatch_event *event)
 {
 	(void)context;
-	(void)event;
+	answered_note(event->operation, event->error);
 }
 
 static void
