@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "bench/corpus.h"
+#include "tests/unit/file.h"
 
 enum { ITEMS = 3 };
 
@@ -92,12 +93,10 @@ what_was_cut_or_changed_is_refused(void **state)
 {
 	struct corpus *corpus;
 	struct fault fault;
-	uint8_t bytes[4096];
-	FILE *file = fopen(path, "rb");
+	size_t size;
+	uint8_t *bytes = file_read(path, &size);
 
 	(void)state;
-	size_t size = fread(bytes, 1, sizeof bytes, file);
-	fclose(file);
 	for (size_t cut = 1; cut < size; cut += 7) {
 		assert_int_equal(truncate(path, (off_t)(size - cut)), 0);
 		assert_int_equal(corpus_open(path, &corpus, &fault), ERROR_usage);
@@ -105,9 +104,7 @@ what_was_cut_or_changed_is_refused(void **state)
 	/* Every number of header and tables, made absurd. */
 	for (size_t at = 0; at < size; at++) {
 		bytes[at] ^= 0x80;
-		file = fopen(path, "wb");
-		assert_int_equal(fwrite(bytes, 1, size, file), size);
-		fclose(file);
+		file_write(path, slice_of(bytes, size));
 		bytes[at] ^= 0x80;
 		if (corpus_open(path, &corpus, &fault) != ERROR_NONE)
 			continue;
@@ -115,6 +112,7 @@ what_was_cut_or_changed_is_refused(void **state)
 			assert_true(corpus_item(corpus, i).file.size < size);
 		corpus_close(corpus);
 	}
+	free(bytes);
 	assert_int_equal(truncate(path, 0), 0);
 	assert_int_not_equal(corpus_open(path, &corpus, &fault), ERROR_NONE);
 }

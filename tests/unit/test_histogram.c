@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "bench/histogram.h"
+#include "tests/unit/file.h"
 
 /* ---- the model: every value, with nothing rounded ---- */
 
@@ -371,15 +372,13 @@ static void
 hdrhistogram_writes_the_same(void **state)
 {
 	struct fixture *f = *state;
-	static char expected[8192];
-	FILE *file = fopen("tests/vectors/latency.hgrm", "re");
+	size_t size;
+	char *expected = file_read("tests/vectors/latency.hgrm", &size);
 
-	assert_non_null(file);
-	expected[fread(expected, 1, sizeof expected - 1, file)] = '\0';
-	fclose(file);
 	record_of_vector(f->histogram);
 	char *text = text_of(f->histogram, f->buf);
 	assert_string_equal(text, expected);
+	free(expected);
 	free(text);
 }
 

@@ -4,12 +4,9 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "server/log.h"
+#include "tests/unit/log_pipe.h"
 
 /* 2026-11-22T15:40:29.123Z; a test that moves it puts it back. */
 #define TEST_MS UINT64_C(1795362029123)
@@ -21,110 +18,78 @@ test_clock(void)
 	return test_ms;
 }
 
-struct fixture {
-	int pipe[2];
-	struct log *log;
-	char text[LOG_LINE_MAX + 1];
-};
-
 static int
 open_log(void **state)
 {
-	struct fixture *f = calloc(1, sizeof *f);
-	if (f == NULL || pipe2(f->pipe, O_CLOEXEC) != 0)
-		return -1;
-	f->log = log_create(f->pipe[1], LOG_LEVEL_INFO, test_clock);
-	*state = f;
-	return f->log == NULL ? -1 : 0;
-}
-
-static int
-close_log(void **state)
-{
-	struct fixture *f = *state;
-	log_destroy(f->log);
-	close(f->pipe[0]);
-	close(f->pipe[1]);
-	free(f);
-	return 0;
-}
-
-/* What was written since the last call, at most one line's maximum. */
-static const char *
-written(struct fixture *f)
-{
-	ssize_t size = read(f->pipe[0], f->text, sizeof f->text - 1);
-	assert_true(size >= 0);
-	f->text[size] = '\0';
-	return f->text;
+	return log_pipe_open(state, test_clock);
 }
 
 static void
 a_line_has_time_level_event_and_fields(void **state)
 {
-	struct fixture *f = *state;
+	struct log_pipe *f = *state;
 	uint8_t digest[DIGEST_SIZE] = { 0xab, 0xcd, [7] = 0x01, [8] = 0xff };
 	log_event(f->log, LOG_LEVEL_WARN, "filing_refused", log_uint("documents", 3), log_error("error", ERROR_busy),
 	    log_errno("reason", ENOSPC), log_digest("filing", digest), log_text("state", "open"));
-	assert_string_equal(written(f), "2026-11-22T15:40:29.123Z warn filing_refused documents=3 error=busy "
+	assert_string_equal(log_pipe_read(f), "2026-11-22T15:40:29.123Z warn filing_refused documents=3 error=busy "
 	    "reason=ENOSPC filing=abcd000000000001 state=open\n");
 	log_event(f->log, LOG_LEVEL_INFO, "started");
-	assert_string_equal(written(f), "2026-11-22T15:40:29.123Z info started\n");
+	assert_string_equal(log_pipe_read(f), "2026-11-22T15:40:29.123Z info started\n");
 }
 
 static void
 a_value_cannot_break_out_of_its_line(void **state)
 {
-	struct fixture *f = *state;
+	struct log_pipe *f = *state;
 	log_event(f->log, LOG_LEVEL_INFO, "opened", log_setting("directory", "/srv/a b\n\"error\\"),
 	    log_setting("empty", ""));
-	assert_string_equal(written(f),
+	assert_string_equal(log_pipe_read(f),
 	    "2026-11-22T15:40:29.123Z info opened directory=\"/srv/a b\\x0a\\x22error\\x5c\" empty=\"\"\n");
 }
 
 static void
 a_field_that_does_not_fit_is_left_out_whole(void **state)
 {
-	struct fixture *f = *state;
+	struct log_pipe *f = *state;
 	char path[LOG_LINE_MAX];
 	memset(path, 'x', sizeof path - 1);
 	path[sizeof path - 1] = '\0';
 	log_event(f->log, LOG_LEVEL_INFO, "opened", log_uint("port", 1), log_setting("directory", path),
 	    log_uint("late", 2));
-	assert_string_equal(written(f), "2026-11-22T15:40:29.123Z info opened port=1 truncated=1\n");
+	assert_string_equal(log_pipe_read(f), "2026-11-22T15:40:29.123Z info opened port=1 truncated=1\n");
 	/* One that just fits is not cut. */
 	path[LOG_LINE_MAX - strlen("2026-11-22T15:40:29.123Z info opened directory= truncated=1\n")] = '\0';
 	log_event(f->log, LOG_LEVEL_INFO, "opened", log_setting("directory", path));
-	assert_null(strstr(written(f), "truncated"));
+	assert_null(strstr(log_pipe_read(f), "truncated"));
 }
 
 static void
 levels_are_kept(void **state)
 {
-	struct fixture *f = *state;
+	struct log_pipe *f = *state;
 	enum log_level level;
 	log_event(f->log, LOG_LEVEL_DEBUG, "silent");
 	assert_true(log_level_parse(SLICE_LITERAL("debug"), &level));
 	assert_false(log_level_parse(SLICE_LITERAL("Debug"), &level));
 	log_set_level(f->log, level);
 	log_event(f->log, LOG_LEVEL_DEBUG, "heard");
-	assert_string_equal(written(f), "2026-11-22T15:40:29.123Z debug heard\n");
+	assert_string_equal(log_pipe_read(f), "2026-11-22T15:40:29.123Z debug heard\n");
 }
 
 static void
 nobody_reading_costs_lines_but_never_blocks(void **state)
 {
-	struct fixture *f = *state;
+	struct log_pipe *f = *state;
 	unsigned sent = 0;
 	/* The pipe fills; a blocking write would hang this test. */
 	while (log_dropped(f->log) < 5) {
 		log_event(f->log, LOG_LEVEL_INFO, "tick", log_uint("n", sent++));
 		assert_true(sent < 1000000);
 	}
-	while (read(f->pipe[0], f->text, sizeof f->text - 1) == (ssize_t)sizeof f->text - 1)
+	while (read(f->ends[0], f->text, sizeof f->text - 1) == (ssize_t)sizeof f->text - 1)
 		continue;
 	log_event(f->log, LOG_LEVEL_INFO, "tock");
-	assert_string_equal(written(f), "2026-11-22T15:40:29.123Z warn log_lines_dropped lines=5\n"
+	assert_string_equal(log_pipe_read(f), "2026-11-22T15:40:29.123Z warn log_lines_dropped lines=5\n"
 	    "2026-11-22T15:40:29.123Z info tock\n");
 	assert_int_equal(log_dropped(f->log), 0);
 }
@@ -133,15 +98,13 @@ nobody_reading_costs_lines_but_never_blocks(void **state)
 
 /* How many of `count` lines of an event go out at once. */
 static unsigned
-lines_out(struct fixture *f, unsigned count, enum log_level level)
+lines_out(struct log_pipe *f, unsigned count, enum log_level level)
 {
 	unsigned out = 0;
 
 	for (unsigned i = 0; i < count; i++) {
 		log_peer_event(f->log, level, "frame_refused", log_uint("connection", i));
-		/* An empty pipe would hold the reader. */
-		log_event(f->log, LOG_LEVEL_INFO, "mark");
-		out += strstr(written(f), "frame_refused") != NULL;
+		out += strstr(log_pipe_read(f), "frame_refused") != NULL;
 	}
 	return out;
 }
@@ -149,26 +112,26 @@ lines_out(struct fixture *f, unsigned count, enum log_level level)
 static void
 a_peer_cannot_fill_the_log(void **state)
 {
-	struct fixture *f = *state;
+	struct log_pipe *f = *state;
 
 	assert_int_equal(lines_out(f, LOG_PEER_BURST + 7, LOG_LEVEL_INFO), LOG_PEER_BURST);
 	/* Another event has a measure of its own; what is not for this log takes none. */
 	log_peer_event(f->log, LOG_LEVEL_INFO, "connection_ended");
-	assert_non_null(strstr(written(f), "connection_ended"));
+	assert_non_null(strstr(log_pipe_read(f), "connection_ended"));
 	log_settle(f->log);
-	assert_string_equal(written(f),
+	assert_string_equal(log_pipe_read(f),
 	    "2026-11-22T15:40:29.123Z warn log_lines_withheld event=frame_refused lines=7\n");
 	assert_int_equal(lines_out(f, 3, LOG_LEVEL_DEBUG), 0);
 	/* Nothing was withheld since. */
 	log_settle(f->log);
 	log_event(f->log, LOG_LEVEL_INFO, "end");
-	assert_string_equal(written(f), "2026-11-22T15:40:29.123Z info end\n");
+	assert_string_equal(log_pipe_read(f), "2026-11-22T15:40:29.123Z info end\n");
 }
 
 static void
 its_lines_come_back_at_the_rate(void **state)
 {
-	struct fixture *f = *state;
+	struct log_pipe *f = *state;
 
 	assert_int_equal(lines_out(f, 100, LOG_LEVEL_INFO), LOG_PEER_BURST);
 	test_ms += 1000;
@@ -187,23 +150,22 @@ its_lines_come_back_at_the_rate(void **state)
 static void
 answers_are_limited_too(void **state)
 {
-	struct fixture *f = *state;
+	struct log_pipe *f = *state;
 	unsigned out = 0;
 
 	for (unsigned i = 0; i < 3 * LOG_ANSWER_RATE; i++) {
 		log_answer_event(f->log, LOG_LEVEL_INFO, "refusal", log_uint("n", i));
-		log_event(f->log, LOG_LEVEL_INFO, "mark");
-		out += strstr(written(f), "refusal") != NULL;
+		out += strstr(log_pipe_read(f), "refusal") != NULL;
 	}
 	assert_int_equal(out, 2 * LOG_ANSWER_RATE);
 	log_settle(f->log);
-	assert_string_equal(written(f), "2026-11-22T15:40:29.123Z warn log_lines_withheld event=refusal lines=200\n");
+	assert_string_equal(log_pipe_read(f), "2026-11-22T15:40:29.123Z warn log_lines_withheld event=refusal lines=200\n");
 }
 
 static void
 debugging_withholds_nothing(void **state)
 {
-	struct fixture *f = *state;
+	struct log_pipe *f = *state;
 
 	log_set_level(f->log, LOG_LEVEL_DEBUG);
 	assert_int_equal(lines_out(f, 2 * LOG_PEER_BURST, LOG_LEVEL_INFO), 2 * LOG_PEER_BURST);
@@ -212,41 +174,41 @@ debugging_withholds_nothing(void **state)
 static void
 errors_are_always_written(void **state)
 {
-	struct fixture *f = *state;
+	struct log_pipe *f = *state;
 	assert_int_equal(lines_out(f, 100, LOG_LEVEL_ERROR), 100);
 }
 
 static void
 what_was_withheld_is_not_forgotten_while_nobody_reads(void **state)
 {
-	struct fixture *f = *state;
+	struct log_pipe *f = *state;
 
 	assert_int_equal(lines_out(f, LOG_PEER_BURST + 7, LOG_LEVEL_INFO), LOG_PEER_BURST);
 	while (log_dropped(f->log) == 0)
 		log_event(f->log, LOG_LEVEL_INFO, "tick");
 	log_settle(f->log);
-	while (read(f->pipe[0], f->text, sizeof f->text - 1) == (ssize_t)sizeof f->text - 1)
+	while (read(f->ends[0], f->text, sizeof f->text - 1) == (ssize_t)sizeof f->text - 1)
 		continue;
 	log_settle(f->log);
-	assert_non_null(strstr(written(f), "log_lines_withheld event=frame_refused lines=7\n"));
+	assert_non_null(strstr(log_pipe_read(f), "log_lines_withheld event=frame_refused lines=7\n"));
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_line_has_time_level_event_and_fields, open_log, close_log),
-		cmocka_unit_test_setup_teardown(a_value_cannot_break_out_of_its_line, open_log, close_log),
-		cmocka_unit_test_setup_teardown(a_field_that_does_not_fit_is_left_out_whole, open_log, close_log),
-		cmocka_unit_test_setup_teardown(levels_are_kept, open_log, close_log),
-		cmocka_unit_test_setup_teardown(nobody_reading_costs_lines_but_never_blocks, open_log, close_log),
-		cmocka_unit_test_setup_teardown(a_peer_cannot_fill_the_log, open_log, close_log),
-		cmocka_unit_test_setup_teardown(its_lines_come_back_at_the_rate, open_log, close_log),
-		cmocka_unit_test_setup_teardown(answers_are_limited_too, open_log, close_log),
-		cmocka_unit_test_setup_teardown(debugging_withholds_nothing, open_log, close_log),
-		cmocka_unit_test_setup_teardown(errors_are_always_written, open_log, close_log),
+		cmocka_unit_test_setup_teardown(a_line_has_time_level_event_and_fields, open_log, log_pipe_close),
+		cmocka_unit_test_setup_teardown(a_value_cannot_break_out_of_its_line, open_log, log_pipe_close),
+		cmocka_unit_test_setup_teardown(a_field_that_does_not_fit_is_left_out_whole, open_log, log_pipe_close),
+		cmocka_unit_test_setup_teardown(levels_are_kept, open_log, log_pipe_close),
+		cmocka_unit_test_setup_teardown(nobody_reading_costs_lines_but_never_blocks, open_log, log_pipe_close),
+		cmocka_unit_test_setup_teardown(a_peer_cannot_fill_the_log, open_log, log_pipe_close),
+		cmocka_unit_test_setup_teardown(its_lines_come_back_at_the_rate, open_log, log_pipe_close),
+		cmocka_unit_test_setup_teardown(answers_are_limited_too, open_log, log_pipe_close),
+		cmocka_unit_test_setup_teardown(debugging_withholds_nothing, open_log, log_pipe_close),
+		cmocka_unit_test_setup_teardown(errors_are_always_written, open_log, log_pipe_close),
 		cmocka_unit_test_setup_teardown(what_was_withheld_is_not_forgotten_while_nobody_reads, open_log,
-		    close_log),
+		    log_pipe_close),
 	};
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }

@@ -3,21 +3,12 @@
  * Which answers have a line in the log, and which may be withheld. */
 #include "tests/unit/unit.h"
 
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "server/server_log.h"
+#include "tests/unit/log_pipe.h"
 
 #define MANY (10 * LOG_ANSWER_RATE)
-
-struct fixture {
-	int pipe[2];
-	struct log *log;
-	unsigned lines; /* since the last look */
-	char last[LOG_LINE_MAX + 1];
-};
 
 static uint64_t
 test_clock(void)
@@ -28,39 +19,18 @@ test_clock(void)
 static int
 open_log(void **state)
 {
-	struct fixture *f = calloc(1, sizeof *f);
-
-	if (f == NULL || pipe2(f->pipe, O_CLOEXEC | O_NONBLOCK) != 0)
-		return -1;
-	f->log = log_create(f->pipe[1], LOG_LEVEL_INFO, test_clock);
-	*state = f;
-	return f->log == NULL ? -1 : 0;
+	return log_pipe_open(state, test_clock);
 }
 
-static int
-close_log(void **state)
-{
-	struct fixture *f = *state;
-
-	log_destroy(f->log);
-	close(f->pipe[0]);
-	close(f->pipe[1]);
-	free(f);
-	return 0;
-}
-
-/* Answers `count` requests alike; how many lines that gave. */
+/* Answers `count` requests alike; how many lines that gave. The last answer's is then in `p`. */
 static unsigned
-lines_of(struct fixture *f, const struct dispatch_event *event, unsigned count)
+lines_of(struct log_pipe *p, const struct dispatch_event *event, unsigned count)
 {
 	unsigned lines = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		server_log_answer(f->log, event, 7);
-		ssize_t size = read(f->pipe[0], f->last, sizeof f->last - 1);
-		lines += size > 0;
-		if (size > 0)
-			f->last[size] = '\0';
+		server_log_answer(p->log, event, 7);
+		lines += log_pipe_read(p)[0] != '\0';
 	}
 	return lines;
 }
@@ -73,7 +43,7 @@ what_was_stored_always_has_its_line(void **state)
 		correlation, 3 };
 
 	assert_int_equal(lines_of(*state, &event, MANY), MANY);
-	assert_string_equal(((struct fixture *)*state)->last,
+	assert_string_equal(((struct log_pipe *)*state)->text,
 	    "2026-11-22T15:40:29.123Z info answer op=file error=none correlation=ab00000000000001 ms=4\n");
 }
 
@@ -85,7 +55,7 @@ what_failed_here_always_has_its_line(void **state)
 		false, correlation, 3 };
 
 	assert_int_equal(lines_of(*state, &event, MANY), MANY);
-	assert_non_null(strstr(((struct fixture *)*state)->last, " error answer op=receipt error=internal cause="));
+	assert_non_null(strstr(((struct log_pipe *)*state)->text, " error answer op=receipt error=internal cause="));
 }
 
 /* Refusals, also of what nobody knows, and what was only read, a filing sent again among it. */
@@ -123,10 +93,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(what_was_stored_always_has_its_line, open_log, close_log),
-		cmocka_unit_test_setup_teardown(what_failed_here_always_has_its_line, open_log, close_log),
-		cmocka_unit_test_setup_teardown(what_costs_nothing_is_limited, open_log, close_log),
-		cmocka_unit_test_setup_teardown(own_work_is_silent, open_log, close_log),
+		cmocka_unit_test_setup_teardown(what_was_stored_always_has_its_line, open_log, log_pipe_close),
+		cmocka_unit_test_setup_teardown(what_failed_here_always_has_its_line, open_log, log_pipe_close),
+		cmocka_unit_test_setup_teardown(what_costs_nothing_is_limited, open_log, log_pipe_close),
+		cmocka_unit_test_setup_teardown(own_work_is_silent, open_log, log_pipe_close),
 	};
 	return cmocka_run_group_tests_name("server_log", tests, NULL, NULL);
 }
