@@ -21,11 +21,10 @@ static const char usage[] =
     "usage: guichetd import taxpayers DIR FILE.csv [--json]\n\n"
     "Reads the register: UTF-8, comma-separated, with or without this first line:\n"
     "  " HEADER "\n"
-    "A field with a comma stands in double quotes, a double quote in it is doubled. Taxpayers with the same household "
-    "are taxed\n"
-    "jointly. family_change tells when the family situation last changed: a year or a date (2025, 2025-06-14), 1 for "
-    "the\n"
-    "income year of the open campaign, 0 or empty for never.\n"
+    "A field with a comma stands in double quotes, a double quote in it is doubled. department is one of those in\n"
+    "the open campaign. Taxpayers with the same household are taxed jointly. family_change tells when the family\n"
+    "situation last changed: a year or a date (2025, 2025-06-14), 1 for the income year of the open campaign, 0 or\n"
+    "empty for never.\n"
     "Bad lines are reported by number on standard error and skipped; then the exit code is 3.\n\n"
     "  --json   the result as JSON, and each bad line as a line of JSON\n";
 
