@@ -34,6 +34,7 @@ dialect = $(if $(filter protocol/% client/%,$<),-D_POSIX_C_SOURCE=200809L,-D_GNU
 
 protocol_libs = -lssl -lcrypto -lz -lyajl
 server_libs = -lleveldb -lpthread
+
 # ---- what is made of what ----
 
 protocol_src = $(wildcard protocol/*.c protocol/net/*.c)
@@ -56,17 +57,15 @@ bench_lib = $(BUILD)/lib/libguichet-bench.a
 unit_tests = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(unit_src))
 fuzz_replays = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(fuzz_src))
 fuzz_binaries = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(fuzz_src))
-tables = $(BUILD)/bin/guichet-tables
 
 # The number in the name changes when programs have to be compiled again.
 soname = libguichet.so.0
 version = $(shell sed -n 's/^.define GUICHET_VERSION "\(.*\)"/\1/p' client/include/guichet/guichet.h)
 libraries = $(BUILD)/lib/$(soname) $(BUILD)/lib/libguichet.a
 examples = $(patsubst client/%.c,$(BUILD)/%,$(wildcard client/examples/*.c))
-# Programs that tests run: a load to be interrupted, a library that makes calls fail, many revoked certificates.
-load = $(BUILD)/tests/load
-fail_calls = $(BUILD)/tests/fail_calls.so
-revoke_many = $(BUILD)/tests/revoke_many
+tables = $(BUILD)/bin/guichet-tables
+# What tests run besides: a load to be interrupted, a library that makes calls fail, many revoked certificates.
+test_programs = $(tables) $(examples) $(addprefix $(BUILD)/tests/,load fail_calls.so revoke_many)
 FUZZ_SECONDS ?= 30
 
 all: $(addprefix $(BUILD)/bin/,guichetd guichet guichet-bench) $(libraries) ## build everything (default)
@@ -134,11 +133,11 @@ $(fuzz_binaries): $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(server_lib) $(p
 
 $(tables): $(call object,tests/docs/tables.c tests/docs/sample.c) $(protocol_lib)
 	$(call link,$(protocol_libs))
-$(load): $(call object,$(wildcard tests/fault/load.c tests/fault/verify.c)) $(client_lib) $(protocol_lib)
+$(BUILD)/tests/load: $(call object,$(wildcard tests/fault/load.c tests/fault/verify.c)) $(client_lib) $(protocol_lib)
 	$(call link,$(protocol_libs))
-$(revoke_many): $(call object,tests/integration/revoke_many.c) $(server_lib) $(protocol_lib)
+$(BUILD)/tests/revoke_many: $(call object,tests/integration/revoke_many.c) $(server_lib) $(protocol_lib)
 	$(call link,$(protocol_libs) $(server_libs))
-$(fail_calls): $(call object,tests/fault/fail_calls.c)
+$(BUILD)/tests/fail_calls.so: $(call object,tests/fault/fail_calls.c)
 	$(call link,-shared -ldl)
 
 # ---- what a person types ----
@@ -170,7 +169,7 @@ bench: bench-deps ## measure everything, peers beside it; RETURNS=FILE.irj files
 	@$(MAKE) --no-print-directory all
 	$(BUILD)/bin/guichet-bench all --dir $(BUILD)/bench --curve bench/last_evening.csv $(if $(RETURNS),--returns $(RETURNS))
 
-pytest: all $(tables) $(examples) $(load) $(fail_calls) $(revoke_many)
+pytest: all $(test_programs)
 	@GUICHET_BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -p no:cacheprovider tests
 
 unit: $(unit_tests) ## run the unit tests

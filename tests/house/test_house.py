@@ -146,6 +146,10 @@ def test_licence_line(path):
     assert "SPDX-License-Identifier: Apache-2.0" in head
 
 
+def test_the_makefile_is_read_at_a_sitting():
+    assert len((ROOT / "Makefile").read_text().splitlines()) < 200
+
+
 def test_nothing_but_these_at_the_top():
     top = {rel(p).split("/")[0] for p in TRACKED}
     assert {name for name in top if not name.startswith(".")} <= {
