@@ -8,6 +8,7 @@
 
 #include "protocol/json.h"
 #include "protocol/limits.h"
+#include "protocol/time.h"
 
 /* Entries of one return: every box twice over. */
 #define ENTRIES_MAX ((size_t)4096)
@@ -145,11 +146,11 @@ date_put(struct reader *r, struct slice amount, bool is_event)
 	day = number_of(digits, 2);
 	month = number_of(digits + 2, 2);
 	year = number_of(digits + 4, 4);
-	if (is_event && r->own_year != 0 && date_exists(year, month, day)) {
+	if (is_event && r->own_year != 0 && time_date_exists(year, month, day)) {
 		uint64_t moved = year + r->options->income_year - r->own_year;
 		if (moved >= 1 && moved <= 9999) {
 			year = (unsigned)moved;
-			if (!date_exists(year, month, day))
+			if (!time_date_exists(year, month, day))
 				day = 28;
 		}
 	}

@@ -7,6 +7,7 @@
 
 #include "protocol/json.h"
 #include "protocol/limits.h"
+#include "protocol/time.h"
 
 /* More than there are. */
 #define DEPARTMENTS_MAX ((size_t)256)

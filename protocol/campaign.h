@@ -8,7 +8,6 @@
 
 #include "protocol/arena.h"
 #include "protocol/error.h"
-#include "protocol/time.h"
 
 /* Whose school holidays a department has. */
 enum zone { ZONE_A, ZONE_B, ZONE_C, ZONE_NONE };

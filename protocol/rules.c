@@ -11,6 +11,7 @@
 #include "protocol/check.h"
 #include "protocol/limits.h"
 #include "protocol/rules_check.h"
+#include "protocol/time.h"
 
 /* Nobody whose birth matters to a return was born earlier. */
 #define YEAR_MIN 1880
@@ -252,7 +253,7 @@ value_date(struct checker *c, const struct json *json)
 	found.day = (d[0] - '0') * 10U + (d[1] - '0');
 	found.month = (d[2] - '0') * 10U + (d[3] - '0');
 	found.year = (d[4] - '0') * 1000U + (d[5] - '0') * 100U + (d[6] - '0') * 10U + (d[7] - '0');
-	if (!date_exists(found.year, found.month, found.day))
+	if (!time_date_exists(found.year, found.month, found.day))
 		return value_broken(RULE_date_impossible, "a day, month and year of the calendar: \"31122025\"");
 	/* The spouse may have died, or the couple parted, between the income year and the filing. */
 	if (found.year < YEAR_MIN || found.year > c->income_year + 1)

@@ -142,7 +142,7 @@ time_equal_paris(struct slice text, uint64_t time)
 /* ---- from a date ---- */
 
 bool
-date_exists(unsigned year, unsigned month, unsigned day)
+time_date_exists(unsigned year, unsigned month, unsigned day)
 {
 	static const unsigned char days[12] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
 	bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
@@ -175,7 +175,7 @@ day_start_paris(uint64_t start_utc)
 bool
 time_paris_day(unsigned year, unsigned month, unsigned day, uint64_t *start, uint64_t *end)
 {
-	if (year < 1971 || !date_exists(year, month, day))
+	if (year < 1971 || !time_date_exists(year, month, day))
 		return false;
 	uint64_t start_utc = day_start_utc(year, month, day);
 	*start = day_start_paris(start_utc);
@@ -208,7 +208,7 @@ time_parse_date(struct slice text, unsigned *year, unsigned *month, unsigned *da
 {
 	unsigned numbers[3];
 
-	if (!numbers_parse(text, "dddd-dd-dd", numbers) || !date_exists(numbers[0], numbers[1], numbers[2]))
+	if (!numbers_parse(text, "dddd-dd-dd", numbers) || !time_date_exists(numbers[0], numbers[1], numbers[2]))
 		return false;
 	*year = numbers[0];
 	*month = numbers[1];
@@ -222,7 +222,8 @@ time_parse_utc(struct slice text, uint64_t *out)
 	unsigned numbers[6];
 
 	if (!numbers_parse(text, "dddd-dd-ddTdd:dd:ddZ", numbers) || numbers[0] < 1970 ||
-	    !date_exists(numbers[0], numbers[1], numbers[2]) || numbers[3] > 23 || numbers[4] > 59 || numbers[5] > 59)
+	    !time_date_exists(numbers[0], numbers[1], numbers[2]) || numbers[3] > 23 || numbers[4] > 59 ||
+	    numbers[5] > 59)
 		return false;
 	*out = day_start_utc(numbers[0], numbers[1], numbers[2]) + numbers[3] * 3600 + numbers[4] * 60 + numbers[5];
 	return true;

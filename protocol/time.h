@@ -26,7 +26,7 @@ struct time_civil time_civil_paris(uint64_t time);
 unsigned time_paris_offset(uint64_t time);
 
 /* Is there such a day? Any year from 1 to 9999. */
-bool date_exists(unsigned year, unsigned month, unsigned day);
+bool time_date_exists(unsigned year, unsigned month, unsigned day);
 /* A day in Paris: its first second, and that of the next. False when there is no such day between 1971 and 9999. */
 must_check bool time_paris_day(unsigned year, unsigned month, unsigned day, uint64_t *start, uint64_t *end);
 

@@ -11,6 +11,7 @@
 #include "protocol/campaign.h"
 #include "protocol/check.h"
 #include "protocol/manifest.h"
+#include "protocol/time.h"
 #include "server/admin/admin.h"
 #include "server/clock.h"
 #include "server/store/keyring.h"

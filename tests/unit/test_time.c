@@ -152,8 +152,8 @@ test_days_in_paris(void **state)
 			fail_msg("accepted: %s", none[i]);
 	assert_false(time_paris_day(2026, 2, 29, &start, &end));
 	assert_false(time_paris_day(1970, 12, 31, &start, &end));
-	assert_true(date_exists(2000, 2, 29) && date_exists(1, 1, 1) && date_exists(9999, 12, 31));
-	assert_false(date_exists(1900, 2, 29) || date_exists(0, 1, 1) || date_exists(10000, 1, 1));
+	assert_true(time_date_exists(2000, 2, 29) && time_date_exists(1, 1, 1) && time_date_exists(9999, 12, 31));
+	assert_false(time_date_exists(1900, 2, 29) || time_date_exists(0, 1, 1) || time_date_exists(10000, 1, 1));
 }
 
 static void
