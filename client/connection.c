@@ -13,6 +13,7 @@
 
 #include "client/blob.h"
 #include "client/clock.h"
+#include "client/hello.h"
 #include "client/identity.h"
 #include "client/link.h"
 #include "client/problem.h"
@@ -356,6 +357,25 @@ refuse_control(struct guichet *guichet, const struct frame *frame, bool *try_aga
 	return false;
 }
 
+static bool
+take_hello(struct guichet *guichet, const struct frame *frame)
+{
+	struct guichet_problem *problem = guichet->problem;
+
+	if (!keep_answer(guichet->hello_arena, message_hello_answer(), frame->body, &guichet->hello, problem))
+		return false;
+	if (!slice_equal_text(guichet->hello.origin, guichet->trust->verifier.name)) {
+		problem_set(problem, ERROR_origin_mismatch, guichet->address, guichet->hello.origin,
+		    guichet->trust->verifier.name);
+		return false;
+	}
+	if (hello_check(&guichet->hello, problem) != GUICHET_ERROR_none)
+		return false;
+	guichet->has_hello = true;
+	enter_phase(guichet, PHASE_READY);
+	return true;
+}
+
 /* Hello and log-in. False: the link is of no more use, see guichet->problem and *try_again. */
 static bool
 receive_control(struct guichet *guichet, const struct frame *frame, bool *try_again)
@@ -364,18 +384,8 @@ receive_control(struct guichet *guichet, const struct frame *frame, bool *try_ag
 
 	if (frame->status != 0)
 		return refuse_control(guichet, frame, try_again);
-	if (guichet->phase == PHASE_HELLO && frame->op == OPERATION_hello) {
-		if (!keep_answer(guichet->hello_arena, message_hello_answer(), frame->body, &guichet->hello, problem))
-			return false;
-		guichet->has_hello = true;
-		if (!slice_equal_text(guichet->hello.origin, guichet->trust->verifier.name)) {
-			problem_set(problem, ERROR_origin_mismatch, guichet->address, guichet->hello.origin,
-			    guichet->trust->verifier.name);
-			return false;
-		}
-		enter_phase(guichet, PHASE_READY);
-		return true;
-	}
+	if (guichet->phase == PHASE_HELLO && frame->op == OPERATION_hello)
+		return take_hello(guichet, frame);
 	if (guichet->phase == PHASE_LOGIN && frame->op == OPERATION_login) {
 		if (!keep_answer(guichet->login_arena, message_login_answer(), frame->body, &guichet->login, problem))
 			return false;

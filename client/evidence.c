@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Receipts to read, checkpoints to keep, signatures for other people's tools (A17, A19). */
+#include "client/evidence.h"
+
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
@@ -71,13 +73,12 @@ public_key_of(struct slice certificate, struct key_public *out)
 	return error;
 }
 
-/* Does the signature hold? Nobody is to be handed one that does not. */
 static enum error
-check_signature(const struct msg_filing_answer *filing, const uint8_t digest[DIGEST_SIZE])
+check_signature(const struct msg_filing_answer *filing)
 {
 	struct key_verifier *verifier = key_verifier_create();
 	struct buf *attributes = buf_create(LIMIT_CERTIFICATE);
-	uint8_t certificate_digest[DIGEST_SIZE];
+	uint8_t digest[DIGEST_SIZE], certificate_digest[DIGEST_SIZE];
 	struct key_public key;
 	enum error error = ERROR_out_of_memory;
 
@@ -86,6 +87,7 @@ check_signature(const struct msg_filing_answer *filing, const uint8_t digest[DIG
 	error = public_key_of(filing->certificate, &key);
 	if (error != ERROR_NONE)
 		goto done;
+	digest_bytes(filing->manifest, digest);
 	digest_bytes(filing->certificate, certificate_digest);
 	signature_attributes_put(attributes, filing->signing_time, digest, certificate_digest);
 	error = buf_ok(attributes) ? key_verify(verifier, &key, buf_peek(attributes), filing->signature) :
@@ -97,6 +99,16 @@ done:
 }
 
 enum guichet_error
+evidence_check_signature(const struct msg_filing_answer *filing, struct guichet_problem *problem)
+{
+	enum error error = check_signature(filing);
+
+	if (error == ERROR_NONE)
+		return GUICHET_ERROR_none;
+	return problem_set(problem, error, "signature", filing->number, "the signer's signature over the manifest");
+}
+
+enum guichet_error
 guichet_signature_export(struct guichet_record record, struct guichet_blob **out, struct guichet_problem *problem)
 {
 	const struct msg_filing_answer *filing = record.values;
@@ -105,14 +117,14 @@ guichet_signature_export(struct guichet_record record, struct guichet_blob **out
 	*out = NULL;
 	if (record.shape != message_filing_answer() || filing == NULL)
 		return problem_set(problem, ERROR_usage, "record", SLICE_EMPTY, "the answer of the operation filing");
+	/* Nobody is to be handed one that does not hold. */
+	enum guichet_error holds = evidence_check_signature(filing, problem);
+	if (holds != GUICHET_ERROR_none)
+		return holds;
 	digest_bytes(filing->manifest, digest);
-	enum error error = check_signature(filing, digest);
-	if (error != ERROR_NONE)
-		return problem_set(
-		    problem, error, "signature", filing->number, "the signer's signature over the manifest");
 	const struct signature_signer signer = { filing->certificate, filing->signing_time, filing->signature };
 	struct buf *buf = buf_create(EXPORT_SIZE_MAX);
-	error = buf != NULL ? signature_export(buf, digest, &signer, 1) : ERROR_out_of_memory;
+	enum error error = buf != NULL ? signature_export(buf, digest, &signer, 1) : ERROR_out_of_memory;
 	if (error != ERROR_NONE) {
 		buf_destroy(buf);
 		return problem_set(problem, error, "signature", SLICE_EMPTY, NULL);

@@ -3,22 +3,25 @@
  * Sending a signed filing (A10): in one message when it fits one frame; otherwise manifest and signature open an
  * upload, attachments follow part by part, and the filing itself comes last. A lost connection begins with opening the
  * upload again, which tells how much of each document has arrived. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/answer.h"
 #include "client/blob.h"
 #include "client/connection.h"
 #include "client/filesystem.h"
 #include "client/filing.h"
 #include "client/problem.h"
-#include "client/trust.h"
 #include "protocol/deflate.h"
-#include "protocol/receipt.h"
 
 /* What a message costs beside manifest, signature and documents; for each document: digest, encoding, size, heads. */
 #define MESSAGE_OVERHEAD ((size_t)1024)
 #define DOCUMENT_OVERHEAD ((size_t)80)
+/* An office that lost bytes it had acknowledged may ask for them again: after a crash, or when an upload was swept. So
+ * often for each document; one that asks for ever keeps nothing. */
+#define AGAIN_MAX 8
 
 enum step { STEP_FILE_WHOLE, STEP_OPEN_UPLOAD, STEP_PART, STEP_FILE_REST };
 
@@ -29,6 +32,7 @@ struct sending {
 	uint64_t received[LIMIT_DOCUMENTS]; /* bytes of each attachment that the server has */
 	bool anew[LIMIT_DOCUMENTS];	    /* arrived wrong: goes from offset 0, whatever the server has of it */
 	bool corrupt[LIMIT_DOCUMENTS];      /* arrived wrong once */
+	unsigned again[LIMIT_DOCUMENTS];    /* how often acknowledged bytes of it were asked for again */
 	size_t current;			    /* the document whose part is under way */
 	uint8_t token[UPLOAD_TOKEN_SIZE];   /* of the upload, once it is open */
 };
@@ -109,15 +113,10 @@ static enum guichet_error
 prepare_upload(struct guichet_request *request, const struct guichet_filing *filing)
 {
 	enum guichet_error error = request_new_message(request, OPERATION_upload);
-	struct msg_upload_request *message = request->message;
 
-	if (error != GUICHET_ERROR_none)
-		return error;
-	message->manifest = filing->manifest;
-	message->serial = slice_of(filing->serial, SERIAL_SIZE);
-	message->signing_time = filing->signing_time;
-	message->signature = filing->signature;
-	return GUICHET_ERROR_none;
+	if (error == GUICHET_ERROR_none)
+		*(struct msg_upload_request *)request->message = filing_upload_message(filing);
+	return error;
 }
 
 static enum guichet_error
@@ -126,12 +125,9 @@ prepare_part(struct guichet_request *request, const struct sending *sending)
 	const struct guichet_filing *filing = sending->filing;
 	const struct manifest_document *document = &filing->documents[sending->current];
 	uint64_t offset = sending->received[sending->current], left = document->size - offset;
-	const struct msg_hello_answer *hello = connection_hello(request->guichet);
-	uint64_t part_max = hello->part_size_max;
+	uint64_t part_max = connection_hello(request->guichet)->part_size_max;
 
-	if (part_max < hello->part_size_min)
-		part_max = hello->part_size_min;
-	if (part_max == 0 || part_max > LIMIT_PART_SIZE)
+	if (part_max > LIMIT_PART_SIZE)
 		part_max = LIMIT_PART_SIZE;
 	size_t size = (size_t)(left < part_max ? left : part_max);
 	enum guichet_error error = request_new_message(request, OPERATION_part);
@@ -277,14 +273,34 @@ strange(struct guichet_request *request, const char *place, const char *expected
 	return problem_set(request->problem, ERROR_answer_malformed, place, SLICE_EMPTY, expected);
 }
 
+/* Counts the documents of which the office has less than it had acknowledged before. */
+static enum guichet_error
+count_again(struct guichet_request *request, struct sending *sending, const uint64_t before[LIMIT_DOCUMENTS])
+{
+	char value[96], expected[64];
+
+	for (size_t i = 0; i < sending->filing->content.documents_count; i++) {
+		if (sending->received[i] >= before[i] || ++sending->again[i] <= AGAIN_MAX)
+			continue;
+		snprintf(value, sizeof value, "%" PRIu64 " bytes, after %" PRIu64 " had been stored",
+		    sending->received[i], before[i]);
+		snprintf(expected, sizeof expected, "what was stored; it was sent again %d times", AGAIN_MAX);
+		return problem_set(request->problem, ERROR_answer_malformed, sending->filing->paths[i],
+		    slice_of_text(value), expected);
+	}
+	return GUICHET_ERROR_none;
+}
+
 static enum guichet_error
 upload_opened(struct guichet_request *request, struct sending *sending)
 {
 	const struct msg_upload_answer *answer = request->answer;
 	const struct guichet_filing *filing = sending->filing;
+	uint64_t before[LIMIT_DOCUMENTS];
 
 	if (!slice_equal(answer->id, slice_of(filing->id, DIGEST_SIZE)))
 		return strange(request, "upload_answer.id", "the id of this filing");
+	memcpy(before, sending->received, sizeof before);
 	memset(sending->received, 0, sizeof sending->received);
 	for (size_t i = 0; i < answer->documents_count; i++) {
 		const struct msg_upload_state *state = &answer->documents[i];
@@ -294,6 +310,9 @@ upload_opened(struct guichet_request *request, struct sending *sending)
 			    "documents of this filing, at most as long as they are");
 		sending->received[nth] = sending->anew[nth] ? 0 : state->received;
 	}
+	enum guichet_error error = count_again(request, sending, before);
+	if (error != GUICHET_ERROR_none)
+		return error;
 	choose_next(request, sending);
 	if (sending->step == STEP_PART && !answer->has_token)
 		return strange(request, "upload_answer.token", "a token, as long as something is left to send");
@@ -321,19 +340,12 @@ part_stored(struct guichet_request *request, struct sending *sending)
 static enum guichet_error
 receipt_came(struct guichet_request *request, const struct sending *sending)
 {
-	const struct msg_receipt_answer *answer = request->answer;
-	const struct guichet_trust *trust = connection_trust(request->guichet);
 	struct receipt receipt;
-	struct checkpoint checkpoint;
-	struct fault fault = { 0 };
-	uint64_t index;
+	enum guichet_error error = answer_check_proof(connection_trust(request->guichet), request->answer,
+	    request->receiving, &receipt, request->problem);
 
-	enum error error =
-	    tlog_proof_verify(answer->proof, answer->receipt, &trust->verifier, &checkpoint, &index, &fault);
-	if (error == ERROR_NONE)
-		error = receipt_parse(answer->receipt, request->receiving, &receipt, &fault);
-	if (error != ERROR_NONE)
-		return problem_set_fault(request->problem, error, &fault);
+	if (error != GUICHET_ERROR_none)
+		return error;
 	if (memcmp(receipt.filing_id, sending->filing->id, DIGEST_SIZE) == 0)
 		return GUICHET_ERROR_none;
 	return problem_set(

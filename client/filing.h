@@ -7,6 +7,7 @@
 #include <guichet/guichet.h>
 
 #include "protocol/manifest.h"
+#include "protocol/message.h"
 
 struct guichet_filing {
 	const struct guichet_trust *trust;
@@ -36,6 +37,8 @@ must_check enum guichet_error filing_add_return(struct guichet_filing *filing, c
     struct guichet_bytes content, struct guichet_problem *problem);
 /* A filing without anything; NULL when memory is short. */
 must_check struct guichet_filing *filing_create(const struct guichet_trust *trust);
+/* The signed text and its signature, borrowed from a filing that is signed, as they open an upload and are saved. */
+struct msg_upload_request filing_upload_message(const struct guichet_filing *filing);
 /* The document with that digest; the count when there is none. */
 size_t filing_find_document(const struct guichet_filing *filing, const uint8_t digest[DIGEST_SIZE]);
 

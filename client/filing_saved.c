@@ -15,18 +15,24 @@
 /* Manifest, signature and their wrapping. */
 #define SAVED_SIZE_MAX ((size_t)LIMIT_MANIFEST_SIZE + 2 * LIMIT_SIGNATURE)
 
+struct msg_upload_request
+filing_upload_message(const struct guichet_filing *filing)
+{
+	return (struct msg_upload_request){
+		.manifest = filing->manifest,
+		.serial = slice_of(filing->serial, SERIAL_SIZE),
+		.signing_time = filing->signing_time,
+		.signature = filing->signature,
+	};
+}
+
 enum guichet_error
 guichet_filing_save(const struct guichet_filing *filing, struct guichet_blob **out, struct guichet_problem *problem)
 {
 	*out = NULL;
 	if (!filing->is_signed)
 		return problem_set(problem, ERROR_usage, "filing", SLICE_LITERAL("not signed"), "a signed filing");
-	struct msg_upload_request message = {
-		.manifest = filing->manifest,
-		.serial = slice_of(filing->serial, SERIAL_SIZE),
-		.signing_time = filing->signing_time,
-		.signature = filing->signature,
-	};
+	const struct msg_upload_request message = filing_upload_message(filing);
 	struct buf *buf = buf_create(SAVED_SIZE_MAX);
 	if (buf != NULL)
 		codec_encode(message_upload_request(), &message, buf);

@@ -179,8 +179,8 @@ read_spi(X509 *certificate, char out[14])
 		memcpy(out, text + size - 13, 14);
 }
 
-static bool
-read_serial(X509 *certificate, uint8_t out[SERIAL_SIZE])
+bool
+identity_read_serial(X509 *certificate, uint8_t out[SERIAL_SIZE])
 {
 	const ASN1_INTEGER *serial = X509_get0_serialNumber(certificate);
 	int size = ASN1_STRING_length(serial);
@@ -219,7 +219,7 @@ identity_take_certificate(struct guichet_identity *identity, X509 *certificate)
 		ERR_clear_error();
 		return ERROR_proof_invalid;
 	}
-	if (!read_serial(certificate, identity->serial))
+	if (!identity_read_serial(certificate, identity->serial))
 		return ERROR_certificate_unknown;
 	buf_clear(identity->der);
 	if (!put_der(identity->der, i2d_X509(certificate, NULL), encode_certificate, certificate))

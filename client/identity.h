@@ -22,6 +22,8 @@ must_check enum error identity_sign(const struct guichet_identity *identity, str
 /* Appends a PKCS#10 request, DER, with an empty subject: the office knows the holder's names. The same bytes each
  * time, so that asking again is the same request. */
 must_check enum error identity_put_request(struct guichet_identity *identity, struct buf *out);
+/* The serial number of a certificate of an office, 16 bytes; false when it is none. */
+must_check bool identity_read_serial(X509 *certificate, uint8_t out[SERIAL_SIZE]);
 /* Takes ownership of a certificate, on success. ERROR_proof_invalid when it is for another key,
  * ERROR_certificate_unknown when it is no certificate of an office (serial number). */
 must_check enum error identity_take_certificate(struct guichet_identity *identity, X509 *certificate);

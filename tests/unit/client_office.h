@@ -36,7 +36,8 @@ struct office {
 	unsigned connections, requests; /* hello is not counted */
 	unsigned busy_hellos;		/* so many hellos are refused, for busy_ms each */
 	uint64_t busy_ms;
-	uint64_t frame_body_max, part_size_max, returns_total_max, manifest_size_max; /* as hello tells them */
+	uint64_t frame_body_max, streams_max, documents_max, return_size_max, part_size_max; /* what hello says */
+	uint64_t returns_total_max, manifest_size_max;                                       /* likewise */
 	void *context; /* the script's */
 	EVP_PKEY *log_key;
 	struct guichet_trust trust; /* what a client of this office loads */

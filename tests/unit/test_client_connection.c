@@ -501,6 +501,44 @@ fields_keep_to_the_message_table(void **state)
 	office_close(&office);
 }
 
+/* A client that kept to these would wait for ever, or send what no office takes. */
+static void
+limits_under_which_nothing_can_be_asked_are_an_error(void **state)
+{
+	(void)state;
+	static const struct {
+		size_t offset;
+		uint64_t value;
+		const char *place, *told, *expected;
+	} cases[] = {
+		{ offsetof(struct office, streams_max), 0, "hello_answer.streams_max", "0", "at least 1" },
+		{ offsetof(struct office, documents_max), 0, "hello_answer.documents_max", "0", "at least 1" },
+		{ offsetof(struct office, return_size_max), 0, "hello_answer.return_size_max", "0", "at least 1" },
+		{ offsetof(struct office, frame_body_max), 4095, "hello_answer.frame_body_max", "4095",
+		    "at least 4096" },
+		{ offsetof(struct office, part_size_max), 65535, "hello_answer.part_size_max", "65535",
+		    "at least 65536" },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct office office;
+		office_open(&office, answer_checkpoint);
+		*(uint64_t *)(void *)((char *)&office + cases[i].offset) = cases[i].value;
+		struct guichet *guichet = connect_to(&office);
+		struct guichet_request *request = ask(guichet, "log_checkpoint");
+		office_run(&office, request);
+		const struct guichet_problem *problem = guichet_request_problem(request);
+		assert_int_equal(guichet_request_error(request), GUICHET_ERROR_answer_malformed);
+		assert_string_equal(guichet_problem_place(problem), cases[i].place);
+		assert_string_equal(guichet_problem_value(problem), cases[i].told);
+		assert_string_equal(guichet_problem_expected(problem), cases[i].expected);
+		assert_int_equal(office.connections, 1);
+		assert_int_equal(office.requests, 0);
+		guichet_request_destroy(request);
+		guichet_destroy(guichet);
+		office_close(&office);
+	}
+}
+
 static void
 addresses_are_host_and_port(void **state)
 {
@@ -539,6 +577,7 @@ main(void)
 		cmocka_unit_test(every_connection_logs_in_for_itself),
 		cmocka_unit_test(refused_login_ends_what_waited_for_it),
 		cmocka_unit_test(fields_keep_to_the_message_table),
+		cmocka_unit_test(limits_under_which_nothing_can_be_asked_are_an_error),
 		cmocka_unit_test(addresses_are_host_and_port),
 	};
 	return cmocka_run_group_tests_name("client connection", tests, pair_set_up, pair_tear_down);

@@ -56,6 +56,7 @@ struct counter {
 	bool stores_dropped;
 	bool corrupts; /* finds the attachment wrong when its last byte is there, until it begins anew */
 	bool corrupts_always;
+	bool forgets; /* says of all that was uploaded that it is missing */
 	bool keeps_token; /* an office that opens uploads and gives no token */
 	size_t documents;	/* in the last file request */
 	struct slice signature; /* of the last request that had one */
@@ -164,6 +165,11 @@ take_filing(struct office *office, const struct frame *request)
 	assert_int_equal(request->op, OPERATION_file);
 	const struct msg_file_request *file = office_decode(request, counter->arena);
 	counter->files++;
+	if (counter->forgets) {
+		buf_clear(counter->received);
+		office_refuse(office, request, ERROR_documents_missing, 0);
+		return VERDICT_DONE;
+	}
 	counter->documents = file->documents_count;
 	counter->signature = file->signature;
 	answer_receipt(office, request, file->manifest);
@@ -346,6 +352,24 @@ what_arrives_wrong_twice_is_refused(void **state)
 	assert_int_equal(try_filing(&office), GUICHET_ERROR_document_corrupt);
 	assert_int_equal(counter.parts, 6);
 	assert_int_equal(counter.files, 0);
+	close_counter(&office, &counter);
+}
+
+/* An office that says of all that it stored that it is missing. */
+static void
+what_is_forgotten_for_ever_has_an_end(void **state)
+{
+	(void)state;
+	struct office office;
+	struct counter counter;
+	open_counter(&office, &counter);
+	counter.forgets = true;
+	office.frame_body_max = 100000;
+	office.part_size_max = LIMIT_PART_MIN;
+	assert_int_equal(try_filing(&office), GUICHET_ERROR_answer_malformed);
+	/* Three parts, and eight times again. */
+	assert_int_equal(counter.parts, 27);
+	assert_int_equal(counter.files, 9);
 	close_counter(&office, &counter);
 }
 
@@ -564,6 +588,7 @@ main(void)
 		cmocka_unit_test(upload_goes_on_where_the_connection_was_lost),
 		cmocka_unit_test(what_arrived_wrong_goes_again_from_its_beginning),
 		cmocka_unit_test(what_arrives_wrong_twice_is_refused),
+		cmocka_unit_test(what_is_forgotten_for_ever_has_an_end),
 		cmocka_unit_test(an_upload_without_a_token_is_no_upload),
 		cmocka_unit_test(what_an_office_does_not_take_is_not_sent),
 		cmocka_unit_test(receipt_of_another_filing_is_not_taken),
