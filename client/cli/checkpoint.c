@@ -41,7 +41,7 @@ cli_checkpoint(struct cli *cli)
 		error = guichet_checkpoint_verify(cli->trust, checkpoint, &size, cli->problem);
 	}
 	if (error == GUICHET_ERROR_none && out != NULL)
-		error = guichet_file_write(out, checkpoint, cli->problem);
+		error = cli_write_new(cli, out, checkpoint);
 	if (error == GUICHET_ERROR_none)
 		print(cli, checkpoint, size);
 	guichet_request_destroy(request);

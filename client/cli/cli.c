@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/blob.h"
@@ -16,7 +17,6 @@
 #include "protocol/json.h"
 #include "protocol/limits.h"
 #include "protocol/receipt.h"
-#include "protocol/receipt_number.h"
 
 #define KEY_FILE_MAX ((size_t)64 * 1024)
 /* A command that takes longer says so, and then this often. */
@@ -107,9 +107,11 @@ tell_retry(void *context, const struct guichet_problem *problem, uint64_t wait_m
 	struct cli *cli = context;
 
 	cli_end(cli);
-	fprintf(stderr, "guichet: %s (%s%s%s); trying again in %.1f s\n", guichet_problem_english(problem),
-	    guichet_problem_place(problem), guichet_problem_value(problem)[0] != '\0' ? ": " : "",
-	    guichet_problem_value(problem), (double)wait_ms / 1000);
+	const char *const texts[] = { "guichet: ", guichet_problem_english(problem), " (", guichet_problem_place(problem),
+		guichet_problem_value(problem)[0] != '\0' ? ": " : "", guichet_problem_value(problem) };
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		terminal_print(stderr, slice_of_text(texts[i]), TERMINAL_LINE);
+	fprintf(stderr, "); trying again in %.1f s\n", (double)wait_ms / 1000);
 }
 
 enum guichet_error
@@ -154,30 +156,6 @@ cli_log_in(struct cli *cli)
 	return error;
 }
 
-/* A number in its canonical form, whatever a person typed; anything else as it is. */
-static struct guichet_bytes
-normalise(const char *reference, char canonical[RECEIPT_NUMBER_SIZE + 1])
-{
-	if (receipt_number_parse(slice_of_text(reference), canonical))
-		return guichet_bytes_of_text(canonical);
-	return guichet_bytes_of_text(reference);
-}
-
-enum guichet_error
-cli_ask(struct cli *cli, const char *operation, const char *reference, struct guichet_request **out)
-{
-	char canonical[RECEIPT_NUMBER_SIZE + 1];
-	enum guichet_error error = guichet_request_create(cli->guichet, operation, out, cli->problem);
-
-	if (error != GUICHET_ERROR_none)
-		return error;
-	error = guichet_request_set_bytes(*out, "reference", normalise(reference, canonical));
-	if (error != GUICHET_ERROR_none)
-		return problem_set(cli->problem, ERROR_usage, "NUMBER-or-ID", slice_of_text(reference),
-		    "a receipt number, or a filing id of 64 hexadecimal digits");
-	return cli_wait(cli, *out, "waiting for the office");
-}
-
 /* ---- files ---- */
 
 char *
@@ -193,6 +171,53 @@ cli_path_beside(const char *path, const char *ending, const char *replacement)
 	memcpy(beside, path, size);
 	memcpy(beside + size, replacement, replacement_size + 1);
 	return beside;
+}
+
+/* The one rule, and the one sentence that says it. */
+static enum guichet_error
+refuse_overwriting(struct cli *cli, const char *path)
+{
+	return problem_set(cli->problem, ERROR_usage, "--out", slice_of_text(path),
+	    "a file that does not exist yet: what is there holds something else, and is not overwritten");
+}
+
+/* A link that leads nowhere counts: to write through its name would put something else in its place. What cannot be
+ * looked at is said by whoever writes. */
+static bool
+is_there(const char *path)
+{
+	struct stat status;
+
+	return lstat(path, &status) == 0;
+}
+
+enum guichet_error
+cli_check_absent(struct cli *cli, const char *path)
+{
+	return is_there(path) ? refuse_overwriting(cli, path) : GUICHET_ERROR_none;
+}
+
+enum guichet_error
+cli_check_new(struct cli *cli, const char *path, struct guichet_bytes bytes)
+{
+	struct guichet_blob *present = NULL;
+	struct stat status;
+
+	/* Nothing replaces a directory: whoever writes is told what is in the way. */
+	if (!is_there(path) || (stat(path, &status) == 0 && S_ISDIR(status.st_mode)))
+		return GUICHET_ERROR_none;
+	bool same = guichet_file_read(path, bytes.size, &present, NULL) == GUICHET_ERROR_none &&
+	    slice_equal(slice_of_public(guichet_blob_bytes(present)), slice_of_public(bytes));
+	guichet_blob_destroy(present);
+	return same ? GUICHET_ERROR_none : refuse_overwriting(cli, path);
+}
+
+enum guichet_error
+cli_write_new(struct cli *cli, const char *path, struct guichet_bytes bytes)
+{
+	enum guichet_error error = cli_check_new(cli, path, bytes);
+
+	return error == GUICHET_ERROR_none ? guichet_file_write(path, bytes, cli->problem) : error;
 }
 
 static bool
@@ -215,18 +240,13 @@ cli_check_receipt_path(struct cli *cli, const char *path, struct guichet_bytes f
 	struct guichet_blob *present = NULL;
 	uint8_t id[DIGEST_SIZE];
 
-	if (access(path, F_OK) != 0 && errno == ENOENT)
+	if (!is_there(path))
 		return GUICHET_ERROR_none;
-	enum guichet_error error = guichet_file_read(path, LIMIT_RECEIPT_SIZE, &present, cli->problem);
-	if (error != GUICHET_ERROR_none)
-		return error;
-	bool same = read_filing_id(guichet_blob_bytes(present), id) &&
+	bool same = guichet_file_read(path, LIMIT_RECEIPT_SIZE, &present, NULL) == GUICHET_ERROR_none &&
+	    read_filing_id(guichet_blob_bytes(present), id) &&
 	    slice_equal(slice_of(id, sizeof id), slice_of_public(filing_id));
 	guichet_blob_destroy(present);
-	if (same)
-		return GUICHET_ERROR_none;
-	return problem_set(cli->problem, ERROR_usage, "--out", slice_of_text(path),
-	    "a file that does not exist yet: this one holds something else than the receipt of this filing");
+	return same ? GUICHET_ERROR_none : refuse_overwriting(cli, path);
 }
 
 enum guichet_error
@@ -242,7 +262,7 @@ cli_write_receipt(struct cli *cli, const char *path, struct guichet_bytes receip
 	}
 	error = cli_check_receipt_path(cli, path, (struct guichet_bytes){ id, sizeof id });
 	if (error == GUICHET_ERROR_none)
-		error = guichet_file_write(proof_path, proof, cli->problem);
+		error = cli_write_new(cli, proof_path, proof);
 	if (error == GUICHET_ERROR_none)
 		error = guichet_file_write(path, receipt, cli->problem);
 	free(proof_path);
@@ -252,10 +272,9 @@ cli_write_receipt(struct cli *cli, const char *path, struct guichet_bytes receip
 /* ---- output ---- */
 
 void
-cli_print(struct guichet_bytes bytes)
+cli_print(struct guichet_bytes text)
 {
-	if (bytes.size != 0)
-		fwrite(bytes.data, 1, bytes.size, stdout);
+	terminal_print(stdout, slice_of_public(text), TERMINAL_LINES);
 }
 
 struct buf *
@@ -282,6 +301,18 @@ cli_put_string(struct buf *buf, const char *text)
 	text_to_utf8(text, copy);
 	json_put_string(buf, slice_of_text(copy));
 	free(copy);
+}
+
+void
+cli_put_record(struct buf *buf, struct guichet_record record, bool is_first)
+{
+	struct guichet_blob *json = NULL;
+
+	if (guichet_record_json(record, &json) != GUICHET_ERROR_none)
+		buf_fail(buf);
+	buf_put_text(buf, is_first ? "" : ",");
+	buf_put(buf, slice_of_public(guichet_blob_bytes(json)));
+	guichet_blob_destroy(json);
 }
 
 void

@@ -8,6 +8,7 @@
 #include <guichet/guichet.h>
 
 #include "client/cli/options.h"
+#include "client/cli/terminal.h"
 #include "protocol/buf.h"
 
 /* What a program can tell apart; in every --help. */
@@ -63,10 +64,14 @@ void cli_end(struct cli *cli);
 /* Waits for a request with a line of progress once it takes over a second; its error stands in cli->problem. `what`
  * says what is going on. */
 must_check enum guichet_error cli_wait(struct cli *cli, struct guichet_request *request, const char *what);
-/* One operation on a filing named by a person: number in any spelling, or id. *out is the caller's, also on
- * failure. */
-must_check enum guichet_error cli_ask(struct cli *cli, const char *operation, const char *reference,
-    struct guichet_request **out);
+
+/* Of a filing named by a person, number in any spelling or id, what is asked of the office; *out is the caller's, also
+ * on failure. What does not agree with what was asked for, or is not proven, is an error. */
+/* The evidence of a filing, checked against its receipt and that against the log: every command that shows or writes
+ * any of it. */
+must_check enum guichet_error cli_ask_filing(struct cli *cli, const char *reference, struct guichet_request **out);
+/* A receipt, checked. */
+must_check enum guichet_error cli_ask_receipt(struct cli *cli, const char *reference, struct guichet_request **out);
 
 /* The code for an error. */
 enum exit_code cli_exit_code(enum guichet_error error);
@@ -79,18 +84,30 @@ void cli_print_findings(const struct guichet_problem *problem);
 
 /* A name beside another: `path` with its ending replaced, or appended when it has another ending. NULL: no memory. */
 must_check char *cli_path_beside(const char *path, const char *ending, const char *replacement);
-/* Is there nothing at that path, or a receipt of that filing? Anything else is not overwritten: usage. */
+
+/* Nothing that is there is overwritten: usage, naming the path, in every command. A file that holds these very bytes
+ * already may stay; whoever asks again is answered as before. */
+must_check enum guichet_error cli_check_new(struct cli *cli, const char *path, struct guichet_bytes bytes);
+/* The same for what cannot be there already: a path at which nothing is. */
+must_check enum guichet_error cli_check_absent(struct cli *cli, const char *path);
+/* Checks that, and writes. */
+must_check enum guichet_error cli_write_new(struct cli *cli, const char *path, struct guichet_bytes bytes);
+/* Is there nothing at that path, or a receipt of that filing? */
 must_check enum guichet_error cli_check_receipt_path(struct cli *cli, const char *path,
     struct guichet_bytes filing_id);
-/* Receipt and proof into two files, the receipt last: whoever sees it finds the proof. The path is checked again. */
+/* Receipt and proof into two files, the receipt last: whoever sees it finds the proof. Both paths are checked again. */
 must_check enum guichet_error cli_write_receipt(struct cli *cli, const char *path, struct guichet_bytes receipt,
     struct guichet_bytes proof);
-/* Prints bytes on stdout as they are, or the blob of a JSON record and a line's end. */
-void cli_print(struct guichet_bytes bytes);
+/* Prints text on stdout, lines as they are: see terminal.h. */
+void cli_print(struct guichet_bytes text);
 /* What a command writes: a buffer that ends the program when memory is short. */
 struct buf *cli_buf(void);
 /* Appends a JSON string of what may hold a path of this machine, in whatever encoding. */
 void cli_put_string(struct buf *buf, const char *text);
+/* Appends a record as JSON; as the next one of an array unless it is the first. */
+void cli_put_record(struct buf *buf, struct guichet_record record, bool is_first);
+/* Appends what the rules found, a JSON array. */
+void cli_put_findings(struct buf *buf, const struct guichet_problem *problem);
 /* Prints and destroys it. */
 void cli_print_buf(struct buf *buf);
 

@@ -42,6 +42,11 @@ write_document(void *context, size_t number, struct slice document, struct fault
 
 	if (size < 0 || (size_t)size >= sizeof path)
 		return fault_set(fault, ERROR_usage, "--out", SLICE_EMPTY, "a shorter path");
+	if (cli_check_new(output->cli, path, (struct guichet_bytes){ document.data, document.size }) !=
+	    GUICHET_ERROR_none) {
+		output->failed = true;
+		return fault_set(fault, ERROR_usage, "--out", SLICE_EMPTY, NULL);
+	}
 	/* Not worth a sync each: whoever loses them converts again. */
 	FILE *file = fopen(path, "wb");
 	bool written = file != NULL && fwrite(document.data, 1, document.size, file) == document.size;

@@ -33,9 +33,10 @@ struct task {
 static enum guichet_error
 check_target(struct cli *cli, const char *path)
 {
-	if (access(path, F_OK) == 0)
-		return problem_set(
-		    cli->problem, ERROR_usage, "--out", slice_of_text(path), "a file that does not exist yet");
+	enum guichet_error error = cli_check_absent(cli, path);
+
+	if (error != GUICHET_ERROR_none)
+		return error;
 	char *directory = strdup(path), *slash = directory != NULL ? strrchr(directory, '/') : NULL;
 	const char *where = directory;
 	if (slash == NULL)
@@ -58,7 +59,8 @@ check_contract(struct cli *cli)
 		return GUICHET_ERROR_none;
 	if (!cli->is_json) {
 		struct guichet_bytes text = guichet_trust_contract_text(cli->trust);
-		fprintf(stderr, "%.*s\n\n", (int)text.size, (const char *)text.data);
+		terminal_print(stderr, slice_of_public(text), TERMINAL_LINES);
+		fputs("\n\n", stderr);
 	}
 	return problem_set(cli->problem, ERROR_usage, "--accept-contract", SLICE_LITERAL("missing"),
 	    "this option, once you have read the contract and accept it");

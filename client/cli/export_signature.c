@@ -14,9 +14,11 @@ write_both(struct cli *cli, struct guichet_record filing, const char *manifest_p
 	enum guichet_error error = guichet_signature_export(filing, &signature, cli->problem);
 
 	if (error == GUICHET_ERROR_none)
-		error = guichet_file_write(manifest_path, guichet_record_bytes(filing, "manifest"), cli->problem);
+		error = cli_check_new(cli, cli_value(cli, OPTION_OUT), guichet_blob_bytes(signature));
 	if (error == GUICHET_ERROR_none)
-		error = guichet_file_write(cli_value(cli, OPTION_OUT), guichet_blob_bytes(signature), cli->problem);
+		error = cli_write_new(cli, manifest_path, guichet_record_bytes(filing, "manifest"));
+	if (error == GUICHET_ERROR_none)
+		error = cli_write_new(cli, cli_value(cli, OPTION_OUT), guichet_blob_bytes(signature));
 	guichet_blob_destroy(signature);
 	return error;
 }
@@ -49,7 +51,7 @@ cli_export_signature(struct cli *cli)
 	if (error == GUICHET_ERROR_none && manifest_path == NULL)
 		error = problem_set(cli->problem, ERROR_out_of_memory, "--out", SLICE_EMPTY, NULL);
 	if (error == GUICHET_ERROR_none)
-		error = cli_ask(cli, "filing", cli->options.arguments[0], &request);
+		error = cli_ask_filing(cli, cli->options.arguments[0], &request);
 	if (error == GUICHET_ERROR_none)
 		error = write_both(cli, guichet_request_answer(request), manifest_path);
 	if (error == GUICHET_ERROR_none)

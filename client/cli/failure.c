@@ -48,24 +48,19 @@ put_text(struct buf *buf, const char *name, const char *text)
 
 typedef struct guichet_record find_row(const struct guichet_problem *problem, size_t index);
 
-/* A list of records, unless there is none. */
 static void
-put_rows(struct buf *buf, const char *name, const struct guichet_problem *problem, size_t count, find_row *find)
+put_rows(struct buf *buf, const struct guichet_problem *problem, size_t count, find_row *find)
 {
-	if (count == 0)
-		return;
-	json_put_name(buf, name);
 	buf_put_text(buf, "[");
-	for (size_t i = 0; i < count; i++) {
-		struct guichet_blob *json;
-		if (guichet_record_json(find(problem, i), &json) != GUICHET_ERROR_none)
-			buf_fail(buf);
-		if (i != 0)
-			buf_put_text(buf, ",");
-		buf_put(buf, slice_of_public(guichet_blob_bytes(json)));
-		guichet_blob_destroy(json);
-	}
+	for (size_t i = 0; i < count; i++)
+		cli_put_record(buf, find(problem, i), i == 0);
 	buf_put_text(buf, "]");
+}
+
+void
+cli_put_findings(struct buf *buf, const struct guichet_problem *problem)
+{
+	put_rows(buf, problem, guichet_problem_findings(problem), guichet_problem_finding);
 }
 
 static void
@@ -82,24 +77,28 @@ print_json(const struct guichet_problem *problem)
 	put_text(buf, "expected", guichet_problem_expected(problem));
 	put_text(buf, "correlation", guichet_problem_correlation(problem));
 	buf_put_format(buf, ",\"retry_after_ms\":%llu", (unsigned long long)guichet_problem_retry_after_ms(problem));
-	put_rows(buf, "reasons", problem, guichet_problem_reasons(problem), guichet_problem_reason);
-	put_rows(buf, "findings", problem, guichet_problem_findings(problem), guichet_problem_finding);
+	if (guichet_problem_reasons(problem) != 0) {
+		json_put_name(buf, "reasons");
+		put_rows(buf, problem, guichet_problem_reasons(problem), guichet_problem_reason);
+	}
+	if (guichet_problem_findings(problem) != 0) {
+		json_put_name(buf, "findings");
+		cli_put_findings(buf, problem);
+	}
 	buf_put_text(buf, "}\n");
 	cli_print_buf(buf);
 }
 
 /* ---- for people ---- */
 
-/* Prints "name: text" unless there is no text. Control characters, which a peer may have sent, do not reach the
- * terminal. */
+/* Prints "name: text" unless there is no text. */
 static void
 print_line(const char *indent, const char *name, const char *text, size_t size)
 {
 	if (size == 0)
 		return;
 	fprintf(stderr, "%s%s", indent, name);
-	for (size_t i = 0; i < size; i++)
-		fputc((unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i], stderr);
+	terminal_print(stderr, slice_of(text, size), TERMINAL_LINE);
 	fputc('\n', stderr);
 }
 

@@ -130,6 +130,20 @@ supply_documents(struct task *task, struct guichet_filing *saved)
 	return error;
 }
 
+/* What was signed for another filing gives way, as the command's own; what is no filing is somebody else's. */
+static enum guichet_error
+check_saved_path(struct task *task)
+{
+	struct guichet_blob *saved = NULL;
+	struct guichet_filing *filing = NULL;
+	bool is_filing = guichet_file_read(task->saved_path, SAVED_MAX, &saved, NULL) == GUICHET_ERROR_none &&
+	    guichet_filing_load(task->cli->trust, guichet_blob_bytes(saved), &filing, NULL) == GUICHET_ERROR_none;
+
+	guichet_blob_destroy(saved);
+	guichet_filing_destroy(filing);
+	return is_filing ? GUICHET_ERROR_none : cli_check_absent(task->cli, task->saved_path);
+}
+
 /* The rules are for what is new: a filing kept from an earlier run may have been accepted already, under the rules of
  * that day, and what they have become since must not stand between it and its receipt. */
 static enum guichet_error
@@ -143,6 +157,8 @@ sign_and_save(struct task *task)
 		error = guichet_filing_sign(task->filing, cli->identity, 0, cli->problem);
 	if (error == GUICHET_ERROR_none)
 		error = cli_check_receipt_path(cli, task->receipt_path, guichet_filing_id(task->filing));
+	if (error == GUICHET_ERROR_none)
+		error = check_saved_path(task);
 	if (error == GUICHET_ERROR_none)
 		error = guichet_filing_save(task->filing, &saved, cli->problem);
 	if (error == GUICHET_ERROR_none)
@@ -220,14 +236,8 @@ report_json(const struct task *task, struct guichet_record answer)
 		json_put_string(buf, slice_of_public(guichet_record_bytes(answer, "superseded_by")));
 	}
 	buf_put_text(buf, ",\"advices\":[");
-	for (size_t i = 0; i < guichet_record_count(answer, "advices"); i++) {
-		struct guichet_blob *json;
-		if (guichet_record_json(guichet_record_row(answer, "advices", i), &json) != GUICHET_ERROR_none)
-			buf_fail(buf);
-		buf_put_text(buf, i != 0 ? "," : "");
-		buf_put(buf, slice_of_public(guichet_blob_bytes(json)));
-		guichet_blob_destroy(json);
-	}
+	for (size_t i = 0; i < guichet_record_count(answer, "advices"); i++)
+		cli_put_record(buf, guichet_record_row(answer, "advices", i), i == 0);
 	buf_put_text(buf, "]}\n");
 	cli_print_buf(buf);
 }
@@ -242,12 +252,31 @@ report(const struct task *task, struct guichet_record answer)
 		report_json(task, answer);
 		return;
 	}
+	struct buf *buf = cli_buf();
 	if (guichet_receipt_print(guichet_record_bytes(answer, "receipt"), &printed, NULL) == GUICHET_ERROR_none)
-		cli_print(guichet_blob_bytes(printed));
+		buf_put(buf, slice_of_public(guichet_blob_bytes(printed)));
 	guichet_blob_destroy(printed);
 	if (by.size != 0)
-		printf("\nThis filing has since been rectified by %.*s.\n", (int)by.size, (const char *)by.data);
-	printf("\nReceipt kept in %s, its proof beside it.\n", task->receipt_path);
+		buf_put_format(buf, "\nThis filing has since been rectified by %.*s.\n", (int)by.size,
+		    (const char *)by.data);
+	buf_put_format(buf, "\nReceipt kept in %s, its proof beside it.\n", task->receipt_path);
+	cli_print_buf(buf);
+}
+
+/* Nothing refuses the documents; what the rules advise is in the problem. */
+static void
+report_check(const struct cli *cli)
+{
+	struct buf *buf = cli_buf();
+
+	if (cli->is_json) {
+		buf_put_text(buf, "{\"errors\":0,\"advices\":");
+		cli_put_findings(buf, cli->problem);
+		buf_put_text(buf, "}\n");
+	} else {
+		buf_put_text(buf, "No rule refuses these documents.\n");
+	}
+	cli_print_buf(buf);
 }
 
 static enum exit_code
@@ -278,8 +307,7 @@ run(struct task *task)
 	if (error == GUICHET_ERROR_none)
 		error = only_check ? check_filing(task) : sign_or_resume(task);
 	if (only_check && error == GUICHET_ERROR_none) {
-		cli_print(
-		    guichet_bytes_of_text(cli->is_json ? "{\"errors\":0}\n" : "No rule refuses these documents.\n"));
+		report_check(cli);
 		return EXIT_CODE_OK;
 	}
 	return error == GUICHET_ERROR_none ? send_and_keep(task) : cli_fail(cli);

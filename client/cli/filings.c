@@ -3,6 +3,7 @@
  * guichet filings: one's own filings, newest first (A18). */
 #include "client/blob.h"
 #include "client/cli/cli.h"
+#include "client/problem.h"
 #include "protocol/limits.h"
 #include "protocol/time.h"
 
@@ -36,18 +37,6 @@ put_row(struct buf *buf, struct guichet_record row)
 	buf_put_text(buf, "\n");
 }
 
-static void
-put_row_json(struct buf *buf, struct guichet_record row, bool is_first)
-{
-	struct guichet_blob *json = NULL;
-
-	if (guichet_record_json(row, &json) != GUICHET_ERROR_none)
-		buf_fail(buf);
-	buf_put_text(buf, is_first ? "" : ",");
-	buf_put(buf, slice_of_public(guichet_blob_bytes(json)));
-	guichet_blob_destroy(json);
-}
-
 /* Every page; *count filings. */
 static enum guichet_error
 list(struct cli *cli, struct buf *buf, size_t *count)
@@ -66,12 +55,15 @@ list(struct cli *cli, struct buf *buf, size_t *count)
 		for (size_t i = 0; i < guichet_record_count(answer, "filings"); i++, ++*count) {
 			struct guichet_record row = guichet_record_row(answer, "filings", i);
 			if (cli->is_json)
-				put_row_json(buf, row, *count == 0);
+				cli_put_record(buf, row, *count == 0);
 			else
 				put_row(buf, row);
 		}
 		cursor = guichet_record_bytes(answer, "cursor");
-	} while (cursor.size != 0 && buf_ok(buf));
+		if (cursor.size != 0 && guichet_record_count(answer, "filings") == 0)
+			error = problem_set(cli->problem, ERROR_answer_malformed, "filings_answer.cursor", SLICE_EMPTY,
+			    "no cursor behind a page without a filing");
+	} while (error == GUICHET_ERROR_none && cursor.size != 0 && buf_ok(buf));
 	guichet_request_destroy(page);
 	return error;
 }

@@ -49,7 +49,7 @@ fetch_document(struct cli *cli, const char *number, struct guichet_record row, c
 	if (error == GUICHET_ERROR_none)
 		error = cli_wait(cli, request, "fetching a document");
 	if (error == GUICHET_ERROR_none)
-		error = guichet_file_write(path, guichet_document_content(request), cli->problem);
+		error = cli_write_new(cli, path, guichet_document_content(request));
 	guichet_request_destroy(request);
 	return error;
 }
@@ -84,12 +84,8 @@ print(const struct cli *cli, struct guichet_record filing)
 	struct buf *buf = cli_buf();
 
 	if (cli->is_json) {
-		struct guichet_blob *json = NULL;
-		if (guichet_record_json(filing, &json) != GUICHET_ERROR_none)
-			buf_fail(buf);
-		buf_put(buf, slice_of_public(guichet_blob_bytes(json)));
+		cli_put_record(buf, filing, true);
 		buf_put_text(buf, "\n");
-		guichet_blob_destroy(json);
 	} else {
 		buf_put_format(buf, "Filing %.*s, signed ", (int)number.size, (const char *)number.data);
 		time_put_paris(buf, guichet_record_uint(filing, "signing_time"));
@@ -109,7 +105,7 @@ cli_show(struct cli *cli)
 	enum guichet_error error = cli_log_in(cli);
 
 	if (error == GUICHET_ERROR_none)
-		error = cli_ask(cli, "filing", cli->options.arguments[0], &request);
+		error = cli_ask_filing(cli, cli->options.arguments[0], &request);
 	if (error == GUICHET_ERROR_none && directory != NULL)
 		error = fetch_documents(cli, guichet_request_answer(request), directory);
 	if (error == GUICHET_ERROR_none)

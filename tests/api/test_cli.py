@@ -20,6 +20,8 @@ COMMANDS = ["enrol", "file", "filings", "receipt", "show", "verify", "convert", 
 OK, FAILED, USAGE, REFUSED, UNREACHABLE = range(5)
 PASSWORD = "mot de passe é"
 PDF = b"%PDF-1.4 not really\n"
+IRJ = b"#NOM\nONE\n#ENTREES-PRIMITIF\n1AJ/20000\n4BA/1200\n#CONTROLES-PRIMITIF\n#RESULTATS-PRIMITIF\n" + \
+    b"#ENTREES-CORRECTIF\n#CONTROLES-CORRECTIF\n#RESULTATS-CORRECTIF\n##\n"
 
 
 def guichet(*words, code=OK, **options):
@@ -148,6 +150,19 @@ def test_checking_needs_no_certificate(office, holders, tmp_path):
     told = json.loads(guichet(*check, "--json", tmp_path / "bad.json", code=REFUSED))
     assert told["error"] == "document_refused" and [f["place"] for f in told["findings"]] == ["ZZZ9"]
     assert "ZZZ9" in guichet(*check, tmp_path / "bad.json", code=REFUSED)
+
+
+def test_advices_of_a_check_are_told_to_programs_too(office, holders, tmp_path):
+    holder = holders()
+    document = json.loads(holder.person.content)
+    document["boxes"] = {"1AJ": 20000, "4BA": 1200}  # property income: annex 2044 is due
+    document.pop("donations", None)
+    (tmp_path / "r.json").write_text(json.dumps(document))
+    check = ["file", "--check", "--trust", office.public, tmp_path / "r.json"]
+    told = json.loads(guichet(*check, "--json"))
+    assert told["errors"] == 0 and [(advice["rule"], advice["place"]) for advice in told["advices"]] == [(80, "4BA")]
+    (tmp_path / "r.json").write_text(json.dumps({**document, "boxes": {"1AJ": 20000}}))
+    assert json.loads(guichet(*check, "--json")) == {"errors": 0, "advices": []}
 
 
 @pytest.mark.parametrize("name,content,place,value,expected", [
@@ -359,6 +374,46 @@ def test_receipt_of_something_else_is_not_overwritten(holders):
     assert "something else" in guichet(*words, holder.place / "receipt.json", code=USAGE)
     assert (holder.place / "receipt.json").read_text() == "precious"
     guichet(*words, holder.place / "first.json")
+
+
+def test_no_command_overwrites_what_is_there(office, holders):
+    """One rule for all: a file that holds something else stays; one that holds the same already is no fault."""
+    holder = holders()
+    holder.file()
+    number, out = holder.receipt()["number"], holder.place / "out"
+    out.mkdir()
+    (out / "in.irj").write_bytes(IRJ)
+    commands = {
+        "checkpoint": (["checkpoint", *holder.online, "--out", out / "checkpoint"], [out / "checkpoint"]),
+        "show": (["show", number, *holder.me, "--out", out / "documents"], [out / "documents/01-2042.json"]),
+        "export-signature": (["export-signature", number, *holder.me, "--out", out / "filing.p7s"],
+                             [out / "filing.p7s", out / "filing.manifest"]),
+        "receipt": (["receipt", number, *holder.me, "--out", out / "receipt.json"],
+                    [out / "receipt.json", out / "receipt.tlog-proof"]),
+        "convert": (["convert", "irj", out / "in.irj", "--out", out / "returns"], [out / "returns/0001.json"]),
+    }
+    for command, (words, files) in commands.items():
+        guichet(*words)
+        made = [file.read_bytes() for file in files]
+        guichet(*words)
+        assert [file.read_bytes() for file in files] == made
+        for file in files:
+            original = file.read_bytes()
+            file.write_text("precious")
+            told = json.loads(guichet(*words, "--json", code=USAGE))
+            assert (told["place"], told["value"]) == ("--out", str(file)), command
+            assert told["expected"].startswith("a file that does not exist yet") and file.read_text() == "precious"
+            file.write_bytes(original)
+
+
+def test_only_a_filing_gives_way_to_another(holders):
+    """receipt.filing is the command's own; a file of that name that is something else is not."""
+    holder = holders()
+    (holder.place / "receipt.filing").write_text("precious")
+    told = json.loads(holder.file("--json", code=USAGE))
+    assert (told["place"], told["value"]) == ("--out", str(holder.place / "receipt.filing"))
+    assert (holder.place / "receipt.filing").read_text() == "precious"
+    assert "Nothing filed yet." in guichet("filings", *holder.me)
 
 
 def test_paths_in_any_encoding_are_told_as_json(office, holders):
