@@ -4,8 +4,9 @@
  *
  *   file_return HOST:PORT TRUST-DIRECTORY ME.p12 PASSWORD RETURN.json RECEIPT.json
  *
- * The signed filing is kept in RECEIPT.json.filing until the receipt is there: a program that died in between would
- * load it, supply the document, and send the very same bytes again. */
+ * The proof goes beside the receipt, into RECEIPT.tlog-proof, where `guichet verify` looks for it. The signed filing is
+ * kept in RECEIPT.filing until the receipt is there: a program that died in between would load it, supply the document,
+ * and send the very same bytes again. */
 #include <stdio.h>
 #include <string.h>
 
@@ -80,13 +81,24 @@ send_filing(struct example *example, const char *address)
 	return error == GUICHET_ERROR_none ? guichet_request_wait(example->request) : error;
 }
 
+/* "receipt.tlog-proof" for "receipt.json": the ending replaced, or appended to another. */
+static bool
+path_beside(char out[4096], const char *path, const char *ending)
+{
+	size_t size = strlen(path);
+
+	if (size > strlen(".json") && strcmp(path + size - strlen(".json"), ".json") == 0)
+		size -= strlen(".json");
+	return snprintf(out, 4096, "%.*s%s", (int)size, path, ending) < 4096;
+}
+
 static enum guichet_error
 keep_receipt(struct example *example, const char *path)
 {
 	struct guichet_record answer = guichet_request_answer(example->request);
 	char proof_path[4096];
 
-	if (snprintf(proof_path, sizeof proof_path, "%s.tlog-proof", path) >= (int)sizeof proof_path)
+	if (!path_beside(proof_path, path, ".tlog-proof"))
 		return GUICHET_ERROR_usage;
 	enum guichet_error error =
 	    guichet_file_write(proof_path, guichet_record_bytes(answer, "proof"), example->problem);
@@ -120,7 +132,7 @@ run(struct example *example, char **argv)
 {
 	char filing_path[4096];
 
-	if (snprintf(filing_path, sizeof filing_path, "%s.filing", argv[6]) >= (int)sizeof filing_path)
+	if (!path_beside(filing_path, argv[6], ".filing"))
 		return GUICHET_ERROR_usage;
 	enum guichet_error error = guichet_trust_load(argv[2], &example->trust, example->problem);
 	if (error == GUICHET_ERROR_none)

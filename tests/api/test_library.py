@@ -115,12 +115,14 @@ def enrolled(offices, tmp_path_factory):
 
 def test_examples_file_and_verify(enrolled):
     office, place = enrolled
-    receipt, proof = place / "receipt.json", place / "receipt.json.tlog-proof"
+    receipt, proof = place / "receipt.json", place / "receipt.tlog-proof"
     file_return = [BUILD / "examples/file_return", f"127.0.0.1:{office.port}", office.public, place / "me.p12",
                    "un mot de passe", place / "return.json", receipt]
     run(*file_return)
     first = receipt.read_bytes(), proof.read_bytes()
-    assert not (place / "receipt.json.filing").exists()
+    assert sorted(path.name for path in place.glob("receipt*")) == ["receipt.json", "receipt.tlog-proof"]
+    # The command line finds the proof where the example put it.
+    run(BUILD / "bin/guichet", "verify", "--trust", office.public, receipt, place / "return.json")
     run(*file_return)
     assert (receipt.read_bytes(), proof.read_bytes()) == first
     verify = [BUILD / "examples/verify_receipt", office.public, receipt, proof]
