@@ -20,15 +20,22 @@ static const struct number {
 	const char *name;
 	size_t offset;
 	uint64_t initial, min, max;
+	const char *help;
 } numbers[] = {
-	{ "disk_reserve", offsetof(struct settings, disk_reserve), 256 * 1024 * 1024, 0, UINT64_C(1) << 50 },
-	{ "busy_after_ms", offsetof(struct settings, busy_after_ms), 400, 1, 3600000 },
-	{ "enrolments_per_second", offsetof(struct settings, enrolments_per_second), 300, 1, 100000 },
-	{ "jobs_max", offsetof(struct settings, jobs_max), 2048, 1, 100000 },
-	{ "batch_max", offsetof(struct settings, batch_max), 256, 1, 2000 },
-	{ "connections_max", offsetof(struct settings, connections_max), 20000, 1, 1000000 },
-	{ "handshakes_max", offsetof(struct settings, handshakes_max), 512, 2, 100000 },
-	{ "buffered_max", offsetof(struct settings, buffered_max), 256 * 1024 * 1024, 1024 * 1024, UINT64_C(1) << 40 },
+	{ "disk_reserve", offsetof(struct settings, disk_reserve), 256 * 1024 * 1024, 0, UINT64_C(1) << 50,
+	    "bytes of the disk kept free: with less, filings are refused for now" },
+	{ "busy_after_ms", offsetof(struct settings, busy_after_ms), 400, 1, 3600000,
+	    "a request that waited so many milliseconds is answered busy" },
+	{ "enrolments_per_second", offsetof(struct settings, enrolments_per_second), 300, 1, 100000,
+	    "enrolments taken however busy the server is" },
+	{ "jobs_max", offsetof(struct settings, jobs_max), 2048, 1, 100000, "requests under way at once" },
+	{ "batch_max", offsetof(struct settings, batch_max), 256, 1, 2000, "decisions in one commit to the disk" },
+	{ "connections_max", offsetof(struct settings, connections_max), 20000, 1, 1000000,
+	    "connections open at once: beyond, the address with most gives up an idle one" },
+	{ "handshakes_max", offsetof(struct settings, handshakes_max), 512, 2, 100000,
+	    "TLS handshakes under way at once; of one address half as many" },
+	{ "buffered_max", offsetof(struct settings, buffered_max), 256 * 1024 * 1024, 1024 * 1024, UINT64_C(1) << 40,
+	    "bytes of memory for frames and answers of one address; for all twice as many" },
 };
 
 static const struct text {
@@ -36,12 +43,17 @@ static const struct text {
 	size_t offset, size;
 	const char *initial;
 	bool (*valid)(struct slice value); /* NULL: any text that fits */
+	const char *help;
 } texts[] = {
-	{ "origin", offsetof(struct settings, origin), sizeof(((struct settings *)0)->origin), NULL, origin_valid },
-	{ "listen", offsetof(struct settings, listen), sizeof(((struct settings *)0)->listen), "127.0.0.1:7443", NULL },
+	{ "origin", offsetof(struct settings, origin), sizeof(((struct settings *)0)->origin), NULL, origin_valid,
+	    "the office's name in all that is signed for it; never changed" },
+	{ "listen", offsetof(struct settings, listen), sizeof(((struct settings *)0)->listen), "127.0.0.1:7443", NULL,
+	    "numeric address and port that take connections" },
 };
 
 #define LOG_LEVEL "log_level"
+#define LOG_LEVELS "error, warn, info or debug"
+#define LOG_LEVEL_HELP "the least that is written to the log"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -190,7 +202,7 @@ take_log_level(const struct json *root, struct arena *arena, struct settings *ou
 	out->log_level = LOG_LEVEL_INFO;
 	if (json_find(root, LOG_LEVEL) == NULL || log_level_parse(json_find_text(root, LOG_LEVEL), &out->log_level))
 		return ERROR_NONE;
-	return refuse(root, LOG_LEVEL, "error, warn, info or debug", arena, fault);
+	return refuse(root, LOG_LEVEL, LOG_LEVELS, arena, fault);
 }
 
 static enum error
@@ -239,4 +251,16 @@ settings_write(struct buf *buf, const char *origin)
 	for (size_t i = 0; i < COUNT(numbers); i++)
 		buf_put_format(buf, ",\n\"%s\":%" PRIu64, numbers[i].name, numbers[i].initial);
 	buf_put_text(buf, ",\n\"" LOG_LEVEL "\":\"info\"\n}\n");
+}
+
+void
+settings_print_help(FILE *to)
+{
+	for (size_t i = 0; i < COUNT(texts); i++)
+		fprintf(to, "  %-22s %s; 1 to %zu bytes\n      %s\n", texts[i].name,
+		    texts[i].initial == NULL ? "given to init" : texts[i].initial, texts[i].size - 1, texts[i].help);
+	for (size_t i = 0; i < COUNT(numbers); i++)
+		fprintf(to, "  %-22s %" PRIu64 "; %" PRIu64 " to %" PRIu64 "\n      %s\n", numbers[i].name,
+		    numbers[i].initial, numbers[i].min, numbers[i].max, numbers[i].help);
+	fprintf(to, "  %-22s %s; %s\n      %s\n", LOG_LEVEL, "info", LOG_LEVELS, LOG_LEVEL_HELP);
 }

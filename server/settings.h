@@ -5,6 +5,8 @@
 #ifndef GUICHET_SETTINGS_H
 #define GUICHET_SETTINGS_H
 
+#include <stdio.h>
+
 #include "protocol/arena.h"
 #include "protocol/buf.h"
 #include "protocol/error.h"
@@ -53,5 +55,7 @@ must_check enum error settings_load(
     const char *directory, struct arena *arena, struct settings *out, struct fault *fault);
 /* Appends a file with every setting at its default. */
 void settings_write(struct buf *buf, const char *origin);
+/* Each setting in a line: name, default, what is allowed, what it is. */
+void settings_print_help(FILE *to);
 
 #endif

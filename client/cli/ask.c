@@ -11,16 +11,22 @@
 #define PARSED_SIZE_MAX ((size_t)16 * LIMIT_RECEIPT_SIZE)
 
 struct reference {
-	char canonical[RECEIPT_NUMBER_SIZE + 1];
-	struct slice text; /* what the office is asked for: a number in its canonical form, or as it was typed */
+	char number[RECEIPT_NUMBER_SIZE + 1], id[2 * DIGEST_SIZE + 1];
+	struct slice text; /* what the office is asked for: either in its canonical form, or what was typed */
 };
 
 static void
 normalise(const char *typed, struct reference *out)
 {
+	uint8_t id[DIGEST_SIZE];
+
 	out->text = slice_of_text(typed);
-	if (receipt_number_parse(out->text, out->canonical))
-		out->text = slice_of_text(out->canonical);
+	if (receipt_number_parse(out->text, out->number)) {
+		out->text = slice_of_text(out->number);
+	} else if (cli_read_hex(typed, id, sizeof id)) {
+		hex_encode(slice_of(id, sizeof id), out->id);
+		out->text = slice_of_text(out->id);
+	}
 }
 
 static enum guichet_error

@@ -289,6 +289,18 @@ cli_buf(void)
 	return buf;
 }
 
+bool
+cli_read_hex(const char *text, uint8_t *out, size_t size)
+{
+	char lower[2 * DIGEST_SIZE + 1];
+
+	if (strlen(text) != 2 * size || 2 * size >= sizeof lower)
+		return false;
+	for (size_t i = 0; i <= 2 * size; i++)
+		lower[i] = text[i] >= 'A' && text[i] <= 'F' ? (char)(text[i] - 'A' + 'a') : text[i];
+	return hex_decode(slice_of_text(lower), out, size);
+}
+
 void
 cli_put_string(struct buf *buf, const char *text)
 {

@@ -102,6 +102,8 @@ must_check enum guichet_error cli_write_receipt(struct cli *cli, const char *pat
 void cli_print(struct guichet_bytes text);
 /* What a command writes: a buffer that ends the program when memory is short. */
 struct buf *cli_buf(void);
+/* Exactly `size` bytes, at most a digest, from hexadecimal digits of either case. */
+must_check bool cli_read_hex(const char *text, uint8_t *out, size_t size);
 /* Appends a JSON string of what may hold a path of this machine, in whatever encoding. */
 void cli_put_string(struct buf *buf, const char *text);
 /* Appends a record as JSON; as the next one of an array unless it is the first. */

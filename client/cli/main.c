@@ -34,7 +34,8 @@ static const struct command commands[] = {
 	    "it). Before anything is sent, what was signed is kept as receipt.filing beside\n"
 	    "them until the receipt is there: the same command again, whatever happened,\n"
 	    "sends the identical filing and gets the one receipt; the rules, which may have\n"
-	    "changed since, are not asked again. --server and --as are needed unless --check\n"
+	    "changed since, are not asked again. Another filing under the same name takes the\n"
+	    "place of one that was kept so. --server and --as are needed unless --check\n"
 	    "is given." },
 	{ "filings", cli_filings,
 	    ONLINE,
@@ -45,15 +46,17 @@ static const struct command commands[] = {
 	    ONLINE,
 	    BIT(PASSWORD_FILE) | BIT(OUT),
 	    1, 1, "NUMBER-or-ID", "fetch and print a receipt",
-	    "Prints the receipt in French, once its proof is verified. With --out FILE.json\n"
-	    "also writes it, and its proof beside it; a file that holds something else is not\n"
-	    "overwritten." },
+	    "Prints the receipt in French, once it is verified to be the one asked for and in\n"
+	    "the office's log. With --out FILE.json also writes it, and its proof beside it\n"
+	    "(FILE.tlog-proof). Fetched again it is the same file, byte for byte, and may go\n"
+	    "to the same place." },
 	{ "show", cli_show,
 	    ONLINE,
 	    BIT(PASSWORD_FILE) | BIT(OUT),
 	    1, 1, "NUMBER-or-ID", "show what was filed",
-	    "Prints what was signed. With --out DIR also fetches the documents into that\n"
-	    "directory, each checked by its SHA-256." },
+	    "Prints what was signed, once it is verified: against the receipt in the office's\n"
+	    "log, and by the signer's signature. With --out DIR also fetches the documents\n"
+	    "into that directory, each checked by its SHA-256." },
 	{ "verify", cli_verify,
 	    BIT(TRUST),
 	    BIT(CHECKPOINT) | BIT(SERVER),
@@ -76,7 +79,8 @@ static const struct command commands[] = {
 	    BIT(PASSWORD_FILE),
 	    1, 1, "NUMBER-or-ID", "write a filing's signature for other tools",
 	    "Writes the signature (CMS, DER) to --out FILE.p7s and the signed text to\n"
-	    "FILE.manifest beside it. They are verified by\n"
+	    "FILE.manifest beside it, once both are verified as by show. Other tools verify\n"
+	    "them by\n"
 	    "  openssl cms -verify -inform DER -in FILE.p7s -content FILE.manifest -binary\\\n"
 	    "      -CAfile DIR/ca.pem -purpose any" },
 	{ "revoke", cli_revoke,

@@ -75,8 +75,8 @@ cli_revoke(struct cli *cli)
 	if (reason_text != NULL && !find_reason(reason_text, &reason))
 		return cli_fail_usage(cli, "--reason", reason_text,
 		    "unspecified, key-compromise, affiliation-changed, superseded or cessation");
-	if (serial_text != NULL && !hex_decode(slice_of_text(serial_text), named, sizeof named))
-		return cli_fail_usage(cli, "--serial", serial_text, "32 lower-case hexadecimal digits");
+	if (serial_text != NULL && !cli_read_hex(serial_text, named, sizeof named))
+		return cli_fail_usage(cli, "--serial", serial_text, "32 hexadecimal digits");
 	enum guichet_error error = cli_log_in(cli);
 	if (error == GUICHET_ERROR_none) {
 		serial = serial_text != NULL ? (struct guichet_bytes){ named, sizeof named } :

@@ -30,48 +30,111 @@
 
 /* ---- options ---- */
 
-static bool
-usage_error(const char *usage, int *exit, const char *what, const char *word)
+static void
+print_usage(FILE *to, const struct admin_command *command, const struct admin_option *options)
 {
-	fprintf(stderr, "guichetd: %s: %s\n\n%s", what, word, usage);
-	*exit = ADMIN_USAGE;
+	fprintf(to, "usage: guichetd %s %s", command->name, command->words);
+	for (const struct admin_option *option = options; option->name != NULL; option++)
+		fprintf(to, option->is_needed ? " %s%s%s" : " [%s%s%s]", option->name, option->word != NULL ? " " : "",
+		    option->word != NULL ? option->word : "");
+	fputc('\n', to);
+}
+
+static void
+print_option(FILE *to, const char *name, const char *word, const char *help)
+{
+	char words[64];
+
+	snprintf(words, sizeof words, "%s%s%s", name, word != NULL ? " " : "", word != NULL ? word : "");
+	fprintf(to, "  %-24s %s\n", words, help);
+}
+
+static void
+print_help(FILE *to, const struct admin_command *command, const struct admin_option *options)
+{
+	print_usage(to, command, options);
+	fprintf(to, "\n%s\n\n", command->about);
+	for (const struct admin_option *option = options; option->name != NULL; option++)
+		print_option(to, option->name, option->word, option->help);
+	print_option(to, "--help", NULL, "this text");
+	if (command->print_more != NULL)
+		command->print_more(to);
+	fputs("\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 refused.\n", to);
+}
+
+/* A command line, as it is taken apart. */
+struct line {
+	const struct admin_command *command;
+	const struct admin_option *options;
+	int exit; /* once it is over */
+};
+
+static bool
+usage_error(struct line *line, const char *what, const char *word)
+{
+	fprintf(stderr, "guichetd: %s%s%s\n", what, word[0] != '\0' ? ": " : "", word);
+	print_usage(stderr, line->command, line->options);
+	fprintf(stderr, "guichetd %s --help tells more.\n", line->command->name);
+	line->exit = ADMIN_USAGE;
 	return false;
 }
 
-bool
-admin_options(int argc, char **argv, const char *usage, const struct admin_option *options, const char **words,
-    size_t words_count, int *exit)
+/* The option at argv[*at] and its value; *at moves to the last word taken. */
+static bool
+take_option(struct line *line, int argc, char **argv, int *at)
 {
-	size_t count = 0;
+	const struct admin_option *option = line->options;
 
-	for (int i = 1; i < argc; i++) {
-		const struct admin_option *option = options;
-		if (strcmp(argv[i], "--help") == 0) {
-			fputs(usage, stdout);
-			*exit = ADMIN_DONE;
-			return false;
-		}
-		if (strncmp(argv[i], "--", 2) != 0) {
-			if (count == words_count)
-				return usage_error(usage, exit, "one word too many", argv[i]);
-			words[count++] = argv[i];
-			continue;
-		}
-		while (option->name != NULL && strcmp(argv[i], option->name) != 0)
-			option++;
-		if (option->name == NULL)
-			return usage_error(usage, exit, "unknown option", argv[i]);
-		if (option->value == NULL) {
-			*option->is_given = true;
-			continue;
-		}
-		if (i + 1 == argc)
-			return usage_error(usage, exit, "the option needs a value", argv[i]);
-		*option->value = argv[++i];
+	if (strcmp(argv[*at], "--help") == 0) {
+		print_help(stdout, line->command, line->options);
+		line->exit = ADMIN_DONE;
+		return false;
 	}
-	if (count != words_count)
-		return usage_error(usage, exit, "words are missing", "see below");
+	while (option->name != NULL && strcmp(argv[*at], option->name) != 0)
+		option++;
+	if (option->name == NULL)
+		return usage_error(line, "unknown option", argv[*at]);
+	if (option->word == NULL) {
+		*option->is_given = true;
+		return true;
+	}
+	if (*at + 1 == argc)
+		return usage_error(line, "the option needs a value", argv[*at]);
+	*option->value = argv[++*at];
 	return true;
+}
+
+bool
+admin_options(int argc, char **argv, const struct admin_command *command, const struct admin_option *options,
+    const char **words, int *exit)
+{
+	struct line line = { command, options, ADMIN_DONE };
+	size_t count = 0;
+	bool good = true;
+
+	for (int i = 1; i < argc && good; i++) {
+		if (strncmp(argv[i], "--", 2) == 0)
+			good = take_option(&line, argc, argv, &i);
+		else if (count == command->words_count)
+			good = usage_error(&line, "one word too many", argv[i]);
+		else
+			words[count++] = argv[i];
+	}
+	if (good && count != command->words_count)
+		good = usage_error(&line, "words are missing", "");
+	for (const struct admin_option *option = options; good && option->name != NULL; option++)
+		if (option->is_needed && *option->value == NULL)
+			good = usage_error(&line, "an option is missing", option->name);
+	*exit = line.exit;
+	return good;
+}
+
+int
+admin_refuse(const char *place, const char *value, const char *expected, bool as_json)
+{
+	const struct fault fault = { ERROR_usage, slice_of_text(place), slice_of_text(value), slice_of_text(expected) };
+
+	return admin_report(&fault, as_json);
 }
 
 /* A text as JSON: what is not UTF-8, as a word of the command line may be, with its bytes beyond ASCII masked. */

@@ -24,17 +24,34 @@ int admin_audit(int argc, char **argv);
 
 /* ---- options ---- */
 
-/* One option. With a value, `value` is set to it, borrowed from argv; without one, `is_given` is set. */
+/* One option, parsed and told in --help. With a value, `value` is set to it, borrowed from argv; without one, `is_given`
+ * is set. */
 struct admin_option {
 	const char *name; /* "--origin" */
-	const char **value; /* NULL: it has none */
+	const char *word; /* what stands for its value, "ORIGIN"; NULL: it has none */
+	const char *help; /* one line */
+	const char **value;
 	bool *is_given;
+	bool is_needed;
 };
 
-/* Takes options (ended by a NULL name) and exactly `words_count` words out of argv. Prints usage and returns false
- * on --help (*exit ADMIN_DONE) and on anything wrong (ADMIN_USAGE, after saying what). */
-must_check bool admin_options(int argc, char **argv, const char *usage, const struct admin_option *options,
-    const char **words, size_t words_count, int *exit);
+#define ADMIN_JSON(flag) { "--json", NULL, "the result as JSON, for programs; errors too", NULL, (flag), false }
+#define ADMIN_OPTIONS_END { NULL, NULL, NULL, NULL, NULL, false }
+
+struct admin_command {
+	const char *name;
+	const char *words; /* as in the usage line: "DIR SERIAL" */
+	size_t words_count;
+	const char *about; /* paragraphs of --help */
+	void (*print_more)(FILE *to); /* what --help ends with; may be NULL */
+};
+
+/* Takes options (ended by ADMIN_OPTIONS_END) and exactly the command's words out of argv. Prints usage and returns
+ * false on --help (*exit ADMIN_DONE) and on anything wrong (ADMIN_USAGE, after saying what). */
+must_check bool admin_options(int argc, char **argv, const struct admin_command *command,
+    const struct admin_option *options, const char **words, int *exit);
+/* Wrong usage of a value: says which, what was there and what was expected; the exit code. */
+int admin_refuse(const char *place, const char *value, const char *expected, bool as_json);
 
 /* Says what went wrong, where, and what was expected, on stderr or as JSON on stdout; returns the exit code for it. */
 int admin_report(const struct fault *fault, bool as_json);

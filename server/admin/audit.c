@@ -20,12 +20,13 @@
 /* Entries of the archive in one go. */
 #define WALK_STEP ((size_t)1024)
 
-static const char usage[] =
-    "usage: guichetd audit DIR [--json]\n\n"
-    "Reads everything again and proves that records, archive, receipts, log and what is published agree: every\n"
-    "receipt with its filing, documents, signature and leaf; the tree with every earlier checkpoint; every\n"
-    "certificate and revocation. Refuses while a server uses DIR. Exit code 0 only if all agrees.\n\n"
-    "  --json   the result as JSON\n";
+static const struct admin_command command = {
+	"audit", "DIR", 1,
+	"Reads everything again and proves that records, archive, receipts, log and what is published agree: every\n"
+	"receipt with its filing, documents, signature and leaf; the tree with every earlier checkpoint; every\n"
+	"certificate and revocation. Refuses while a server uses DIR. Exit code 0 only if all agrees.",
+	NULL,
+};
 
 /* ---- saying ---- */
 
@@ -387,8 +388,8 @@ admin_audit(int argc, char **argv)
 
 	if (audit == NULL)
 		return ADMIN_FAILED;
-	const struct admin_option options[] = { { "--json", NULL, &audit->as_json }, { NULL, NULL, NULL } };
-	if (!admin_options(argc, argv, usage, options, &audit->directory, 1, &exit)) {
+	const struct admin_option options[] = { ADMIN_JSON(&audit->as_json), ADMIN_OPTIONS_END };
+	if (!admin_options(argc, argv, &command, options, &audit->directory, &exit)) {
 		free(audit);
 		return exit;
 	}

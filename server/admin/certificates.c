@@ -1,49 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * guichetd issue and guichetd revoke: the same decisions as over the wire, while no server runs. */
+#include <errno.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "server/admin/admin.h"
 #include "server/services/services.h"
 
 #define ARENA_SIZE ((size_t)64 * 1024 * 1024)
 
-static const char issue_usage[] =
-    "usage: guichetd issue DIR --kind KIND --csr FILE [--out FILE] [--json]\n\n"
-    "Issues a certificate for a PKCS#10 request (PEM) made where the private key lives. The request's common name\n"
-    "becomes the holder's.\n\n"
-    "  --kind KIND   professional, agent, operator, consumer or courier\n"
-    "  --csr FILE    the request\n"
-    "  --out FILE    where the certificate (PEM) goes; standard output by default\n"
-    "  --json        the result as JSON, the certificate in it unless --out is given\n";
+static const struct admin_command issue_command = {
+	"issue", "DIR", 1,
+	"Issues a certificate for a PKCS#10 request (PEM) made where the private key lives. The request's common name\n"
+	"becomes the holder's. Refuses while a server uses DIR.",
+	NULL,
+};
 
-static const char revoke_usage[] =
-    "usage: guichetd revoke DIR SERIAL [--reason NUMBER] [--json]\n\n"
-    "Revokes a certificate by its serial number (32 hexadecimal digits) and publishes the CRL anew.\n\n"
-    "  --reason NUMBER   RFC 5280: 0 unspecified (default), 1 key compromise, 4 superseded, 5 cessation, ...\n"
-    "  --json            the result as JSON\n";
+static const struct admin_command revoke_command = {
+	"revoke", "DIR SERIAL", 2,
+	"Revokes a certificate by its serial number (32 hexadecimal digits, of either case) and publishes the CRL anew.\n"
+	"Refuses while a server uses DIR; then an operator's guichet revoke --serial does it.",
+	NULL,
+};
+
+static enum error
+unreadable(const char *path, const char *expected, struct fault *fault)
+{
+	return fault_set(fault, ERROR_file_unreadable, path, slice_of_text(strerror(errno)), expected);
+}
 
 /* The request's DER out of a PEM file, in the arena. */
 static enum error
 read_request(const char *path, struct arena *arena, struct slice *out, struct fault *fault)
 {
 	FILE *file = fopen(path, "re");
-	X509_REQ *request = file == NULL ? NULL : PEM_read_X509_REQ(file, NULL, NULL, NULL);
+
+	if (file == NULL)
+		return unreadable(path, "a file that can be read", fault);
+	X509_REQ *request = PEM_read_X509_REQ(file, NULL, NULL, NULL);
 	unsigned char *der = NULL;
 	int size = request == NULL ? -1 : i2d_X509_REQ(request, &der);
 	enum error error = ERROR_NONE;
 
 	if (size <= 0)
-		error = fault_set(fault, ERROR_file_unreadable, path, SLICE_EMPTY, "a PKCS#10 request in PEM");
+		error = fault_set(fault, ERROR_file_unreadable, path, SLICE_LITERAL("something else"),
+		    "a PKCS#10 request in PEM");
 	else if (!arena_copy(arena, slice_of(der, (size_t)size), out))
 		error = fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	OPENSSL_free(der);
 	X509_REQ_free(request);
-	if (file != NULL)
-		fclose(file);
+	fclose(file);
 	return error;
 }
 
@@ -58,17 +69,29 @@ put_certificate(FILE *file, struct slice der)
 	return is_good;
 }
 
+/* A file that is there is not overwritten, as in guichet. */
+static enum error
+check_out(const char *path, struct fault *fault)
+{
+	struct stat status;
+
+	if (path == NULL || lstat(path, &status) != 0)
+		return ERROR_NONE;
+	return fault_set(fault, ERROR_usage, "--out", slice_of_text(path),
+	    "a file that does not exist yet: what is there is not overwritten");
+}
+
 static enum error
 write_certificate(const char *path, struct slice der, struct fault *fault)
 {
-	FILE *file = path == NULL ? stdout : fopen(path, "we");
+	/* Nothing is overwritten; check_out looked before the certificate was issued. */
+	FILE *file = path == NULL ? stdout : fopen(path, "wxe");
 	bool is_good = file != NULL && put_certificate(file, der);
 
 	if (path != NULL && file != NULL && fclose(file) != 0)
 		is_good = false;
 	return is_good ? ERROR_NONE :
-			 fault_set(fault, ERROR_file_unreadable, path == NULL ? "standard output" : path, SLICE_EMPTY,
-			     "a file that can be written");
+			 unreadable(path == NULL ? "standard output" : path, "a new file that can be written", fault);
 }
 
 /* To programs: the serial number, and the certificate or where it is. */
@@ -96,23 +119,28 @@ admin_issue(int argc, char **argv)
 {
 	const char *directory, *kind = NULL, *csr = NULL, *out = NULL;
 	bool as_json = false;
-	const struct admin_option options[] = { { "--kind", &kind, NULL }, { "--csr", &csr, NULL },
-		{ "--out", &out, NULL }, { "--json", NULL, &as_json }, { NULL, NULL, NULL } };
+	const struct admin_option options[] = {
+		{ "--kind", "KIND", "professional, agent, operator, consumer or courier", &kind, NULL, true },
+		{ "--csr", "FILE", "the request", &csr, NULL, true },
+		{ "--out", "FILE", "where the certificate (PEM) goes, a new file (default: standard output)", &out, NULL,
+		    false },
+		{ "--json", NULL, "the result as JSON, the certificate in it unless --out is given", NULL, &as_json,
+		    false },
+		ADMIN_OPTIONS_END,
+	};
 	struct msg_issue_request request = { .has_deadline_ms = false };
 	struct admin_office *office = NULL;
 	struct fault fault;
 	void *answer = NULL;
 	int exit;
 
-	if (!admin_options(argc, argv, issue_usage, options, &directory, 1, &exit))
+	if (!admin_options(argc, argv, &issue_command, options, &directory, &exit))
 		return exit;
-	if (kind == NULL || csr == NULL) {
-		fputs(issue_usage, stderr);
-		return ADMIN_USAGE;
-	}
 	struct arena *arena = arena_create(ARENA_SIZE);
 	enum error error = arena == NULL ? fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
 	    read_request(csr, arena, &request.csr, &fault);
+	if (error == ERROR_NONE)
+		error = check_out(out, &fault);
 	request.kind = slice_of_text(kind);
 	if (error == ERROR_NONE)
 		error = admin_office_open(directory, arena, &office, &fault);
@@ -129,9 +157,26 @@ admin_issue(int argc, char **argv)
 	return exit;
 }
 
-static void
-say_revoked(const char *serial, bool as_json)
+/* Of either case: other tools print upper-case letters. */
+static bool
+serial_read(const char *word, uint8_t serial[SERIAL_SIZE])
 {
+	char lower[2 * SERIAL_SIZE + 1];
+	size_t size = strlen(word);
+
+	if (size != 2 * SERIAL_SIZE)
+		return false;
+	for (size_t i = 0; i <= size; i++)
+		lower[i] = word[i] >= 'A' && word[i] <= 'F' ? (char)(word[i] - 'A' + 'a') : word[i];
+	return hex_decode(slice_of_text(lower), serial, SERIAL_SIZE);
+}
+
+static void
+say_revoked(struct slice bytes, bool as_json)
+{
+	char serial[2 * SERIAL_SIZE + 1];
+
+	hex_encode(bytes, serial);
 	if (as_json)
 		admin_say(stdout, (const struct admin_fact[]) { { "type", "guichet-revoke", 0 },
 			{ "serial", serial, 0 }, { NULL, NULL, 0 } });
@@ -144,8 +189,13 @@ admin_revoke(int argc, char **argv)
 {
 	const char *words[2], *reason = "0";
 	bool as_json = false;
-	const struct admin_option options[] = { { "--reason", &reason, NULL }, { "--json", NULL, &as_json },
-		{ NULL, NULL, NULL } };
+	const struct admin_option options[] = {
+		{ "--reason", "NUMBER",
+		    "0 unspecified (default), 1 key compromise, 3 affiliation changed, 4 superseded, 5 cessation",
+		    &reason, NULL, false },
+		ADMIN_JSON(&as_json),
+		ADMIN_OPTIONS_END,
+	};
 	struct msg_revoke_request request = { .has_deadline_ms = false };
 	uint8_t serial[SERIAL_SIZE];
 	struct admin_office *office = NULL;
@@ -153,13 +203,12 @@ admin_revoke(int argc, char **argv)
 	void *answer = NULL;
 	int exit;
 
-	if (!admin_options(argc, argv, revoke_usage, options, words, 2, &exit))
+	if (!admin_options(argc, argv, &revoke_command, options, words, &exit))
 		return exit;
-	if (!hex_decode(slice_of_text(words[1]), serial, sizeof serial) ||
-	    !decimal_decode(slice_of_text(reason), 10, &request.reason)) {
-		fputs(revoke_usage, stderr);
-		return ADMIN_USAGE;
-	}
+	if (!serial_read(words[1], serial))
+		return admin_refuse("SERIAL", words[1], "32 hexadecimal digits", as_json);
+	if (!decimal_decode(slice_of_text(reason), 10, &request.reason))
+		return admin_refuse("--reason", reason, "a number of RFC 5280, 5.3.1: 0, 1, 3, 4 or 5", as_json);
 	request.serial = slice_of(serial, sizeof serial);
 	struct arena *arena = arena_create(ARENA_SIZE);
 	enum error error = arena == NULL ? fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
@@ -171,7 +220,7 @@ admin_revoke(int argc, char **argv)
 		error = admin_office_publish_crl(office, &fault);
 	exit = error == ERROR_NONE ? ADMIN_DONE : admin_report(&fault, as_json);
 	if (exit == ADMIN_DONE)
-		say_revoked(words[1], as_json);
+		say_revoked(request.serial, as_json);
 	admin_office_close(office);
 	arena_destroy(arena);
 	return exit;

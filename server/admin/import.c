@@ -2,10 +2,12 @@
  *
  * guichetd import taxpayers: the register, streamed in bounded memory. A bad line is reported by its number and
  * skipped; the good ones are taken. Taking the same file again changes nothing. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "protocol/campaign.h"
@@ -18,19 +20,23 @@
 
 #define HEADER "spi,birth_name,first_names,filer_number,reference_income,department,household,family_change"
 
-static const char usage[] =
-    "usage: guichetd import taxpayers DIR FILE.csv [--json]\n\n"
-    "Reads the register: UTF-8, comma-separated, with or without this first line:\n"
-    "  " HEADER "\n"
-    "A field with a comma stands in double quotes, a double quote in it is doubled. department is one of those in\n"
-    "the open campaign. Taxpayers with the same household are taxed jointly. family_change tells when the family\n"
-    "situation last changed: a year or a date (2025, 2025-06-14), 1 for the income year of the open campaign, 0 or\n"
-    "empty for never.\n"
-    "Bad lines are reported by number on standard error and skipped; then the exit code is 3.\n\n"
-    "  --json   the result as JSON, and each bad line as a line of JSON\n";
+static const struct admin_command command = {
+	"import", "taxpayers DIR FILE.csv", 3,
+	"Reads the register: UTF-8, comma-separated, with or without this first line:\n"
+	"  " HEADER "\n"
+	"A field with a comma stands in double quotes, a double quote in it is doubled. Taxpayers with the same household\n"
+	"are taxed jointly. department is one of those in the open campaign. family_change tells when the family situation\n"
+	"last changed: a year or a date (2025, 2025-06-14), 1 for the income year of the open campaign, 0 or empty for\n"
+	"never. FILE.csv is a file or a pipe.\n"
+	"Bad lines are reported by number on standard error and skipped; then the exit code is 3. Refuses while a server\n"
+	"uses DIR.",
+	NULL,
+};
 
 #define FIELDS ((size_t)8)
 #define LINE_MAX_SIZE ((size_t)4096)
+/* A longer line is skipped like any bad one, but what has no line end in so many bytes is no register. */
+#define LINE_SKIPPED_MAX ((size_t)1024 * 1024)
 /* What some programs put before UTF-8. */
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 #define BYTE_ORDER_MARK_SIZE (sizeof BYTE_ORDER_MARK - 1)
@@ -63,6 +69,8 @@ struct touched {
 #define PERSON_SLOTS ((size_t)4096)
 /* How often an import at a terminal says how far it is. */
 #define PROGRESS_MS 1000U
+/* Lines between two looks at the clock. */
+#define PROGRESS_LINES 256
 
 struct import {
 	struct admin_office *office;
@@ -77,7 +85,9 @@ struct import {
 	size_t lines_in_batch;
 	uint64_t line, taken, bad;
 	uint64_t progress_ms; /* when it was last told */
-	bool as_json, has_foreign_header;
+	bool as_json, has_foreign_header, progress_told;
+	const char *path;
+	char told[32]; /* where, for a fault */
 };
 
 /* ---- one line ---- */
@@ -267,17 +277,24 @@ person_is_in_batch(struct import *import, struct slice spi)
 	return is_there;
 }
 
-/* One line that changes, at a terminal only: elsewhere it would stand among the bad lines. */
+/* Whoever waits for over a second is told: at a terminal in one line that changes, elsewhere once. To a program nothing
+ * is said beside its JSON. */
 static void
 tell_progress(struct import *import)
 {
-	uint64_t now_ms = clock_steady_ms();
+	uint64_t now_ms;
 
-	if (now_ms < import->progress_ms + PROGRESS_MS || import->as_json)
+	if (import->as_json || import->line % PROGRESS_LINES != 0)
+		return;
+	now_ms = clock_steady_ms();
+	if (now_ms < import->progress_ms + PROGRESS_MS)
 		return;
 	import->progress_ms = now_ms;
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\rguichetd: %" PRIu64 " lines ... ", import->line);
+	else if (!import->progress_told)
+		fprintf(stderr, "guichetd: importing %s ...\n", import->path);
+	import->progress_told = true;
 }
 
 static enum error
@@ -299,7 +316,6 @@ batch_write(struct import *import)
 	import->lines_in_batch = 0;
 	memset(import->persons, 0, sizeof import->persons);
 	arena_reset(import->arena);
-	tell_progress(import);
 	return error;
 }
 
@@ -405,14 +421,22 @@ line_take(struct import *import, char *line, size_t size)
 	return ++import->lines_in_batch == BATCH_LINES ? batch_write(import) : ERROR_NONE;
 }
 
-/* Reads one line, its end included, whatever bytes are in it. Of one longer than LINE_MAX_SIZE the rest is left out of
- * `line` but counted. False at the end. (getline would take all the memory that a file without line ends asks for.) */
+static enum error
+unreadable(struct import *import, struct fault *fault)
+{
+	return fault_set(
+	    fault, ERROR_file_unreadable, import->path, slice_of_text(strerror(errno)), "a file that can be read");
+}
+
+/* Reads one line, its end included, whatever bytes are in it, up to LINE_SKIPPED_MAX. Of one longer than LINE_MAX_SIZE
+ * the rest is left out of `line` but counted. False at the end. (getline would take all the memory that a file without
+ * line ends asks for.) */
 static bool
 line_read(FILE *file, char line[LINE_MAX_SIZE], size_t *size)
 {
 	int byte;
 
-	for (*size = 0; (byte = getc_unlocked(file)) != EOF;) {
+	for (*size = 0; *size < LINE_SKIPPED_MAX && (byte = getc_unlocked(file)) != EOF;) {
 		if (*size < LINE_MAX_SIZE)
 			line[*size] = (char)byte;
 		(*size)++;
@@ -422,8 +446,9 @@ line_read(FILE *file, char line[LINE_MAX_SIZE], size_t *size)
 	return *size != 0;
 }
 
+/* The lines, until they end or cannot go on; *fault when not. */
 static enum error
-file_take(struct import *import, FILE *file)
+lines_take(struct import *import, FILE *file, struct fault *fault)
 {
 	char line[LINE_MAX_SIZE];
 	size_t size;
@@ -431,6 +456,12 @@ file_take(struct import *import, FILE *file)
 
 	while (error == ERROR_NONE && line_read(file, line, &size)) {
 		import->line++;
+		tell_progress(import);
+		if (size == LINE_SKIPPED_MAX) {
+			snprintf(import->told, sizeof import->told, "line %" PRIu64, import->line);
+			return fault_set(fault, ERROR_file_unreadable, import->told,
+			    SLICE_LITERAL("a megabyte without a line end"), "lines of at most 4096 bytes");
+		}
 		if (size > sizeof line)
 			report_bad(import, "line", "a shorter line");
 		else if (memchr(line, '\0', size) != NULL)
@@ -439,23 +470,54 @@ file_take(struct import *import, FILE *file)
 			error = line_take(import, line, size);
 	}
 	if (error == ERROR_NONE && ferror(file))
-		error = ERROR_file_unreadable;
-	return error == ERROR_NONE ? batch_write(import) : error;
+		return unreadable(import, fault);
+	if (import->has_foreign_header)
+		return fault_set(fault, error, import->path, SLICE_LITERAL("another first line"), "first line: " HEADER);
+	return error == ERROR_NONE ? error : fault_set(fault, error, import->path, SLICE_EMPTY, "a durable import");
+}
+
+/* What was taken before the file broke off stays taken. */
+static enum error
+file_take(struct import *import, FILE *file, struct fault *fault)
+{
+	enum error error = lines_take(import, file, fault), written = batch_write(import);
+
+	if (error != ERROR_NONE || written == ERROR_NONE)
+		return error;
+	return fault_set(fault, written, import->path, SLICE_EMPTY, "a durable import");
+}
+
+/* A device would be read for ever, or waited for. */
+static FILE *
+file_open(struct import *import, struct fault *fault)
+{
+	FILE *file = fopen(import->path, "re");
+	struct stat status;
+
+	if (file == NULL || fstat(fileno(file), &status) != 0) {
+		(void)unreadable(import, fault);
+	} else if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)) {
+		(void)fault_set(fault, ERROR_file_unreadable, import->path,
+		    S_ISDIR(status.st_mode) ? SLICE_LITERAL("a directory") : SLICE_LITERAL("a device"),
+		    "a file or a pipe");
+	} else {
+		return file;
+	}
+	if (file != NULL)
+		fclose(file);
+	return NULL;
 }
 
 static enum error
-import_file(struct import *import, const char *path, struct fault *fault)
+import_file(struct import *import, struct fault *fault)
 {
-	FILE *file = fopen(path, "re");
+	FILE *file = file_open(import, fault);
 
 	if (file == NULL)
-		return fault_set(fault, ERROR_file_unreadable, path, SLICE_EMPTY, "a readable file");
-	enum error error = file_take(import, file);
+		return fault->error;
+	enum error error = file_take(import, file, fault);
 	fclose(file);
-	if (error == ERROR_NONE)
-		return ERROR_NONE;
-	return fault_set(fault, error, path, SLICE_EMPTY,
-	    import->has_foreign_header ? "first line: " HEADER : "a durable import");
+	return error;
 }
 
 static void
@@ -475,7 +537,10 @@ admin_import(int argc, char **argv)
 {
 	const char *words[3];
 	bool as_json = false;
-	const struct admin_option options[] = { { "--json", NULL, &as_json }, { NULL, NULL, NULL } };
+	const struct admin_option options[] = {
+		{ "--json", NULL, "the result as JSON, and each bad line as a line of JSON", NULL, &as_json, false },
+		ADMIN_OPTIONS_END,
+	};
 	struct import *import = calloc(1, sizeof *import);
 	struct arena *arena = arena_create((size_t)2 * LIMIT_JSON_FILE);
 	struct fault fault = { .error = ERROR_out_of_memory };
@@ -484,14 +549,14 @@ admin_import(int argc, char **argv)
 
 	if (import == NULL || arena == NULL)
 		goto done;
-	if (!admin_options(argc, argv, usage, options, words, 3, &exit))
+	if (!admin_options(argc, argv, &command, options, words, &exit))
 		goto done;
 	if (strcmp(words[0], "taxpayers") != 0) {
-		fputs(usage, stderr);
-		exit = ADMIN_USAGE;
+		exit = admin_refuse("import", words[0], "taxpayers", as_json);
 		goto done;
 	}
 	import->as_json = as_json;
+	import->path = words[2];
 	import->progress_ms = start_ms;
 	import->arena = arena_create(BATCH_ARENA);
 	enum error error =
@@ -501,7 +566,7 @@ admin_import(int argc, char **argv)
 		import->keyring = admin_office_keyring(import->office);
 		import->campaign = &admin_office_facts(import->office)->campaign;
 		import->retention = (struct retention){ RETENTION_REGISTER, admin_year() };
-		error = import_file(import, words[2], &fault);
+		error = import_file(import, &fault);
 	}
 	if (error != ERROR_NONE) {
 		exit = admin_report(&fault, as_json);

@@ -20,32 +20,42 @@
 #include "server/store/leveldb.h"
 #include "server/worker.h"
 
-static const char usage[] =
-    "usage: guichetd init DIR [--origin ORIGIN] [--host NAME] [--json]\n\n"
-    "Makes an office in DIR, which must not exist or be empty: the authority and its keys (DIR/keys), what the office\n"
-    "publishes (DIR/public), settings with their defaults (DIR/guichet.json), an open campaign for the last calendar\n"
-    "year's income and the catalogue of all known boxes.\n\n"
-    "  --origin ORIGIN   the office's name in all that is signed for it, for ever: visible ASCII without plus,\n"
-    "                    at most 128 characters (default guichet.example/YEAR)\n"
-    "  --host NAME       a DNS name or address of the server besides localhost\n"
-    "  --json            the result as JSON\n";
+static const struct admin_command command = {
+	"init", "DIR", 1,
+	"Makes an office in DIR, which must not exist or be empty: the authority and its keys (DIR/keys), what the office\n"
+	"publishes (DIR/public), settings with their defaults (DIR/guichet.json, see guichetd serve --help), an open\n"
+	"campaign for the last calendar year's income and the catalogue of all known boxes.",
+	NULL,
+};
+
+/* The paths of what is made are gone by the time that the fault is told. */
+static enum error
+cannot_make(const char *path, const char *expected, struct arena *arena, struct fault *fault)
+{
+	struct slice place, reason;
+
+	if (!arena_copy(arena, slice_of_text(strerror(errno)), &reason) ||
+	    !arena_copy(arena, slice_of_text(path), &place))
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	*fault = (struct fault){ ERROR_file_unreadable, place, reason, slice_of_text(expected) };
+	return ERROR_file_unreadable;
+}
 
 static enum error
-make_directory(const char *path, mode_t mode, struct fault *fault)
+make_directory(const char *path, mode_t mode, struct arena *arena, struct fault *fault)
 {
 	if (mkdir(path, mode) == 0 || (errno == EEXIST && rmdir(path) == 0 && mkdir(path, mode) == 0))
 		return ERROR_NONE;
-	return fault_set(fault, ERROR_file_unreadable, path, slice_of_text(strerror(errno)),
-	    "a directory that is empty or can be made");
+	return cannot_make(path, "a directory that is empty or can be made", arena, fault);
 }
 
 /* A new file, for all to read. */
 static enum error
-write_file(const char *path, struct slice content, struct fault *fault)
+write_file(const char *path, struct slice content, struct arena *arena, struct fault *fault)
 {
 	if (disk_make_file(NULL, AT_FDCWD, path, 0644, content))
 		return ERROR_NONE;
-	return fault_set(fault, ERROR_file_unreadable, path, slice_of_text(strerror(errno)), "a new file");
+	return cannot_make(path, "a new file", arena, fault);
 }
 
 static unsigned
@@ -58,7 +68,8 @@ year_of(uint64_t now)
 }
 
 static enum error
-write_publications(const char *directory, const char *origin, unsigned year, struct fault *fault)
+write_publications(
+    const char *directory, const char *origin, unsigned year, struct arena *arena, struct fault *fault)
 {
 	char path[PATH_SIZE];
 	struct buf *buf = buf_create((size_t)1024 * 1024);
@@ -67,17 +78,17 @@ write_publications(const char *directory, const char *origin, unsigned year, str
 	if (buf == NULL)
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	settings_path(path, sizeof path, directory, PUBLIC_DIRECTORY "/" CATALOGUE_FILE);
-	error = write_file(path, default_catalogue(), fault);
+	error = write_file(path, default_catalogue(), arena, fault);
 	if (error == ERROR_NONE) {
 		default_campaign_put(buf, year - 1);
 		settings_path(path, sizeof path, directory, PUBLIC_DIRECTORY "/" CAMPAIGN_FILE);
-		error = write_file(path, buf_peek(buf), fault);
+		error = write_file(path, buf_peek(buf), arena, fault);
 	}
 	if (error == ERROR_NONE) {
 		buf_clear(buf);
 		settings_write(buf, origin);
 		settings_path(path, sizeof path, directory, SETTINGS_FILE);
-		error = write_file(path, buf_peek(buf), fault);
+		error = write_file(path, buf_peek(buf), arena, fault);
 	}
 	buf_destroy(buf);
 	return error;
@@ -127,15 +138,15 @@ make_office(const char *directory, const char *origin, const char *host, struct 
 	if (!origin_valid(slice_of_text(origin)))
 		return fault_set(fault, ERROR_usage, "--origin", slice_of_text(origin),
 		    ORIGIN_EXPECTED ", like guichet.example/2026");
-	error = make_directory(directory, 0755, fault);
+	error = make_directory(directory, 0755, arena, fault);
 	if (error == ERROR_NONE)
-		error = make_directory(keys, 0700, fault);
+		error = make_directory(keys, 0700, arena, fault);
 	if (error == ERROR_NONE)
-		error = make_directory(public, 0755, fault);
+		error = make_directory(public, 0755, arena, fault);
 	if (error == ERROR_NONE)
 		error = authority_create(&plan, fault);
 	if (error == ERROR_NONE)
-		error = write_publications(directory, origin, year_of(now), fault);
+		error = write_publications(directory, origin, year_of(now), arena, fault);
 	return error == ERROR_NONE ? make_store(directory, keys, arena, fault) : error;
 }
 
@@ -144,13 +155,19 @@ admin_init(int argc, char **argv)
 {
 	const char *directory, *origin = NULL, *host = NULL;
 	bool as_json = false;
-	const struct admin_option options[] = { { "--origin", &origin, NULL }, { "--host", &host, NULL },
-		{ "--json", NULL, &as_json }, { NULL, NULL, NULL } };
+	const struct admin_option options[] = {
+		{ "--origin", "ORIGIN",
+		    "the office's name in all that is signed for it, for ever (default: guichet.example/YEAR)", &origin, NULL,
+		    false },
+		{ "--host", "NAME", "a DNS name or address of the server besides localhost", &host, NULL, false },
+		ADMIN_JSON(&as_json),
+		ADMIN_OPTIONS_END,
+	};
 	char origin_default[64];
 	struct fault fault;
 	int exit;
 
-	if (!admin_options(argc, argv, usage, options, &directory, 1, &exit))
+	if (!admin_options(argc, argv, &command, options, &directory, &exit))
 		return exit;
 	snprintf(origin_default, sizeof origin_default, "guichet.example/%u", year_of(clock_wall_ms() / 1000));
 	if (origin == NULL)

@@ -8,12 +8,13 @@
 
 #define ARENA_SIZE ((size_t)64 * 1024 * 1024)
 
-static const char usage[] =
-    "usage: guichetd renew-tls DIR [--host NAME] [--json]\n\n"
-    "Makes a new TLS key and certificate for the server, under the TLS root that is published already: clients need\n"
-    "nothing new. For the time that takes DIR/keys/tls-root.key. The certificate serves for five years.\n\n"
-    "  --host NAME   a DNS name or address of the server besides localhost (default: as in the certificate before)\n"
-    "  --json        the result as JSON\n";
+static const struct admin_command command = {
+	"renew-tls", "DIR", 1,
+	"Makes a new TLS key and certificate for the server, under the TLS root that is published already: clients need\n"
+	"nothing new. It needs DIR/keys/tls-root.key, which may be kept elsewhere at other times. The certificate serves\n"
+	"for five years. Refuses while a server uses DIR.",
+	NULL,
+};
 
 static enum error
 renew(struct admin_office *office, const char *directory, const char *host, struct arena *arena,
@@ -64,14 +65,19 @@ admin_renew_tls(int argc, char **argv)
 {
 	const char *directory, *host = NULL;
 	bool as_json = false;
-	const struct admin_option options[] = { { "--host", &host, NULL }, { "--json", NULL, &as_json },
-		{ NULL, NULL, NULL } };
+	const struct admin_option options[] = {
+		{ "--host", "NAME",
+		    "a DNS name or address of the server besides localhost (default: as in the certificate before)", &host,
+		    NULL, false },
+		ADMIN_JSON(&as_json),
+		ADMIN_OPTIONS_END,
+	};
 	struct admin_office *office = NULL;
 	struct authority_renewal renewal;
 	struct fault fault;
 	int exit;
 
-	if (!admin_options(argc, argv, usage, options, &directory, 1, &exit))
+	if (!admin_options(argc, argv, &command, options, &directory, &exit))
 		return exit;
 	struct arena *arena = arena_create(ARENA_SIZE);
 	enum error error = arena == NULL ? fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :

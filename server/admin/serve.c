@@ -7,31 +7,39 @@
 #include "server/admin/admin.h"
 #include "server/server.h"
 
-static const char usage[] =
-    "usage: guichetd serve DIR [--listen ADDRESS:PORT] [--port-file FILE]\n\n"
-    "Serves until SIGTERM or SIGINT, then finishes what it accepted. SIGHUP reads campaign and catalogue anew.\n\n"
-    "  --listen ADDRESS:PORT  numeric; port 0 takes any free one (default: as in DIR/guichet.json)\n"
-    "  --port-file FILE       the port is written there once connections are taken\n";
+static void
+print_settings(FILE *to)
+{
+	fputs("\nSettings in DIR/guichet.json, read at the start (default; what is allowed):\n\n", to);
+	settings_print_help(to);
+}
+
+static const struct admin_command command = {
+	"serve", "DIR", 1,
+	"Serves until SIGTERM or SIGINT, then finishes what it accepted. SIGHUP reads campaign and catalogue anew.",
+	print_settings,
+};
 
 int
 admin_serve(int argc, char **argv)
 {
 	struct server_options server = { .fail_errno = ENOSPC };
-	/* Not in the usage: for the tests of what happens when a disk fails. */
 	const char *fail_at = NULL;
 	const struct admin_option options[] = {
-		{ "--listen", &server.listen, NULL },
-		{ "--port-file", &server.port_file, NULL },
-		{ "--test-fail-write", &fail_at, NULL },
-		{ NULL, NULL, NULL },
+		{ "--listen", "ADDRESS:PORT", "numeric; port 0 takes any free one (default: as in DIR/guichet.json)",
+		    &server.listen, NULL, false },
+		{ "--port-file", "FILE", "the port is written there once connections are taken", &server.port_file, NULL,
+		    false },
+		{ "--test-fail-write", "N", "for tests only: the Nth write to the disk fails", &fail_at, NULL, false },
+		ADMIN_OPTIONS_END,
 	};
 	struct fault fault = { .error = ERROR_NONE };
 	int exit;
 
-	if (!admin_options(argc, argv, usage, options, &server.directory, 1, &exit))
+	if (!admin_options(argc, argv, &command, options, &server.directory, &exit))
 		return exit;
 	if (fail_at != NULL && !decimal_decode(slice_of_text(fail_at), UINT32_MAX, &server.fail_at))
-		return ADMIN_USAGE;
+		return admin_refuse("--test-fail-write", fail_at, "a whole number", false);
 	struct arena *arena = arena_create((size_t)2 * LIMIT_JSON_FILE);
 	enum error error = arena == NULL ? fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
 	    server_run(&server, arena, &fault);

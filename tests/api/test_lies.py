@@ -64,7 +64,7 @@ def refused(office, holder, answers, command, *words, code=FAILED, **options):
 def test_what_is_true_is_believed(office, two):
     holder, second, _, _ = two
     answers = {RECEIPT: second.receipt, FILING: second.filing}
-    for reference in (second.number, second.number.lower().replace("-", ""), second.id):
+    for reference in (second.number, second.number.lower().replace("-", ""), second.id, second.id.upper()):
         ask(office, holder, answers, "receipt", reference)
         ask(office, holder, answers, "show", reference)
 

@@ -74,10 +74,21 @@ def test_programs_are_told_in_json(offices, tmp_path):
     assert told_by(office, "issue", office.directory, options=[*issue, "--out", out]) == {
         "type": "guichet-issue", "serial": issued["serial"], "out": str(out)}
     assert out.read_text(encoding="ascii") == issued["certificate"]
-    assert told_by(office, "issue", office.directory, options=["--kind", "king", "--csr", csr], code=3)["number"] < 900
+    # What is there is not overwritten, and nothing is issued for it.
+    again = told_by(office, "issue", office.directory, options=[*issue, "--out", out], code=2)
+    assert (again["error"], again["place"], again["value"]) == ("usage", "--out", str(out))
+    assert out.read_text(encoding="ascii") == issued["certificate"]
+    king = told_by(office, "issue", office.directory, options=["--kind", "king", "--csr", csr], code=3)
+    assert king["number"] < 900 and king["value"] == "king"
+    missing = told_by(office, "issue", office.directory, options=["--kind", "agent", "--csr", tmp_path / "no"], code=1)
+    assert (missing["place"], missing["value"]) == (str(tmp_path / "no"), "No such file or directory")
 
-    assert told_by(office, "revoke", office.directory, issued["serial"]) == {"type": "guichet-revoke",
-                                                                             "serial": issued["serial"]}
+    for serial in (issued["serial"], issued["serial"].upper()):
+        assert told_by(office, "revoke", office.directory, serial) == {"type": "guichet-revoke", "serial": issued["serial"]}
+    short = told_by(office, "revoke", office.directory, issued["serial"][1:], code=2)
+    assert (short["place"], short["value"]) == ("SERIAL", issued["serial"][1:]) and "32 hexadecimal" in short["expected"]
+    wrong = told_by(office, "revoke", office.directory, issued["serial"], options=["--reason", "whim"], code=2)
+    assert (wrong["place"], wrong["value"]) == ("--reason", "whim")
     assert told_by(office, "revoke", office.directory, "00" * 16, code=3)["error"] == "certificate_unknown"
     renewed = told_by(office, "renew-tls", office.directory)
     read = subprocess.run(["openssl", "x509", "-in", office.keys / "tls-server.pem", "-noout", "-serial", "-enddate"],

@@ -2,6 +2,7 @@
 """The command line as a person and as a program meets it: the words that others rely on, exit codes, JSON. (The prompt for
 a password is tested beside the library.)"""
 import json
+import pathlib
 import re
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 from proxy import Proxy
 from taxpayer import FAILED, PASSWORD, REFUSED, UNREACHABLE, USAGE, Taxpayer, guichet, households, program_of
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 # The words that others rely on.
 GUICHET = {
     "enrol": "--server --trust --key --spi --birth-name --filer-number --reference-income --email --accept-contract --out "
@@ -69,6 +71,47 @@ def test_help_of_guichetd(office, command):
         assert word in told.stdout
     office.run(command, code=USAGE)
     office.run(command, office.directory, "--no-such-option", code=USAGE)
+
+
+def options_of(source, pattern):
+    """The names of all options that a program knows, out of its tables."""
+    return sorted({name for path in sorted((ROOT / source).glob("*.c"))
+                   for name in re.findall(pattern, path.read_text(encoding="utf-8"), re.M)})
+
+
+def help_lists(text):
+    return set(re.findall(r"^  --([a-z-]+)", text, re.M))
+
+
+@pytest.mark.parametrize("command", GUICHET)
+def test_help_lists_exactly_what_is_accepted(office, command):
+    program = program_of(office)
+    known = options_of("client/cli", r'^\t\[OPTION_\w+\] = \{ "([a-z-]+)"')
+    assert len(known) > 20
+    accepted = {name for name in known if "an option of this command" not in
+                subprocess.run([program, command, f"--{name}=x"], capture_output=True, text=True, check=False).stderr}
+    assert help_lists(guichet(program, command, "--help").stdout) == accepted
+
+
+@pytest.mark.parametrize("command", GUICHETD)
+def test_help_of_guichetd_lists_exactly_what_is_accepted(office, command):
+    known = options_of("server/admin", r'"--([a-z-]+)"')
+    assert len(known) > 8
+    accepted = {name for name in known if name == "help" or "unknown option" not in
+                subprocess.run([office.program, command, f"--{name}"], capture_output=True, text=True, check=False).stderr}
+    assert help_lists(office.run(command, "--help").stdout) == accepted
+
+
+def test_settings_are_documented_as_they_are(office):
+    """README, --help and the file that init wrote: one table."""
+    told = office.run("serve", "--help").stdout
+    rows = re.findall(r"^  (\w+) +(.*); (.*)\n      (.*)$", told, re.M)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = readme[readme.index("## Settings"):readme.index("## Linking the library")]
+    assert [line for line in section.splitlines() if line.startswith("| `")] == [
+        f"| `{name}` | {default} | {allowed} | {about} |" for name, default, allowed, about in rows]
+    written = json.loads((office.directory / "guichet.json").read_text(encoding="utf-8"))
+    assert set(written) == {name for name, *_ in rows} | {"type"}
 
 
 def test_every_command_is_in_the_list(office):
@@ -270,8 +313,8 @@ def test_convert(office, tmp_path):
     assert made["income_year"] == year
     assert made["boxes"] == {"0AX": f"1107{year - 1}", "1AJ": 15000, "7UF": 500, "8TU": "12.50"}
     assert [(gift["box"], gift["amount"]) for gift in made["donations"]] == [("7UF", 500)]
-    guichet(program_of(office), "convert", "irj", source, "--out", tmp_path / "out", "--income-year", 2019)
-    made = json.loads((tmp_path / "out" / "0001.json").read_text())
+    guichet(program_of(office), "convert", "irj", source, "--out", tmp_path / "other", "--income-year", 2019)
+    made = json.loads((tmp_path / "other" / "0001.json").read_text())
     assert made["income_year"] == 2019 and made["boxes"]["0AX"] == "11072018"
     source.write_text(IRJ.replace("15000.0", "many"))
     told = guichet(program_of(office), "convert", "irj", source, "--out", tmp_path / "out", "--json", code=FAILED)

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import re
+import subprocess
 
 import generate
 import pytest
@@ -194,6 +195,27 @@ def test_what_was_corrected_holds_from_then_on(office, tmp_path):
     taxpayer.enrol(**{"reference-income": "31000"})
 
 
+@pytest.mark.parametrize("path,found", [("/dev/zero", "a device"), (".", "a directory")])
+def test_what_is_no_file_is_refused(office, path, found):
+    told = office.run("import", "taxpayers", office.directory, path, code=FAILED).stderr
+    assert f"where:    {path}\n  found:    {found}\n  expected: a file or a pipe\n" in told
+
+
+def test_a_line_without_end_ends_the_import(office):
+    """Long lines are skipped; what goes on for a megabyte is no register, and there may be no end to it."""
+    register = office.place / "register.csv"
+    register.write_bytes(line(row()).encode() + b"\n" + b"\0" * (1 << 20))
+    told = office.import_taxpayers(register, code=FAILED).stderr
+    assert "where:    line 2\n  found:    a megabyte without a line end\n" in told
+    # Out of a pipe as out of a file, and however much would come.
+    with subprocess.Popen(["cat", "/dev/zero"], stdout=subprocess.PIPE) as endless:
+        done = subprocess.run([office.program, "import", "taxpayers", office.directory, "/dev/stdin"], stdin=endless.stdout,
+                              capture_output=True, text=True, timeout=60, check=False)
+        endless.stdout.close()
+    assert done.returncode == FAILED and "where:    line 1\n" in done.stderr
+
+
 def test_no_register(office):
-    assert "where" in office.import_taxpayers(office.place / "none.csv", code=FAILED).stderr
+    told = office.import_taxpayers(office.place / "none.csv", code=FAILED).stderr
+    assert f"where:    {office.place}/none.csv\n  found:    No such file or directory\n" in told
     office.run("import", "companies", office.directory, office.place / "none.csv", code=2)
