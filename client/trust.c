@@ -120,8 +120,11 @@ load(struct guichet_trust *trust, size_t nth, struct guichet_problem *problem)
 	if (!files[nth].required && access(path, F_OK) != 0 && errno == ENOENT)
 		return GUICHET_ERROR_none;
 	enum guichet_error read = guichet_file_read(path, files[nth].size_max, &content, problem);
-	if (read != GUICHET_ERROR_none)
+	if (read != GUICHET_ERROR_none) {
+		if (access(path, F_OK) != 0 && errno == ENOENT)
+			problem_set_expected(problem, "the directory of what the office publishes, its DIR/public");
 		return read;
+	}
 	enum error error = files[nth].load(trust, path, slice_of_public(guichet_blob_bytes(content)), &fault);
 	if (error != ERROR_NONE)
 		problem_set_fault_in(problem, error, path, &fault);

@@ -45,5 +45,7 @@ main(int argc, char **argv)
 		return ADMIN_DONE;
 	}
 	print_help(stderr);
+	if (argc >= 2)
+		fprintf(stderr, "\nguichetd: unknown command: %s\n", argv[1]);
 	return ADMIN_USAGE;
 }

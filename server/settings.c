@@ -213,7 +213,7 @@ take_all(const struct json *root, struct arena *arena, struct settings *out, str
 	for (const struct json *member = root->first; member != NULL; member = member->next)
 		if (!is_setting(member->name)) {
 			*fault = (struct fault){ ERROR_json_malformed, SLICE_EMPTY, member->name,
-				SLICE_LITERAL("a known setting") };
+				SLICE_LITERAL("a setting that guichetd serve --help lists") };
 			return settings_name_file(SETTINGS_FILE, arena, fault);
 		}
 	enum error error = take_texts(root, arena, out, fault);

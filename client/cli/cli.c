@@ -173,13 +173,15 @@ cli_path_beside(const char *path, const char *ending, const char *replacement)
 	return beside;
 }
 
-/* The one rule, and the one sentence that says it. */
+/* The one rule, and the sentence that says it. */
 static enum guichet_error
-refuse_overwriting(struct cli *cli, const char *path)
+refuse_overwriting(struct cli *cli, const char *path, const char *expected)
 {
-	return problem_set(cli->problem, ERROR_usage, "--out", slice_of_text(path),
-	    "a file that does not exist yet: what is there holds something else, and is not overwritten");
+	return problem_set(cli->problem, ERROR_usage, "--out", slice_of_text(path), expected);
 }
+
+#define EXPECT_ABSENT "a file that does not exist yet: what is there is not overwritten"
+#define EXPECT_SAME "a file that does not exist yet: what is there holds something else, and is not overwritten"
 
 /* A link that leads nowhere counts: to write through its name would put something else in its place. What cannot be
  * looked at is said by whoever writes. */
@@ -194,7 +196,7 @@ is_there(const char *path)
 enum guichet_error
 cli_check_absent(struct cli *cli, const char *path)
 {
-	return is_there(path) ? refuse_overwriting(cli, path) : GUICHET_ERROR_none;
+	return is_there(path) ? refuse_overwriting(cli, path, EXPECT_ABSENT) : GUICHET_ERROR_none;
 }
 
 enum guichet_error
@@ -209,7 +211,7 @@ cli_check_new(struct cli *cli, const char *path, struct guichet_bytes bytes)
 	bool same = guichet_file_read(path, bytes.size, &present, NULL) == GUICHET_ERROR_none &&
 	    slice_equal(slice_of_public(guichet_blob_bytes(present)), slice_of_public(bytes));
 	guichet_blob_destroy(present);
-	return same ? GUICHET_ERROR_none : refuse_overwriting(cli, path);
+	return same ? GUICHET_ERROR_none : refuse_overwriting(cli, path, EXPECT_SAME);
 }
 
 enum guichet_error
@@ -246,7 +248,7 @@ cli_check_receipt_path(struct cli *cli, const char *path, struct guichet_bytes f
 	    read_filing_id(guichet_blob_bytes(present), id) &&
 	    slice_equal(slice_of(id, sizeof id), slice_of_public(filing_id));
 	guichet_blob_destroy(present);
-	return same ? GUICHET_ERROR_none : refuse_overwriting(cli, path);
+	return same ? GUICHET_ERROR_none : refuse_overwriting(cli, path, EXPECT_SAME);
 }
 
 enum guichet_error

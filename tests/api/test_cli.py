@@ -136,6 +136,7 @@ def test_usage_errors_name_the_word(words, place):
 def test_missing_file_is_a_failure_that_names_it(tmp_path):
     told = json.loads(guichet("verify", "--trust", tmp_path, "r.json", "--json", code=FAILED))
     assert told["number"] == 904 and told["place"] == f"{tmp_path}/log.vkey" and told["value"] == "No such file or directory"
+    assert "DIR/public" in told["expected"]
 
 
 # ---- with one ----

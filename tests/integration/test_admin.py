@@ -60,6 +60,12 @@ def test_programs_are_told_in_json(offices, tmp_path):
         assert (told["error"], told["place"], told["value"]) == ("usage", "--origin", origin)
         assert told["expected"].startswith('1 to 128 characters of visible ASCII, 0x21 to 0x7e, without "+"')
         assert not (tmp_path / "none").exists()
+    # A name that is refused leaves nothing in the way of another.
+    refused = told_by(office, "init", tmp_path / "other", options=["--host", "a b"], code=2)
+    assert (refused["error"], refused["value"]) == ("usage", "a b") and not (tmp_path / "other").exists()
+    # What cannot be made is named, though it was tried deep inside.
+    absent = told_by(office, "init", tmp_path / "no" / "office", code=1)
+    assert (absent["place"], absent["value"]) == (str(tmp_path / "no" / "office"), "No such file or directory")
     again = told_by(office, "init", tmp_path / "new é", code=1)
     assert (again["error"], again["place"]) == ("file_unreadable", str(tmp_path / "new é"))
 

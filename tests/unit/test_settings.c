@@ -162,7 +162,8 @@ slips_are_said_with_what_is_allowed(void **state)
 		    "impôts.example/é", ORIGIN_EXPECTED },
 		{ SETTINGS ",\"log_level\":\"loud\"}", "guichet.json, log_level", "loud",
 		    "error, warn, info or debug" },
-		{ SETTINGS ",\"job_max\":1}", "guichet.json", "job_max", "a known setting" },
+		{ SETTINGS ",\"job_max\":1}", "guichet.json", "job_max",
+		    "a setting that guichetd serve --help lists" },
 		{ "{\"type\":\"guichet\"}", "guichet.json, type", "guichet", "guichet-settings" },
 		{ "{\n\"a\":1 \"b\":2}", "guichet.json, line 2, column 7 (byte 8)", "\"b\"", "a comma, or }" },
 	};
