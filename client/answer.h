@@ -11,8 +11,8 @@
 #include "protocol/message.h"
 #include "protocol/receipt.h"
 
-/* Does the proof show the receipt as a leaf of the office's log? The parsed receipt lives in the arena. ERROR_proof_invalid,
- * ERROR_json_malformed. */
+/* Does the proof show the receipt as a leaf of the office's log? The parsed receipt lives in the arena.
+ * ERROR_proof_invalid, ERROR_json_malformed. */
 must_check enum guichet_error answer_check_proof(const struct guichet_trust *trust,
     const struct msg_receipt_answer *answer, struct arena *arena, struct receipt *out, struct guichet_problem *problem);
 /* The same, and is it this office's receipt of that reference: a number in its canonical form, or a filing id in

@@ -107,7 +107,8 @@ tell_retry(void *context, const struct guichet_problem *problem, uint64_t wait_m
 	struct cli *cli = context;
 
 	cli_end(cli);
-	const char *const texts[] = { "guichet: ", guichet_problem_english(problem), " (", guichet_problem_place(problem),
+	const char *const texts[] = { "guichet: ", guichet_problem_english(problem), " (",
+		guichet_problem_place(problem),
 		guichet_problem_value(problem)[0] != '\0' ? ": " : "", guichet_problem_value(problem) };
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
 		terminal_print(stderr, slice_of_text(texts[i]), TERMINAL_LINE);

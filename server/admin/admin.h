@@ -24,8 +24,8 @@ int admin_audit(int argc, char **argv);
 
 /* ---- options ---- */
 
-/* One option, parsed and told in --help. With a value, `value` is set to it, borrowed from argv; without one, `is_given`
- * is set. */
+/* One option, parsed and told in --help. With a value, `value` is set to it, borrowed from argv; without one,
+ * `is_given` is set. */
 struct admin_option {
 	const char *name; /* "--origin" */
 	const char *word; /* what stands for its value, "ORIGIN"; NULL: it has none */

@@ -23,8 +23,8 @@ static const struct admin_command issue_command = {
 
 static const struct admin_command revoke_command = {
 	"revoke", "DIR SERIAL", 2,
-	"Revokes a certificate by its serial number (32 hexadecimal digits, of either case) and publishes the CRL anew.\n"
-	"Refuses while a server uses DIR; then an operator's guichet revoke --serial does it.",
+	"Revokes a certificate by its serial number (32 hexadecimal digits, of either case) and publishes the CRL\n"
+	"anew. Refuses while a server uses DIR; then an operator's guichet revoke --serial does it.",
 	NULL,
 };
 
@@ -122,8 +122,8 @@ admin_issue(int argc, char **argv)
 	const struct admin_option options[] = {
 		{ "--kind", "KIND", "professional, agent, operator, consumer or courier", &kind, NULL, true },
 		{ "--csr", "FILE", "the request", &csr, NULL, true },
-		{ "--out", "FILE", "where the certificate (PEM) goes, a new file (default: standard output)", &out, NULL,
-		    false },
+		{ "--out", "FILE", "where the certificate (PEM) goes, a new file (default: standard output)", &out,
+		    NULL, false },
 		{ "--json", NULL, "the result as JSON, the certificate in it unless --out is given", NULL, &as_json,
 		    false },
 		ADMIN_OPTIONS_END,

@@ -472,7 +472,8 @@ lines_take(struct import *import, FILE *file, struct fault *fault)
 	if (error == ERROR_NONE && ferror(file))
 		return unreadable(import, fault);
 	if (import->has_foreign_header)
-		return fault_set(fault, error, import->path, SLICE_LITERAL("another first line"), "first line: " HEADER);
+		return fault_set(
+		    fault, error, import->path, SLICE_LITERAL("another first line"), "first line: " HEADER);
 	return error == ERROR_NONE ? error : fault_set(fault, error, import->path, SLICE_EMPTY, "a durable import");
 }
 

@@ -22,9 +22,9 @@
 
 static const struct admin_command command = {
 	"init", "DIR", 1,
-	"Makes an office in DIR, which must not exist or be empty: the authority and its keys (DIR/keys), what the office\n"
-	"publishes (DIR/public), settings with their defaults (DIR/guichet.json, see guichetd serve --help), an open\n"
-	"campaign for the last calendar year's income and the catalogue of all known boxes.",
+	"Makes an office in DIR, which must not exist or be empty: the authority and its keys (DIR/keys), what the\n"
+	"office publishes (DIR/public), settings with their defaults (DIR/guichet.json, see guichetd serve --help), an\n"
+	"open campaign for the last calendar year's income and the catalogue of all known boxes.",
 	NULL,
 };
 
@@ -160,8 +160,8 @@ admin_init(int argc, char **argv)
 	bool as_json = false;
 	const struct admin_option options[] = {
 		{ "--origin", "ORIGIN",
-		    "the office's name in all that is signed for it, for ever (default: guichet.example/YEAR)", &origin, NULL,
-		    false },
+		    "the office's name in all that is signed for it, for ever (default: guichet.example/YEAR)", &origin,
+		    NULL, false },
 		{ "--host", "NAME", "a DNS name or address of the server besides localhost", &host, NULL, false },
 		ADMIN_JSON(&as_json),
 		ADMIN_OPTIONS_END,

@@ -10,9 +10,9 @@
 
 static const struct admin_command command = {
 	"renew-tls", "DIR", 1,
-	"Makes a new TLS key and certificate for the server, under the TLS root that is published already: clients need\n"
-	"nothing new. It needs DIR/keys/tls-root.key, which may be kept elsewhere at other times. The certificate serves\n"
-	"for five years. Refuses while a server uses DIR.",
+	"Makes a new TLS key and certificate for the server, under the TLS root that is published already: clients\n"
+	"need nothing new. It needs DIR/keys/tls-root.key, which may be kept elsewhere at other times. The certificate\n"
+	"serves for five years. Refuses while a server uses DIR.",
 	NULL,
 };
 
@@ -67,8 +67,8 @@ admin_renew_tls(int argc, char **argv)
 	bool as_json = false;
 	const struct admin_option options[] = {
 		{ "--host", "NAME",
-		    "a DNS name or address of the server besides localhost (default: as in the certificate before)", &host,
-		    NULL, false },
+		    "a DNS name or address of the server besides localhost (default: as in the certificate before)",
+		    &host, NULL, false },
 		ADMIN_JSON(&as_json),
 		ADMIN_OPTIONS_END,
 	};

@@ -28,8 +28,8 @@ admin_serve(int argc, char **argv)
 	const struct admin_option options[] = {
 		{ "--listen", "ADDRESS:PORT", "numeric; port 0 takes any free one (default: as in DIR/guichet.json)",
 		    &server.listen, NULL, false },
-		{ "--port-file", "FILE", "the port is written there once connections are taken", &server.port_file, NULL,
-		    false },
+		{ "--port-file", "FILE", "the port is written there once connections are taken", &server.port_file,
+		    NULL, false },
 		{ "--test-fail-write", "N", "for tests only: the Nth write to the disk fails", &fail_at, NULL, false },
 		ADMIN_OPTIONS_END,
 	};
