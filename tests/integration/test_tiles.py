@@ -16,6 +16,8 @@ WIDTH = 256
 # Where the published files are looked at while the log grows.
 STOPS = [1, 2, 255, 256, 257, 511, 512, 513]
 KILLED_AT, LAST = 400, 640
+# Of one household: hello's filings_hour_max.
+FILINGS_HOUR = 60
 
 
 def node(left, right):
@@ -86,11 +88,11 @@ def wait_for_size(office, size):
 
 
 def filings_of_one_person(office, taxpayer):
-    """Files rectification upon rectification, each a leaf. -> yields the proof of each"""
+    """Files as often as one may in an hour, rectification upon rectification, each a leaf. -> yields the proof of each"""
     holder = stranger_of(taxpayer)
     campaign, number = office.campaign()["name"], "none"
     connection = None
-    for n in range(10**6):
+    for n in range(FILINGS_HOUR):
         if connection is None or office.port != connection.port:
             connection = stranger.Connection("127.0.0.1", office.port, office.tls_pem)
             connection.port = office.port
@@ -104,18 +106,26 @@ def filings_of_one_person(office, taxpayer):
         yield receipt, proof
 
 
+def leaves(office, people, place):
+    """One leaf after the other: certificates (-> None), each with all the filings of its holder (-> receipt, proof)."""
+    for person in people:
+        taxpayer = Taxpayer(office, person, place / person.spi)
+        taxpayer.enrol()
+        yield None
+        yield from filings_of_one_person(office, taxpayer)
+
+
 @pytest.fixture(scope="module")
 def grown(offices, tmp_path_factory):
     """An office whose log has grown to the last stop, the checkpoints published at the stops, and receipts by size."""
     office = offices()
-    people = households(office.people(4))
+    people = households(office.people(LAST // FILINGS_HOUR + 1))
     office.start()
-    taxpayer = Taxpayer(office, people[0], tmp_path_factory.mktemp("someone"))
-    taxpayer.enrol()  # the first leaf
-    filings, evidence, published = filings_of_one_person(office, taxpayer), {}, {}
+    growth, evidence, published = leaves(office, people, tmp_path_factory.mktemp("people")), {}, {}
     for size in range(1, LAST + 1):
-        if size > 1:
-            evidence[size] = next(filings)
+        leaf = next(growth)
+        if leaf is not None:
+            evidence[size] = leaf
         if size == KILLED_AT:
             # Killed with the last second's leaves signed but not published: that is made up for without another leaf.
             office.restart()
