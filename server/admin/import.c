@@ -24,12 +24,12 @@ static const struct admin_command command = {
 	"import", "taxpayers DIR FILE.csv", 3,
 	"Reads the register: UTF-8, comma-separated, with or without this first line:\n"
 	"  " HEADER "\n"
-	"A field with a comma stands in double quotes, a double quote in it is doubled. Taxpayers with the same household\n"
-	"are taxed jointly. department is one of those in the open campaign. family_change tells when the family situation\n"
-	"last changed: a year or a date (2025, 2025-06-14), 1 for the income year of the open campaign, 0 or empty for\n"
-	"never. FILE.csv is a file or a pipe.\n"
-	"Bad lines are reported by number on standard error and skipped; then the exit code is 3. Refuses while a server\n"
-	"uses DIR.",
+	"A field with a comma stands in double quotes, a double quote in it is doubled. Taxpayers with the same\n"
+	"household are taxed jointly. department is one of those in the open campaign. family_change tells when the\n"
+	"family situation last changed: a year or a date (2025, 2025-06-14), 1 for the income year of the open\n"
+	"campaign, 0 or empty for never. FILE.csv is a file or a pipe.\n"
+	"Bad lines are reported by number on standard error and skipped; then the exit code is 3. Refuses while a\n"
+	"server uses DIR.",
 	NULL,
 };
 

@@ -23,8 +23,8 @@
 static const struct admin_command command = {
 	"init", "DIR", 1,
 	"Makes an office in DIR, which must not exist or be empty: the authority and its keys (DIR/keys), what the\n"
-	"office publishes (DIR/public), settings with their defaults (DIR/guichet.json, see guichetd serve --help), an\n"
-	"open campaign for the last calendar year's income and the catalogue of all known boxes.",
+	"office publishes (DIR/public), settings with their defaults (DIR/guichet.json, see guichetd serve --help),\n"
+	"an open campaign for the last calendar year's income and the catalogue of all known boxes.",
 	NULL,
 };
 

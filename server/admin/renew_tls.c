@@ -11,8 +11,8 @@
 static const struct admin_command command = {
 	"renew-tls", "DIR", 1,
 	"Makes a new TLS key and certificate for the server, under the TLS root that is published already: clients\n"
-	"need nothing new. It needs DIR/keys/tls-root.key, which may be kept elsewhere at other times. The certificate\n"
-	"serves for five years. Refuses while a server uses DIR.",
+	"need nothing new. It needs DIR/keys/tls-root.key, which may be kept elsewhere at other times. The\n"
+	"certificate serves for five years. Refuses while a server uses DIR.",
 	NULL,
 };
 

@@ -33,7 +33,7 @@ LAYERS = {
 # process that holds it all. A row is a folder, or modules of server/ itself; a new module is put into one.
 SERVER = [
     # know nothing of the office, and so may serve the store as well
-    "admission arrival clock keyset log loop share worker",
+    "address admission arrival clock keyset log loop share worker",
     "server/store",
     # the office's instruments: what it is set up, signs, keeps in order and publishes with
     "authority authority_create authority_files authority_tls crl profile proof publications publish recovery "
@@ -44,7 +44,7 @@ SERVER = [
     "server/services",
     "dispatch server_log",
     "session",
-    "conn conn_receive conn_state patience",
+    "address_book conn conn_handshake conn_receive conn_standing conn_state give_way patience",
     "conn_pool listener",
     "server",
     "server/admin",

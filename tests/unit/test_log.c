@@ -159,7 +159,8 @@ answers_are_limited_too(void **state)
 	}
 	assert_int_equal(out, 2 * LOG_ANSWER_RATE);
 	log_settle(f->log);
-	assert_string_equal(log_pipe_read(f), "2026-11-22T15:40:29.123Z warn log_lines_withheld event=refusal lines=200\n");
+	assert_string_equal(log_pipe_read(f),
+	    "2026-11-22T15:40:29.123Z warn log_lines_withheld event=refusal lines=200\n");
 }
 
 static void
