@@ -160,8 +160,8 @@ admin_init(int argc, char **argv)
 	bool as_json = false;
 	const struct admin_option options[] = {
 		{ "--origin", "ORIGIN",
-		    "the office's name in all that is signed for it, for ever (default: guichet.example/YEAR)", &origin,
-		    NULL, false },
+		    "the office's name in all that is signed for it, for ever (default: guichet.example/YEAR)",
+		    &origin, NULL, false },
 		{ "--host", "NAME", "a DNS name or address of the server besides localhost", &host, NULL, false },
 		ADMIN_JSON(&as_json),
 		ADMIN_OPTIONS_END,

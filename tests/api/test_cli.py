@@ -79,7 +79,7 @@ def office(offices):
 @pytest.fixture(scope="module")
 def holders(office, tmp_path_factory):
     """A function that makes another holder each time, of a household of one."""
-    people = office.people(60)
+    people = office.people(90)
     office.start()
     alone = [person for person in people if [p.household for p in people].count(person.household) == 1]
     place = tmp_path_factory.mktemp("holders")
