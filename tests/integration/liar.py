@@ -16,7 +16,7 @@ LOGIN, FILINGS, RECEIPT, FILING, DOCUMENT = 0x0002, 0x0300, 0x0301, 0x0302, 0x03
 CORRELATION = bytes(8)
 # What the real one announces.
 HELLO = {1: "liar/1", 3: 1_800_000_000, 4: 1 << 20, 5: 128, 6: 128, 7: 100, 8: 128 * 1024, 9: 20 << 20, 10: 512 * 1024,
-         11: 1 << 30}
+         11: 1 << 30, 12: 60, 13: 120, 14: 1 << 32, 15: 256 * 1024, 16: 64 * 1024, 17: 32 * 1024}
 
 
 class Liar:
