@@ -4,8 +4,9 @@
  * a second half, which runs on the loop's thread. No job touches libcrypto,
  * but for the one in crl.c, through handles of its own. The thread takes no signal.
  *
- * All functions are called from the loop's thread (the one that created the worker). What a job's argument points to
- * belongs to the thread from submit until its `done` is called. */
+ * All functions are called from the loop's thread; or, for a worker that the loop does not watch, by one thread at a
+ * time, which then takes the loop's place here. What a job's argument points to belongs to the worker's thread from
+ * submit until its `done` is called. */
 #ifndef GUICHET_WORKER_H
 #define GUICHET_WORKER_H
 

@@ -3,12 +3,18 @@
  * The only file that speaks to LevelDB. */
 #include "server/store/db.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <leveldb/c.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-/* Larger write buffers mean fewer, larger merges, and a longer replay of the log at start. */
-#define WRITE_BUFFER_SIZE ((size_t)(16 * 1024 * 1024))
+#include "protocol/check.h"
+
+/* More than the records of a whole file of the journal: the buffer is written out by db_flush, when the segments are
+ * synced, and by LevelDB itself only if one batch is larger than the journal. */
+#define WRITE_BUFFER_SIZE ((size_t)(64 * 1024 * 1024))
 #define TABLE_SIZE ((size_t)(8 * 1024 * 1024))
 #define BLOCK_CACHE_SIZE ((size_t)(64 * 1024 * 1024))
 #define BLOOM_BITS 10
@@ -20,14 +26,8 @@ struct db {
 	leveldb_filterpolicy_t *filter;
 	leveldb_readoptions_t *read;
 	leveldb_writeoptions_t *write;
+	leveldb_writebatch_t *batch; /* of db_write */
 };
-
-/* LevelDB's own type under our name: a db_batch is never looked into. */
-static leveldb_writebatch_t *
-of_batch(struct db_batch *batch)
-{
-	return (leveldb_writebatch_t *)(void *)batch;
-}
 
 /* Frees LevelDB's words after noting them; what kind of error they mean. */
 static enum error
@@ -48,7 +48,7 @@ static void
 options_set(struct db *db, bool create)
 {
 	leveldb_readoptions_set_verify_checksums(db->read, 1);
-	leveldb_writeoptions_set_sync(db->write, 1);
+	leveldb_writeoptions_set_sync(db->write, 0);
 	leveldb_options_set_create_if_missing(db->options, create);
 	leveldb_options_set_error_if_exists(db->options, create);
 	/* Without it one flipped byte silently loses records. */
@@ -61,12 +61,44 @@ options_set(struct db *db, bool create)
 	leveldb_options_set_max_file_size(db->options, TABLE_SIZE);
 }
 
+/* LevelDB's name of a log: NNNNNN.log. */
+static bool
+is_log(const char *name)
+{
+	size_t digits = strspn(name, "0123456789");
+	return digits > 0 && strcmp(name + digits, ".log") == 0;
+}
+
+/* What they hold the journal has too, and only there it was synced: of these, any part may be missing. */
+static bool
+logs_remove(const char *path)
+{
+	DIR *entries = opendir(path);
+	struct dirent *entry;
+	bool good = true;
+
+	/* LevelDB says better what is wrong with its directory. */
+	if (entries == NULL)
+		return true;
+	while (good && (entry = readdir(entries)) != NULL)
+		if (is_log(entry->d_name))
+			good = unlinkat(dirfd(entries), entry->d_name, 0) == 0;
+	int code = errno;
+	closedir(entries);
+	errno = code;
+	return good;
+}
+
 enum error
 db_open(const char *path, bool create, struct db **out, struct disk_failure *failure)
 {
 	char *words = NULL;
-	struct db *db = calloc(1, sizeof *db);
 
+	if (!logs_remove(path)) {
+		disk_failure_set(failure, errno, "db: removing a log");
+		return disk_error(errno);
+	}
+	struct db *db = calloc(1, sizeof *db);
 	if (db == NULL)
 		return ERROR_out_of_memory;
 	db->cache = leveldb_cache_create_lru(BLOCK_CACHE_SIZE);
@@ -74,6 +106,7 @@ db_open(const char *path, bool create, struct db **out, struct disk_failure *fai
 	db->read = leveldb_readoptions_create();
 	db->write = leveldb_writeoptions_create();
 	db->options = leveldb_options_create();
+	db->batch = leveldb_writebatch_create();
 	options_set(db, create);
 	db->db = leveldb_open(db->options, path, &words);
 	if (words != NULL) {
@@ -96,6 +129,7 @@ db_close(struct db *db)
 	leveldb_filterpolicy_destroy(db->filter);
 	leveldb_readoptions_destroy(db->read);
 	leveldb_writeoptions_destroy(db->write);
+	leveldb_writebatch_destroy(db->batch);
 	free(db);
 }
 
@@ -184,44 +218,90 @@ db_range(struct db *db, struct slice key, struct slice end, bool backward, size_
 
 /* ---- writes ---- */
 
-struct db_batch *
-db_batch_create(void)
+/* A record of a batch: the sizes of key and value, key, value. */
+#define RECORD_HEADER_SIZE ((size_t)(1 + 4))
+/* In the place of a value's size: the key is removed. */
+#define RECORD_REMOVED UINT32_MAX
+
+static uint8_t *
+record_append(struct buf *records, struct slice key, uint32_t size, size_t value_size)
 {
-	return (struct db_batch *)(void *)leveldb_writebatch_create();
+	const size_t before = RECORD_HEADER_SIZE + key.size;
+	uint8_t *at = buf_reserve(records, before + value_size);
+
+	if (at == NULL)
+		return NULL;
+	at[0] = (uint8_t)key.size;
+	bytes_poke_u32(at + 1, size);
+	memcpy(at + RECORD_HEADER_SIZE, key.data, key.size);
+	buf_commit(records, before + value_size);
+	return at + before;
+}
+
+uint8_t *
+db_records_put(struct buf *records, struct slice key, size_t value_size)
+{
+	check(key.size <= UINT8_MAX && value_size < RECORD_REMOVED);
+	return record_append(records, key, (uint32_t)value_size, value_size);
 }
 
 void
-db_batch_destroy(struct db_batch *batch)
+db_records_remove(struct buf *records, struct slice key)
 {
-	if (batch != NULL)
-		leveldb_writebatch_destroy(of_batch(batch));
+	check(key.size <= UINT8_MAX);
+	(void)record_append(records, key, RECORD_REMOVED, 0);
 }
 
-void
-db_batch_clear(struct db_batch *batch)
+/* Fills db->batch; false when these are no records. */
+static bool
+records_take(struct db *db, struct slice records)
 {
-	leveldb_writebatch_clear(of_batch(batch));
-}
-
-void
-db_batch_put(struct db_batch *batch, struct slice key, struct slice value)
-{
-	leveldb_writebatch_put(of_batch(batch), (const char *)key.data, key.size, (const char *)value.data, value.size);
-}
-
-void
-db_batch_remove(struct db_batch *batch, struct slice key)
-{
-	leveldb_writebatch_delete(of_batch(batch), (const char *)key.data, key.size);
+	leveldb_writebatch_clear(db->batch);
+	while (records.size >= RECORD_HEADER_SIZE) {
+		size_t key_size = records.data[0], value_size = bytes_peek_u32(records.data + 1);
+		bool is_removed = value_size == RECORD_REMOVED;
+		records = slice_from(records, RECORD_HEADER_SIZE);
+		if (is_removed)
+			value_size = 0;
+		if (records.size < key_size || records.size - key_size < value_size)
+			return false;
+		const char *key = (const char *)records.data;
+		if (is_removed)
+			leveldb_writebatch_delete(db->batch, key, key_size);
+		else
+			leveldb_writebatch_put(db->batch, key, key_size, key + key_size, value_size);
+		records = slice_from(records, key_size + value_size);
+	}
+	return records.size == 0;
 }
 
 enum error
-db_write(struct db *db, struct db_batch *batch, struct disk_failure *failure)
+db_write(struct db *db, struct slice records, struct disk_failure *failure)
 {
 	char *words = NULL;
 
-	leveldb_write(db->db, db->write, of_batch(batch), &words);
+	if (!records_take(db, records)) {
+		disk_failure_set(failure, 0, "db: the records of a batch are none");
+		return ERROR_store_damaged;
+	}
+	leveldb_write(db->db, db->write, db->batch, &words);
 	return words == NULL ? ERROR_NONE : failed(failure, "write", words);
+}
+
+enum error
+db_flush(struct db *db, struct disk_failure *failure)
+{
+	char *words = NULL;
+	char past[UINT8_MAX + 1];
+	leveldb_writebatch_t *nothing = leveldb_writebatch_create();
+
+	/* LevelDB writes its buffer out before it merges what lies between two keys. Beyond every key nothing does. */
+	memset(past, 0xff, sizeof past);
+	leveldb_compact_range(db->db, past, sizeof past, past, sizeof past);
+	/* It returns nothing, but a failure sticks and comes out of the next write. */
+	leveldb_write(db->db, db->write, nothing, &words);
+	leveldb_writebatch_destroy(nothing);
+	return words == NULL ? ERROR_NONE : failed(failure, "flush", words);
 }
 
 void

@@ -42,6 +42,31 @@ disk_write_at(struct disk *disk, int fd, struct slice bytes, uint64_t offset)
 }
 
 bool
+disk_write_parts_at(struct disk *disk, int fd, struct iovec *parts, int count, uint64_t offset)
+{
+	if (!disk_count(disk))
+		return false;
+	while (count > 0) {
+		ssize_t written = pwritev(fd, parts, count, (off_t)offset);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return false;
+		offset += (uint64_t)written;
+		while (count > 0 && (size_t)written >= parts->iov_len) {
+			written -= (ssize_t)parts->iov_len;
+			parts++;
+			count--;
+		}
+		if (count > 0) {
+			parts->iov_base = (uint8_t *)parts->iov_base + written;
+			parts->iov_len -= (size_t)written;
+		}
+	}
+	return true;
+}
+
+bool
 disk_sync(struct disk *disk, int fd)
 {
 	return disk_count(disk) && fdatasync(fd) == 0;

@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include "protocol/arena.h"
 #include "protocol/error.h"
@@ -21,6 +22,8 @@ struct disk {
 must_check bool disk_count(struct disk *disk);
 /* Writes all of it at `offset`. */
 must_check bool disk_write_at(struct disk *disk, int fd, struct slice bytes, uint64_t offset);
+/* The same of several parts, one behind the other; `parts` is used up. */
+must_check bool disk_write_parts_at(struct disk *disk, int fd, struct iovec *parts, int count, uint64_t offset);
 /* fdatasync; of a directory, fsync. */
 must_check bool disk_sync(struct disk *disk, int fd);
 must_check bool disk_sync_directory(struct disk *disk, int directory);

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The engine at work: reads answered from LevelDB and segments, batches sealed on the loop's thread and written on the
- * committer's. */
+ * The engine on the loop's thread: reads answered from LevelDB and segments, batches sealed and sent off. */
 #include "server/store/leveldb_engine.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "protocol/check.h"
@@ -17,6 +15,9 @@
 #define BATCH_KEEP_MAX ((size_t)(8 * 1024 * 1024))
 /* Left, so much is little: more than any one request writes. */
 #define SPACE_LITTLE ((uint64_t)STORE_BLOB_MAX)
+
+_Static_assert(JOURNAL_TAG_SIZE == SEALED_OVERHEAD, "a tag is a seal of nothing");
+_Static_assert(JOURNAL_BODY_MAX == STORE_BATCH_MAX, "a batch fits into an entry");
 
 static const struct retention permanent = { RETENTION_PERMANENT, 0 };
 
@@ -174,10 +175,18 @@ batch_free(struct leveldb_batch *batch)
 {
 	if (batch == NULL)
 		return;
-	db_batch_destroy(batch->records);
+	buf_destroy(batch->records);
 	buf_destroy(batch->bytes);
-	free(batch->scratch);
 	free(batch);
+}
+
+static void
+buf_empty(struct buf *buf)
+{
+	if (buf_allocated(buf) > BATCH_KEEP_MAX)
+		buf_reset(buf);
+	else
+		buf_clear(buf);
 }
 
 /* Empties it and keeps it for the next, or frees it. */
@@ -185,11 +194,8 @@ void
 leveldb_batch_put_away(struct leveldb_store *leveldb, struct leveldb_batch *batch)
 {
 	key_files_free(&batch->keys);
-	if (buf_allocated(batch->bytes) > BATCH_KEEP_MAX)
-		buf_reset(batch->bytes);
-	else
-		buf_clear(batch->bytes);
-	db_batch_clear(batch->records);
+	buf_empty(batch->bytes);
+	buf_empty(batch->records);
 	for (size_t i = 0; i < LEVELDB_SPARES_MAX; i++)
 		if (leveldb->spares[i] == NULL) {
 			leveldb->spares[i] = batch;
@@ -210,10 +216,12 @@ leveldb_batch_take(struct leveldb_store *leveldb)
 	struct leveldb_batch *batch = calloc(1, sizeof *batch);
 	if (batch == NULL)
 		return NULL;
-	batch->records = db_batch_create();
+	batch->records = buf_create(STORE_BATCH_MAX);
 	batch->bytes = buf_create(STORE_BATCH_MAX);
 	if (batch->records != NULL && batch->bytes != NULL) {
-		buf_set_public(batch->bytes); /* sealed */
+		/* What they hold is sealed. */
+		buf_set_public(batch->records);
+		buf_set_public(batch->bytes);
 		return batch;
 	}
 	batch_free(batch);
@@ -232,24 +240,12 @@ static void
 batch_put(struct leveldb_store *leveldb, struct leveldb_batch *batch, struct retention retention, struct slice key,
     struct slice value)
 {
-	size_t size = value.size + SEALED_OVERHEAD;
+	uint8_t *sealed = db_records_put(batch->records, key, value.size + SEALED_OVERHEAD);
+	enum error error = sealed == NULL ? ERROR_out_of_memory :
+	    keyring_seal(leveldb->keyring, retention, key, value, sealed);
 
-	if (batch->scratch_size < size) {
-		free(batch->scratch);
-		batch->scratch_size = size < 1024 ? 1024 : size * 2;
-		batch->scratch = malloc(batch->scratch_size);
-		if (batch->scratch == NULL) {
-			batch->scratch_size = 0;
-			batch_fail(batch, ERROR_out_of_memory, "put");
-			return;
-		}
-	}
-	enum error error = keyring_seal(leveldb->keyring, retention, key, value, batch->scratch);
-	if (error != ERROR_NONE) {
+	if (error != ERROR_NONE)
 		batch_fail(batch, error, "put");
-		return;
-	}
-	db_batch_put(batch->records, key, slice_of(batch->scratch, size));
 }
 
 void
@@ -294,7 +290,7 @@ leveldb_batch_create(struct store *store)
 	batch->number = leveldb->number + 1;
 	batch->segment = leveldb->segment;
 	batch->start = leveldb->end;
-	/* One batch lies in one segment, so that it costs one sync. */
+	/* One batch lies in one segment, so that it costs one write. */
 	if (batch->start >= leveldb->segment_size) {
 		full_put(leveldb, batch, batch->segment, batch->start);
 		batch->segment++;
@@ -312,7 +308,7 @@ leveldb_put_record(struct store_batch *handle, struct retention retention, struc
 static void
 leveldb_remove_record(struct store_batch *handle, struct slice key)
 {
-	db_batch_remove(of_batch(handle)->records, key);
+	db_records_remove(of_batch(handle)->records, key);
 }
 
 static struct blob_ref
@@ -336,41 +332,6 @@ leveldb_batch_destroy(struct store_batch *handle)
 }
 
 /* ---- committing ---- */
-
-void
-leveldb_space_measure(struct leveldb_store *leveldb)
-{
-	struct statvfs space;
-
-	if (fstatvfs(leveldb->directory, &space) != 0)
-		return;
-	atomic_store_explicit(&leveldb->space, (uint64_t)space.f_bavail * space.f_frsize, memory_order_relaxed);
-}
-
-static enum error
-commit_failed(struct leveldb_batch *batch, const char *what)
-{
-	int code = errno;
-
-	disk_failure_set(&batch->failure, code, "%s", what);
-	return disk_error(code);
-}
-
-enum error
-leveldb_batch_write(struct leveldb_store *leveldb, struct leveldb_batch *batch)
-{
-	char name[SEGMENT_NAME_SIZE + 16] = "segments/";
-	struct slice bytes = buf_peek(batch->bytes);
-
-	if (!key_files_write(&batch->keys, &leveldb->disk))
-		return commit_failed(batch, "writing a data key");
-	segment_name(batch->segment, name + strlen(name));
-	if (bytes.size != 0 && !segment_append(&leveldb->writer, &leveldb->disk, batch->segment, batch->start, bytes))
-		return commit_failed(batch, name);
-	if (!disk_count(&leveldb->disk))
-		return commit_failed(batch, "db: write");
-	return db_write(leveldb->db, batch->records, &batch->failure);
-}
 
 static void
 commit_run(void *argument)
@@ -400,15 +361,58 @@ commit_done(void *argument)
 	done(context, error == ERROR_NONE ? STORE_DURABLE : STORE_FAILED, error);
 }
 
+enum error
+leveldb_tag_put(struct leveldb_store *leveldb, struct slice covered, uint8_t tag[JOURNAL_TAG_SIZE])
+{
+	/* A seal of nothing: all of it is what it is bound to. */
+	return keyring_seal(leveldb->keyring, permanent, covered, SLICE_EMPTY, tag);
+}
+
+bool
+leveldb_tag_check(void *context, struct slice covered, const uint8_t tag[JOURNAL_TAG_SIZE])
+{
+	struct leveldb_store *leveldb = context;
+	uint8_t nothing;
+
+	return keyring_unseal(leveldb->keyring, covered, slice_of(tag, JOURNAL_TAG_SIZE), &nothing, NULL) == ERROR_NONE;
+}
+
+/* Blobs, records and header become one piece of memory, and that an entry of the journal. */
+static enum error
+entry_make(struct leveldb_store *leveldb, struct leveldb_batch *batch)
+{
+	size_t blobs = buf_size(batch->bytes), records = buf_size(batch->records);
+	const struct journal_entry sizes = { batch->number, batch->segment, batch->start, slice_of(NULL, blobs),
+		slice_of(NULL, records) };
+
+	if (!buf_ok(batch->records) || blobs + records > JOURNAL_BODY_MAX)
+		return ERROR_out_of_memory;
+	journal_header_put(&sizes, batch->header);
+	buf_put(batch->bytes, buf_peek(batch->records));
+	buf_put(batch->bytes, slice_of(batch->header, sizeof batch->header));
+	if (!buf_ok(batch->bytes))
+		return ERROR_out_of_memory;
+	const uint8_t *bytes = buf_peek(batch->bytes).data;
+	batch->entry = sizes;
+	batch->entry.blobs.data = bytes;
+	batch->entry.records.data = bytes + blobs;
+	return leveldb_tag_put(leveldb, buf_peek(batch->bytes), batch->tag);
+}
+
 void
 leveldb_batch_finish(struct leveldb_store *leveldb, struct leveldb_batch *batch)
 {
+	uint64_t end = batch->start + buf_size(batch->bytes);
+
 	state_put(leveldb, batch);
 	if (!keyring_take_unsaved(leveldb->keyring, &batch->keys))
 		batch_fail(batch, ERROR_out_of_memory, "commit");
+	enum error error = entry_make(leveldb, batch);
+	if (error != ERROR_NONE)
+		batch_fail(batch, error, "commit");
 	leveldb->number = batch->number;
 	leveldb->segment = batch->segment;
-	leveldb->end = batch->start + buf_size(batch->bytes);
+	leveldb->end = end;
 }
 
 static void
@@ -486,9 +490,12 @@ leveldb_store_free(struct leveldb_store *leveldb)
 {
 	for (size_t i = 0; i < LEVELDB_SPARES_MAX; i++)
 		batch_free(leveldb->spares[i]);
+	worker_destroy(leveldb->flush.worker);
 	segment_writer_close(&leveldb->writer);
 	blobs_close(&leveldb->blobs);
 	db_close(leveldb->db);
+	journal_close(&leveldb->journal);
+	fd_close(leveldb->journal.directory);
 	fd_close(leveldb->segments);
 	fd_close(leveldb->lock);
 	fd_close(leveldb->directory);
@@ -504,6 +511,12 @@ leveldb_close_store(struct store *store)
 	while (leveldb->space_asked)
 		worker_wait(leveldb->committer);
 	check(leveldb->commits == 0 && leveldb->blobs.reading_count == 0);
+	if (leveldb->flush.worker != NULL)
+		worker_wait(leveldb->flush.worker);
+	/* Without it the next start has more to do, and no more. */
+	if (leveldb->broken == ERROR_NONE && leveldb->number != leveldb->marked &&
+	    leveldb_flush_now(leveldb, &leveldb->failure) == ERROR_NONE)
+		(void)!leveldb_mark(leveldb, &leveldb->failure);
 	/* Only a bound that helps to find damage: not having it is no damage. */
 	snprintf(text, sizeof text, "%llu", (unsigned long long)leveldb->number);
 	if (leveldb->broken == ERROR_NONE &&

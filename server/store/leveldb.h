@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The engine of one machine: records in LevelDB (DIR/db), blobs in segments (DIR/segments), everything sealed with the
- * keyring. A commit is one job of the committer: segment appended and synced, then one synced LevelDB write that holds
- * the records and the segment's new length. Reads of records are answered at once; a blob too if it is in memory, else
- * the reader fetches it.
+ * keyring. A commit is one job of the committer: all of it is written to the journal (DIR/journal) and synced, once;
+ * then blobs go to the segment and records to LevelDB, with the segment's new length, and neither is synced. A third
+ * thread does that, the flusher, for all that one of the journal's two files holds, while the other is filled; only
+ * when the other is full before that is done has the committer to wait. Reads of records are answered at once; a blob
+ * too if it is in memory, else the reader fetches it.
  *
  * DIR/lock is held while the store is open: the engine is exclusive and compares nothing at a commit. At open, what
- * lies behind the recorded length of the last segment is cut; anything else that disagrees stops the open.
+ * the journal holds is done again, as far as it goes: a batch that is not whole at its end was not acknowledged. Then
+ * everything has to agree, or it stops the open: no batch missing in between, no file, no segment shorter or longer
+ * than its records say.
  *
- * LevelDB starts a thread of its own: block signals before opening. */
+ * The flusher and LevelDB's own thread run at the lowest priority. Block signals before opening. */
 #ifndef GUICHET_STORE_LEVELDB_H
 #define GUICHET_STORE_LEVELDB_H
 
@@ -24,6 +28,7 @@ struct leveldb_config {
 	uint64_t reserve;        /* bytes of the disk that ordinary writes leave free: store_space_left */
 	/* For tests. */
 	uint64_t segment_size; /* 0: SEGMENT_SIZE_MAX */
+	uint64_t journal_size; /* 0: JOURNAL_SIZE */
 	uint64_t fail_at;      /* the nth write or sync of the commits fails, once; 0: none */
 	int fail_errno;
 	bool cold;               /* every blob is read by the reader's thread, also what is in memory */
@@ -62,7 +67,8 @@ typedef void (*leveldb_visit)(void *context, struct blob_ref ref, struct retenti
 must_check enum error leveldb_store_walk(struct store *store, struct leveldb_cursor *cursor, size_t count,
     leveldb_visit visit, void *context, bool *end);
 
-/* Merges all tables, so that what was removed is gone from disk. Blocks, long. */
+/* Merges all tables, so that what was removed is gone from them; from the journal, where it stands sealed, it goes when
+ * that is written over. Blocks, long. */
 void leveldb_store_compact(struct store *store);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What leveldb.c, the engine at work, and leveldb_open.c, its start and its walks, share. Nobody else includes it.
+ * What the engine's parts share: leveldb.c, reads and batches on the loop's thread; leveldb_commit.c, their way to the
+ * disk on the committer's and the flusher's; leveldb_open.c, the start and the walks. Nobody else includes it.
  *
  * The engine's own records have keys that begin with a zero byte: one holds the number of the last batch and the end of
  * the segment written to, and one the length of each full segment. */
@@ -10,6 +11,7 @@
 #include "protocol/buf.h"
 #include "server/store/blobs.h"
 #include "server/store/db.h"
+#include "server/store/journal.h"
 #include "server/store/leveldb.h"
 
 /* Spare batches whose memory is kept. */
@@ -25,10 +27,12 @@
 
 struct leveldb_batch {
 	struct store_batch batch;
-	struct db_batch *records;
-	struct buf *bytes; /* sealed blobs, for the segment from `start` on */
-	uint8_t *scratch;  /* a sealed value on its way into records */
-	size_t scratch_size;
+	struct buf *records; /* as db.h has them, the values sealed */
+	/* Sealed blobs, for the segment from `start` on. Once finished, also the rest of what the journal's tag covers:
+	 * records and header. */
+	struct buf *bytes;
+	struct journal_entry entry; /* once finished; of `bytes` */
+	uint8_t header[JOURNAL_HEADER_SIZE], tag[JOURNAL_TAG_SIZE];
 	enum error error;  /* sticks; the committer's verdict in the end */
 	struct disk_failure failure;
 	uint64_t number;
@@ -39,6 +43,16 @@ struct leveldb_batch {
 	void *context;
 };
 
+/* What makes durable elsewhere what the journal holds, on a thread that everybody else goes before. It runs while the
+ * other file of the journal is filled. */
+struct leveldb_flush {
+	struct worker *worker;
+	struct segment_files files;
+	enum error error; /* these two are the flusher's while it runs */
+	struct disk_failure failure;
+	_Atomic bool has_failed;
+};
+
 struct leveldb_store {
 	struct store store;
 	struct disk disk;
@@ -47,6 +61,9 @@ struct leveldb_store {
 	struct worker *committer, *reader;
 	struct blobs blobs;
 	int directory, lock, segments;
+	struct journal journal;
+	struct journal_run replay; /* what the open found in it */
+	struct leveldb_flush flush;
 	struct db *db;
 	uint64_t reserve, segment_size;
 
@@ -54,11 +71,12 @@ struct leveldb_store {
 	uint64_t number; /* of the last batch committed */
 	uint32_t segment;
 	uint64_t end; /* of the segment, with every batch committed */
+	uint64_t marked; /* all batches up to this number are durable without the journal, which says so */
 	size_t commits; /* on their way */
 	bool space_asked;
 	struct leveldb_batch *spares[LEVELDB_SPARES_MAX];
 
-	/* The committer's. */
+	/* The committer's, with the journal. */
 	struct segment_writer writer;
 	enum error broken; /* the first error: after it nothing is written */
 
@@ -81,11 +99,28 @@ void leveldb_read_range(struct leveldb_store *leveldb, struct store_read *read);
 /* An empty batch, and its end. */
 must_check struct leveldb_batch *leveldb_batch_take(struct leveldb_store *leveldb);
 void leveldb_batch_put_away(struct leveldb_store *leveldb, struct leveldb_batch *batch);
-/* Everything that a batch needs before it is written and only the loop can add; then, on the committer's thread, the
- * write: keys, blobs, records. */
+/* Everything that a batch needs before it is written and only the loop can add. */
 void leveldb_batch_finish(struct leveldb_store *leveldb, struct leveldb_batch *batch);
+/* The tag over what it covers, and whether it is that (a journal_check; the context is the store). */
+must_check enum error leveldb_tag_put(struct leveldb_store *leveldb, struct slice covered,
+    uint8_t tag[JOURNAL_TAG_SIZE]);
+must_check bool leveldb_tag_check(void *context, struct slice covered, const uint8_t tag[JOURNAL_TAG_SIZE]);
+
+/* ---- on the committer's thread, or while it has nothing to do ---- */
+
+/* Writes keys and journal, and applies the entry. */
 must_check enum error leveldb_batch_write(struct leveldb_store *leveldb, struct leveldb_batch *batch);
+/* Blobs to their segment, records to LevelDB, nothing synced. */
+must_check enum error leveldb_apply(struct leveldb_store *leveldb, const struct journal_entry *entry, bool with_records,
+    struct disk_failure *failure);
+/* Starts the flusher's thread and lets it open LevelDB, whose own thread then takes after it. */
+must_check enum error leveldb_flusher_start(struct leveldb_store *leveldb, const char *path, bool create);
+/* Waits until what was applied before is durable without the journal. */
+must_check enum error leveldb_flush_now(struct leveldb_store *leveldb, struct disk_failure *failure);
+/* Says in the journal that everything up to leveldb->number is. */
+must_check enum error leveldb_mark(struct leveldb_store *leveldb, struct disk_failure *failure);
 void leveldb_space_measure(struct leveldb_store *leveldb);
+
 /* Blocks until nothing is on its way. */
 void leveldb_wait(struct store *store);
 /* Frees what there is of a store, opened whole or not. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How the engine starts: lock, LevelDB, its own state, the segments made to agree. And how the whole archive is
- * read. */
+ * How the engine starts: lock, journal, LevelDB without its logs, the journal replayed, segments and records compared.
+ * And how the whole archive is read. */
 #include "server/store/leveldb_engine.h"
 
 #include <errno.h>
@@ -16,6 +16,7 @@
 static enum error
 directories_open(struct leveldb_store *leveldb, const struct leveldb_config *config, struct fault *fault)
 {
+	static const char *const parts[] = { "segments", "db", "journal" };
 	const char *path = config->directory;
 
 	leveldb->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -27,17 +28,20 @@ directories_open(struct leveldb_store *leveldb, const struct leveldb_config *con
 	if (flock(leveldb->lock, LOCK_EX | LOCK_NB) != 0)
 		return disk_fault(fault, config->arena, ERROR_directory_locked, 0, "no other process in it", "%s",
 		    path);
-	if (config->create && ((mkdirat(leveldb->directory, "segments", 0700) != 0 && errno != EEXIST) ||
-	    (mkdirat(leveldb->directory, "db", 0700) != 0 && errno != EEXIST)))
-		return disk_fault(fault, config->arena, disk_error(errno), errno, "a new store", "%s", path);
+	for (size_t i = 0; config->create && i < sizeof parts / sizeof parts[0]; i++)
+		if (mkdirat(leveldb->directory, parts[i], 0700) != 0 && errno != EEXIST)
+			return disk_fault(fault, config->arena, disk_error(errno), errno, "a new store", "%s", path);
 	leveldb->segments = openat(leveldb->directory, "segments", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (leveldb->segments < 0)
 		return disk_fault(fault, config->arena, ERROR_store_damaged, errno, "a directory", "%s/segments", path);
+	leveldb->journal.directory = openat(leveldb->directory, "journal", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (leveldb->journal.directory < 0)
+		return disk_fault(fault, config->arena, ERROR_store_damaged, errno, "a directory", "%s/journal", path);
 	return ERROR_NONE;
 }
 
 /* The words of a failure during the open become its fault. A full disk is told with how much room there is and how much
- * it takes to start: LevelDB writes its log out into tables first. */
+ * it takes to start: what the journal holds goes to segments and LevelDB first. */
 static enum error
 open_failed(struct leveldb_store *leveldb, const struct leveldb_config *config, enum error error, struct fault *fault)
 {
@@ -51,33 +55,46 @@ open_failed(struct leveldb_store *leveldb, const struct leveldb_config *config, 
 	snprintf(text, sizeof text, "%llu bytes free", (unsigned long long)atomic_load(&leveldb->space));
 	if (arena_copy(config->arena, slice_of_text(text), &value))
 		fault->value = value;
-	snprintf(text, sizeof text, "at least %llu bytes free", (unsigned long long)STORE_FLOOR);
+	snprintf(text, sizeof text, "at least %llu bytes free",
+	    (unsigned long long)(STORE_FLOOR + leveldb->replay.size));
 	if (arena_copy(config->arena, slice_of_text(text), &value))
 		fault->expected = value;
 	return error;
 }
 
-/* The first record of a new store, so that an empty LevelDB is never mistaken for one. */
+/* The first record of a new store, so that an empty LevelDB is never mistaken for one; then the journal, which needs
+ * the data key that the record has made. */
 static enum error
 state_create(struct leveldb_store *leveldb, const struct leveldb_config *config, struct fault *fault)
 {
-	leveldb->segment = 1;
+	unsigned at = 0;
 	struct leveldb_batch *batch = leveldb_batch_take(leveldb);
+
 	if (batch == NULL)
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	batch->segment = 1;
 	leveldb_batch_finish(leveldb, batch);
-	enum error error = batch->error != ERROR_NONE ? batch->error : leveldb_batch_write(leveldb, batch);
-	disk_failure_set(&leveldb->failure, 0, "%s", batch->failure.text);
+	enum error error = batch->error;
+	if (error == ERROR_NONE && !key_files_write(&batch->keys, NULL)) {
+		error = disk_error(errno);
+		disk_failure_set(&leveldb->failure, errno, "writing a data key");
+	}
+	if (error == ERROR_NONE)
+		error = leveldb_apply(leveldb, &batch->entry, true, &leveldb->failure);
+	if (error == ERROR_NONE)
+		error = leveldb_flush_now(leveldb, &leveldb->failure);
 	leveldb_batch_put_away(leveldb, batch);
+	if (error == ERROR_NONE && !journal_create(&leveldb->journal, &at)) {
+		error = disk_error(errno);
+		disk_failure_set(&leveldb->failure, errno, "journal/%u", at);
+	}
 	return error == ERROR_NONE ? ERROR_NONE : open_failed(leveldb, config, error, fault);
 }
 
-/* Reads the state, and what is known of segments into *lengths, in `arena`. */
+/* Reads the number of the last batch, and the end of the segment written to. */
 static enum error
-state_read(struct leveldb_store *leveldb, struct arena *arena, struct segment_length **lengths, size_t *count)
+state_get(struct leveldb_store *leveldb, struct arena *arena)
 {
-	uint8_t last[LEVELDB_FULL_KEY_SIZE];
 	struct store_read state = { .arena = arena, .key = LEVELDB_STATE_KEY };
 
 	leveldb_read_get(leveldb, &state);
@@ -90,7 +107,82 @@ state_read(struct leveldb_store *leveldb, struct arena *arena, struct segment_le
 	leveldb->number = bytes_peek_u64(state.value.data);
 	leveldb->segment = bytes_peek_u32(state.value.data + 8);
 	leveldb->end = bytes_peek_u64(state.value.data + 12);
+	return ERROR_NONE;
+}
 
+/* ---- the journal's replay ---- */
+
+static enum error
+journal_read(struct leveldb_store *leveldb, const struct leveldb_config *config, struct fault *fault)
+{
+	unsigned at = 0;
+
+	if (!journal_open(&leveldb->journal, &at))
+		return disk_fault(fault, config->arena, errno == ENOENT ? ERROR_store_damaged : ERROR_file_unreadable,
+		    errno, "the file", "journal/%u", at);
+	return journal_find(&leveldb->journal, &leveldb->replay, config->arena, fault);
+}
+
+struct replay {
+	struct leveldb_store *leveldb;
+	const struct leveldb_config *config;
+	struct fault *fault;
+};
+
+/* An entry's blobs go where they went before, or were to go: what lies before them was synced. Records that LevelDB has
+ * are not given to it again: with them come older ones, which it would show in the place of newer. */
+static enum error
+replay_entry(void *context, const struct journal_entry *entry)
+{
+	struct replay *replay = context;
+	struct leveldb_store *leveldb = replay->leveldb;
+	char name[SEGMENT_NAME_SIZE];
+	uint64_t size = 0;
+
+	segment_name(entry->segment, name);
+	if (entry->blobs.size != 0 && entry->start != 0 &&
+	    (!segment_size(leveldb->segments, entry->segment, &size) || size < entry->start))
+		return disk_fault(replay->fault, replay->config->arena, ERROR_store_damaged, 0,
+		    "at least the length from which the journal goes on", "segments/%s", name);
+	enum error error = leveldb_apply(leveldb, entry, entry->number > leveldb->number, &leveldb->failure);
+	return error == ERROR_NONE ? ERROR_NONE : open_failed(leveldb, replay->config, error, replay->fault);
+}
+
+static enum error
+journal_apply(struct leveldb_store *leveldb, const struct leveldb_config *config, struct arena *arena,
+    struct fault *fault)
+{
+	const struct journal_run *run = &leveldb->replay;
+	struct replay replay = { leveldb, config, fault };
+	enum error error = state_get(leveldb, arena);
+
+	if (error != ERROR_NONE)
+		return open_failed(leveldb, config, error, fault);
+	if (run->first > leveldb->number + 1 || run->last < leveldb->number)
+		return disk_fault(fault, config->arena, ERROR_store_damaged, 0,
+		    "every batch that db has not, and none of those only that it has",
+		    "journal: batches from %llu to %llu, db up to %llu", (unsigned long long)run->first,
+		    (unsigned long long)run->last, (unsigned long long)leveldb->number);
+	if (run->first > run->last)
+		return ERROR_NONE;
+	error = journal_replay(&leveldb->journal, run, replay_entry, &replay, config->arena, fault);
+	if (error != ERROR_NONE)
+		return error;
+	error = leveldb_flush_now(leveldb, &leveldb->failure);
+	return error == ERROR_NONE ? ERROR_NONE : open_failed(leveldb, config, error, fault);
+}
+
+/* ---- what must agree ---- */
+
+/* Reads the state, and what is known of segments into *lengths, in `arena`. */
+static enum error
+state_read(struct leveldb_store *leveldb, struct arena *arena, struct segment_length **lengths, size_t *count)
+{
+	uint8_t last[LEVELDB_FULL_KEY_SIZE];
+	enum error error = state_get(leveldb, arena);
+
+	if (error != ERROR_NONE)
+		return error;
 	leveldb_full_key(leveldb->segment, last);
 	struct store_read full = { .arena = arena, .key = LEVELDB_FULL_KEY,
 		.end = slice_of(last, sizeof last), .limit = SIZE_MAX };
@@ -142,22 +234,51 @@ state_recover(struct leveldb_store *leveldb, const struct leveldb_config *config
 
 	if (arena == NULL)
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
-	enum error error = state_read(leveldb, arena, &lengths, &count);
-	if (error != ERROR_NONE)
-		error = open_failed(leveldb, config, error, fault);
-	else
+	enum error error = journal_apply(leveldb, config, arena, fault);
+	if (error == ERROR_NONE) {
+		error = state_read(leveldb, arena, &lengths, &count);
+		if (error != ERROR_NONE)
+			open_failed(leveldb, config, error, fault);
+	}
+	if (error == ERROR_NONE)
 		error = committed_check(leveldb, config, fault);
 	if (error == ERROR_NONE)
-		error = segments_recover(leveldb->segments, lengths, count, leveldb->number, config->arena, fault);
+		error = segments_check(leveldb->segments, lengths, count, config->arena, fault);
 	arena_destroy(arena);
 	return error;
+}
+
+/* Everything that has to agree, and then the journal begins anew. */
+static enum error
+parts_open(struct leveldb_store *leveldb, const struct leveldb_config *config, struct fault *fault)
+{
+	char path[4096];
+	enum error error = directories_open(leveldb, config, fault);
+
+	leveldb->writer.directory = leveldb->blobs.directory = leveldb->segments;
+	if (error == ERROR_NONE && !config->create)
+		error = journal_read(leveldb, config, fault);
+	if (error != ERROR_NONE)
+		return error;
+	snprintf(path, sizeof path, "%s/db", config->directory);
+	error = leveldb_flusher_start(leveldb, path, config->create);
+	if (error != ERROR_NONE)
+		return open_failed(leveldb, config, error, fault);
+	if (config->create)
+		error = state_create(leveldb, config, fault);
+	if (error == ERROR_NONE && !config->create)
+		error = state_recover(leveldb, config, fault);
+	leveldb->marked = leveldb->number;
+	if (error != ERROR_NONE || leveldb->replay.is_marked)
+		return error;
+	error = leveldb_mark(leveldb, &leveldb->failure);
+	return error == ERROR_NONE ? ERROR_NONE : open_failed(leveldb, config, error, fault);
 }
 
 enum error
 leveldb_store_open(const struct leveldb_config *config, struct worker *committer, struct worker *reader,
     struct store **out, struct fault *fault)
 {
-	char path[4096];
 	struct leveldb_store *leveldb = calloc(1, sizeof *leveldb);
 
 	if (leveldb == NULL)
@@ -169,21 +290,12 @@ leveldb_store_open(const struct leveldb_config *config, struct worker *committer
 	leveldb->reader = reader;
 	leveldb->reserve = config->reserve;
 	leveldb->segment_size = config->segment_size == 0 ? SEGMENT_SIZE_MAX : config->segment_size;
+	leveldb->journal = (struct journal){ .directory = -1, .is_whole = leveldb_tag_check, .context = leveldb,
+		.size_max = config->journal_size == 0 ? JOURNAL_SIZE : config->journal_size };
 	leveldb->directory = leveldb->lock = leveldb->segments = leveldb->writer.fd = -1;
-	enum error error = directories_open(leveldb, config, fault);
-	leveldb->writer.directory = leveldb->segments;
-	leveldb->blobs = (struct blobs){ .keyring = config->keyring, .reader = reader, .directory = leveldb->segments,
-		.failure = &leveldb->failure, .cold = config->cold };
-	if (error == ERROR_NONE) {
-		snprintf(path, sizeof path, "%s/db", config->directory);
-		error = db_open(path, config->create, &leveldb->db, &leveldb->failure);
-		if (error != ERROR_NONE)
-			open_failed(leveldb, config, error, fault);
-	}
-	if (error == ERROR_NONE && config->create)
-		error = state_create(leveldb, config, fault);
-	if (error == ERROR_NONE)
-		error = state_recover(leveldb, config, fault);
+	leveldb->blobs = (struct blobs){ .keyring = config->keyring, .reader = reader, .failure = &leveldb->failure,
+		.cold = config->cold };
+	enum error error = parts_open(leveldb, config, fault);
 	if (error != ERROR_NONE) {
 		leveldb_store_free(leveldb);
 		return error;
@@ -202,13 +314,11 @@ leveldb_store_open(const struct leveldb_config *config, struct worker *committer
 static uint64_t
 segment_end(struct leveldb_store *leveldb, uint32_t segment)
 {
-	struct stat stat;
-	char name[SEGMENT_NAME_SIZE];
+	uint64_t size;
 
 	if (segment == leveldb->segment)
 		return leveldb->end;
-	segment_name(segment, name);
-	return fstatat(leveldb->segments, name, &stat, 0) == 0 ? (uint64_t)stat.st_size : 0;
+	return segment_size(leveldb->segments, segment, &size) ? size : 0;
 }
 
 enum error

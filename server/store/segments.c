@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Append, read, and the one repair that is allowed: to cut what no record speaks of. */
+ * Append, read, and the comparison with what the records say. */
 #include "server/store/segments.h"
 
 #include <dirent.h>
@@ -78,35 +78,77 @@ segment_associated(const struct segment_place *place, const uint8_t header[SEGME
 
 /* ---- writing ---- */
 
-void
-segment_writer_close(struct segment_writer *writer)
+static void
+files_close(struct segment_files *files)
+{
+	for (size_t i = 0; i < files->count; i++)
+		disk_close(files->fds[i]);
+	*files = (struct segment_files){ .count = 0 };
+}
+
+bool
+segment_files_sync(struct segment_files *files, struct disk *disk, int directory)
+{
+	bool good = true;
+
+	for (size_t i = 0; good && i < files->count; i++)
+		good = disk_sync(disk, files->fds[i]);
+	if (good && files->is_made)
+		good = disk_sync_directory(disk, directory);
+	files_close(files);
+	return good;
+}
+
+/* The file is left for another, and still to be synced. */
+static void
+writer_leave(struct segment_writer *writer)
 {
 	if (writer->fd >= 0)
-		close(writer->fd);
+		writer->left.fds[writer->left.count++] = writer->fd;
 	writer->fd = -1;
 }
 
-/* A file that is made is synced with its directory, before anything can refer to it. */
+void
+segment_writer_hand_over(struct segment_writer *writer, struct segment_files *files)
+{
+	check(files->count == 0);
+	writer_leave(writer);
+	*files = writer->left;
+	writer->left = (struct segment_files){ .count = 0 };
+}
+
+void
+segment_writer_close(struct segment_writer *writer)
+{
+	writer_leave(writer);
+	files_close(&writer->left);
+}
+
 static bool
 writer_open(struct segment_writer *writer, struct disk *disk, uint32_t segment, bool make)
 {
 	char name[SEGMENT_NAME_SIZE];
 
-	segment_writer_close(writer);
+	writer_leave(writer);
+	/* Room for this one, when it is left in its turn. */
+	if (writer->left.count == SEGMENTS_UNSYNCED_MAX &&
+	    !segment_files_sync(&writer->left, disk, writer->directory))
+		return false;
 	segment_name(segment, name);
 	if (make && !disk_count(disk))
 		return false;
-	writer->fd = openat(writer->directory, name, O_WRONLY | O_CLOEXEC | (make ? O_CREAT : 0), 0600);
+	writer->fd = openat(writer->directory, name, O_WRONLY | O_NONBLOCK | O_CLOEXEC | (make ? O_CREAT : 0), 0600);
 	writer->segment = segment;
-	return writer->fd >= 0 && (!make || disk_sync_directory(disk, writer->directory));
+	writer->left.is_made |= make;
+	return writer->fd >= 0;
 }
 
 bool
-segment_append(struct segment_writer *writer, struct disk *disk, uint32_t segment, uint64_t offset, struct slice bytes)
+segment_write(struct segment_writer *writer, struct disk *disk, uint32_t segment, uint64_t offset, struct slice bytes)
 {
 	if ((writer->fd < 0 || writer->segment != segment) && !writer_open(writer, disk, segment, offset == 0))
 		return false;
-	return disk_write_at(disk, writer->fd, bytes, offset) && disk_sync(disk, writer->fd);
+	return disk_write_at(disk, writer->fd, bytes, offset);
 }
 
 /* ---- reading ---- */
@@ -180,6 +222,19 @@ segment_cache_close(struct segment_cache *cache)
 }
 
 bool
+segment_size(int directory, uint32_t segment, uint64_t *size)
+{
+	struct stat stat;
+	char name[SEGMENT_NAME_SIZE];
+
+	segment_name(segment, name);
+	if (fstatat(directory, name, &stat, 0) != 0)
+		return false;
+	*size = (uint64_t)stat.st_size;
+	return true;
+}
+
+bool
 segment_peek(int directory, uint32_t segment, uint64_t offset, struct segment_place *place)
 {
 	uint8_t header[SEGMENT_HEADER_SIZE];
@@ -202,89 +257,35 @@ segment_peek(int directory, uint32_t segment, uint64_t offset, struct segment_pl
 
 /* ---- at open ---- */
 
-struct recovery {
+struct comparison {
 	int directory;
 	const struct segment_length *lengths;
 	size_t count;
-	uint64_t batch;
 	struct arena *arena;
 	struct fault *fault;
 };
 
 static enum error
-damaged(struct recovery *recovery, uint32_t segment, int code, const char *expected)
+damaged(struct comparison *comparison, uint32_t segment, int code, const char *expected)
 {
 	char name[SEGMENT_NAME_SIZE];
 
 	segment_name(segment, name);
-	return disk_fault(recovery->fault, recovery->arena, ERROR_store_damaged, code, expected, "segments/%s", name);
+	return disk_fault(comparison->fault, comparison->arena, ERROR_store_damaged, code, expected, "segments/%s",
+	    name);
 }
 
-/* Refuses a tail that a single unrecorded batch cannot have left. The walk ends at the first thing that is no header:
- * a torn write may leave anything. */
+/* A segment is as long as recorded, no more and no less. One that was begun by a batch without blobs has no file. */
 static enum error
-tail_check(struct recovery *recovery, int fd, uint32_t segment, uint64_t from, uint64_t to)
+length_check(struct comparison *comparison, const struct segment_length *recorded)
 {
-	uint8_t header[SEGMENT_HEADER_SIZE];
-	struct segment_place place;
-	uint64_t batch;
+	uint64_t size = 0;
 
-	if (to - from > STORE_BATCH_MAX)
-		return damaged(recovery, segment, 0, "no more than one batch behind what is recorded");
-	while (to - from >= SEGMENT_HEADER_SIZE) {
-		if (!disk_read_at(fd, header, sizeof header, from))
-			return damaged(recovery, segment, errno, "a readable file");
-		if (!segment_header_get(header, &place, &batch))
-			return ERROR_NONE;
-		if (batch > recovery->batch + 1)
-			return damaged(recovery, segment, 0, "the records of every batch but the last that it holds");
-		if (to - from - SEGMENT_HEADER_SIZE < place.size)
-			return ERROR_NONE;
-		from += SEGMENT_HEADER_SIZE + place.size;
-	}
-	return ERROR_NONE;
-}
-
-/* Cuts the segment written to at its recorded length; or, with length 0, takes the file away: a batch that was never
- * recorded began it. */
-static enum error
-tail_cut(struct recovery *recovery, uint32_t segment, uint64_t length)
-{
-	struct stat stat;
-	char name[SEGMENT_NAME_SIZE];
-	int fd = segment_open(recovery->directory, segment, O_RDWR);
-
-	if (fd < 0)
-		return length == 0 && errno == ENOENT ? ERROR_NONE : damaged(recovery, segment, errno, "the file");
-	enum error error = fstat(fd, &stat) == 0 ? ERROR_NONE : damaged(recovery, segment, errno, "a readable file");
-	if (error == ERROR_NONE && (uint64_t)stat.st_size < length)
-		error = damaged(recovery, segment, 0, "at least the length that is recorded");
-	if (error == ERROR_NONE && (uint64_t)stat.st_size > length)
-		error = tail_check(recovery, fd, segment, length, (uint64_t)stat.st_size);
-	if (error == ERROR_NONE && (uint64_t)stat.st_size > length &&
-	    (ftruncate(fd, (off_t)length) != 0 || fsync(fd) != 0))
-		error = damaged(recovery, segment, errno, "a file that can be cut");
-	close(fd);
-	if (error != ERROR_NONE || length != 0)
-		return error;
-	segment_name(segment, name);
-	if (unlinkat(recovery->directory, name, 0) != 0 || fsync(recovery->directory) != 0)
-		return damaged(recovery, segment, errno, "a file that can be removed");
-	return ERROR_NONE;
-}
-
-/* Segments that are full are as long as recorded, no more and no less. */
-static enum error
-full_check(struct recovery *recovery, const struct segment_length *full)
-{
-	struct stat stat;
-	char name[SEGMENT_NAME_SIZE];
-
-	segment_name(full->segment, name);
-	if (fstatat(recovery->directory, name, &stat, 0) != 0)
-		return damaged(recovery, full->segment, errno, "the file");
-	if ((uint64_t)stat.st_size != full->length)
-		return damaged(recovery, full->segment, 0, "the length that is recorded");
+	if (!segment_size(comparison->directory, recorded->segment, &size) &&
+	    (errno != ENOENT || recorded->length != 0))
+		return damaged(comparison, recorded->segment, errno, "the file");
+	if (size != recorded->length)
+		return damaged(comparison, recorded->segment, 0, "the length that is recorded");
 	return ERROR_NONE;
 }
 
@@ -304,53 +305,44 @@ name_parse(const char *name, uint32_t *segment)
 }
 
 static bool
-is_known(const struct recovery *recovery, uint32_t segment)
+is_known(const struct comparison *comparison, uint32_t segment)
 {
-	/* The one behind the last may have been begun by a batch that was not recorded. */
-	if (segment == recovery->lengths[recovery->count - 1].segment + 1)
-		return true;
-	for (size_t i = 0; i < recovery->count; i++)
-		if (recovery->lengths[i].segment == segment)
+	for (size_t i = 0; i < comparison->count; i++)
+		if (comparison->lengths[i].segment == segment)
 			return true;
 	return false;
 }
 
 /* No file that no record speaks of. */
 static enum error
-strangers_check(struct recovery *recovery)
+strangers_check(struct comparison *comparison)
 {
 	enum error error = ERROR_NONE;
 	struct dirent *entry;
 	uint32_t segment;
-	int fd = openat(recovery->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(comparison->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
 
 	if (entries == NULL) {
 		if (fd >= 0)
 			close(fd);
-		return disk_fault(recovery->fault, recovery->arena, ERROR_file_unreadable, errno, NULL, "segments");
+		return disk_fault(comparison->fault, comparison->arena, ERROR_file_unreadable, errno, NULL, "segments");
 	}
 	while (error == ERROR_NONE && (entry = readdir(entries)) != NULL)
-		if (name_parse(entry->d_name, &segment) && !is_known(recovery, segment))
-			error = damaged(recovery, segment, 0, "only segments that are recorded");
+		if (name_parse(entry->d_name, &segment) && !is_known(comparison, segment))
+			error = damaged(comparison, segment, 0, "only segments that are recorded");
 	closedir(entries);
 	return error;
 }
 
 enum error
-segments_recover(int directory, const struct segment_length *lengths, size_t count, uint64_t batch, struct arena *arena,
+segments_check(int directory, const struct segment_length *lengths, size_t count, struct arena *arena,
     struct fault *fault)
 {
-	struct recovery recovery = { directory, lengths, count, batch, arena, fault };
+	struct comparison comparison = { directory, lengths, count, arena, fault };
+	enum error error = strangers_check(&comparison);
 
-	check(count >= 1);
-	const struct segment_length *last = &lengths[count - 1];
-	enum error error = strangers_check(&recovery);
-	for (size_t i = 0; error == ERROR_NONE && i + 1 < count; i++)
-		error = full_check(&recovery, &lengths[i]);
-	if (error == ERROR_NONE)
-		error = tail_cut(&recovery, last->segment + 1, 0);
-	if (error == ERROR_NONE)
-		error = tail_cut(&recovery, last->segment, last->length);
+	for (size_t i = 0; error == ERROR_NONE && i < count; i++)
+		error = length_check(&comparison, &lengths[i]);
 	return error;
 }

@@ -4,9 +4,9 @@
  * Each entry says where it begins and how long it is; where it lies is part of what authenticates it. This file knows
  * places and bytes, nothing of keys.
  *
- * An entry carries the number of the batch that wrote it. Batches are written one at a time, entries before records; so
- * behind the recorded end there can be entries of the next batch only, and one of a later batch proves that records
- * were lost. */
+ * What is written here is in the journal before, and is synced later, a whole file of the journal at a time. So no
+ * segment is ever longer than the records say once the journal is replayed: bytes behind the recorded end prove that
+ * records were lost. An entry carries the number of the batch that wrote it. */
 #ifndef GUICHET_STORE_SEGMENTS_H
 #define GUICHET_STORE_SEGMENTS_H
 
@@ -43,18 +43,34 @@ must_check bool segment_header_get(const uint8_t header[SEGMENT_HEADER_SIZE], st
 void segment_associated(const struct segment_place *place, const uint8_t header[SEGMENT_HEADER_SIZE],
     uint8_t out[SEGMENT_ASSOCIATED_SIZE]);
 
-/* ---- writing, on the committer's thread ---- */
+/* ---- writing, by one thread at a time ---- */
+
+/* Segments written to that can wait for a sync at once; it is done at once when there would be one more. */
+#define SEGMENTS_UNSYNCED_MAX ((size_t)16)
+
+/* Files that have bytes which are not synced. */
+struct segment_files {
+	int fds[SEGMENTS_UNSYNCED_MAX];
+	size_t count;
+	bool is_made; /* one is new: the directory too is to be synced */
+};
 
 struct segment_writer {
 	int directory;
 	int fd;           /* -1: none open */
 	uint32_t segment; /* that fd is of */
+	struct segment_files left; /* written to before fd's */
 };
 
-/* Appends at `offset`, which is the segment's end (0 makes the file), and syncs. False with errno. */
-must_check bool segment_append(struct segment_writer *writer, struct disk *disk, uint32_t segment, uint64_t offset,
+/* Writes at `offset`, which is the segment's end (0 makes the file). False with errno. */
+must_check bool segment_write(struct segment_writer *writer, struct disk *disk, uint32_t segment, uint64_t offset,
     struct slice bytes);
+/* Moves all that was written since the last call into *files, which has to be empty. */
+void segment_writer_hand_over(struct segment_writer *writer, struct segment_files *files);
 void segment_writer_close(struct segment_writer *writer);
+
+/* Syncs them and their directory; empties *files in any case. Any thread. False with errno. */
+must_check bool segment_files_sync(struct segment_files *files, struct disk *disk, int directory);
 
 /* ---- reading ---- */
 
@@ -74,6 +90,8 @@ void segment_cache_close(struct segment_cache *cache);
 /* Reads the whole entry, header and all, into `out`. False with errno; ENODATA beyond the end, EBADMSG when another
  * entry or none lies there. Blocks; any thread. */
 must_check bool segment_read(int directory, const struct segment_place *place, uint8_t *out);
+/* The size of a segment's file; false with errno. */
+must_check bool segment_size(int directory, uint32_t segment, uint64_t *size);
 /* The entry at *offset, for who reads them all: its header is read and *place filled. */
 must_check bool segment_peek(int directory, uint32_t segment, uint64_t offset, struct segment_place *place);
 
@@ -85,9 +103,9 @@ struct segment_length {
 	uint64_t length;
 };
 
-/* Makes the files agree with `lengths` (rising, the last is the one written to), `batch` being the last that is
- * recorded. Only what lies behind the last one's length is cut. ERROR_store_damaged: the fault names the file. */
-must_check enum error segments_recover(int directory, const struct segment_length *lengths, size_t count,
-    uint64_t batch, struct arena *arena, struct fault *fault);
+/* Do the files agree with `lengths` (rising, the last is the one written to)? ERROR_store_damaged: the fault names the
+ * file. */
+must_check enum error segments_check(int directory, const struct segment_length *lengths, size_t count,
+    struct arena *arena, struct fault *fault);
 
 #endif
