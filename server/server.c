@@ -375,6 +375,7 @@ start_storage(struct server *server, struct fault *fault)
 		.reserve = server->settings.disk_reserve,
 		.fail_at = server->options->fail_at,
 		.fail_errno = server->options->fail_errno,
+		.journal_size = server->options->journal_size,
 	};
 	error = leveldb_store_open(&config, server->committer, server->reader, &server->store, fault);
 	if (error == ERROR_NONE)

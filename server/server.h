@@ -14,6 +14,7 @@ struct server_options {
 	/* For tests: the nth write or sync of the store fails, with this errno. */
 	uint64_t fail_at;
 	int fail_errno;
+	uint64_t journal_size; /* for tests; 0: as large as it is */
 };
 
 /* Serves until SIGTERM or SIGINT, then finishes what it accepted. ERROR_NONE after an orderly stop; otherwise why it

@@ -24,13 +24,15 @@ int
 admin_serve(int argc, char **argv)
 {
 	struct server_options server = { .fail_errno = ENOSPC };
-	const char *fail_at = NULL;
+	const char *fail_at = NULL, *journal_size = NULL;
 	const struct admin_option options[] = {
 		{ "--listen", "ADDRESS:PORT", "numeric; port 0 takes any free one (default: as in DIR/guichet.json)",
 		    &server.listen, NULL, false },
 		{ "--port-file", "FILE", "the port is written there once connections are taken", &server.port_file,
 		    NULL, false },
 		{ "--test-fail-write", "N", "for tests only: the Nth write to the disk fails", &fail_at, NULL, false },
+		{ "--test-journal-size", "N", "for tests only: bytes of the journal's files", &journal_size, NULL,
+		    false },
 		ADMIN_OPTIONS_END,
 	};
 	struct fault fault = { .error = ERROR_NONE };
@@ -40,6 +42,8 @@ admin_serve(int argc, char **argv)
 		return exit;
 	if (fail_at != NULL && !decimal_decode(slice_of_text(fail_at), UINT32_MAX, &server.fail_at))
 		return admin_refuse("--test-fail-write", fail_at, "a whole number", false);
+	if (journal_size != NULL && !decimal_decode(slice_of_text(journal_size), UINT32_MAX, &server.journal_size))
+		return admin_refuse("--test-journal-size", journal_size, "a whole number", false);
 	struct arena *arena = arena_create((size_t)2 * LIMIT_JSON_FILE);
 	enum error error = arena == NULL ? fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
 	    server_run(&server, arena, &fault);

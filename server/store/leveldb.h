@@ -32,6 +32,8 @@ struct leveldb_config {
 	uint64_t fail_at;      /* the nth write or sync of the commits fails, once; 0: none */
 	int fail_errno;
 	bool cold;               /* every blob is read by the reader's thread, also what is in memory */
+	void (*flushing)(void *context); /* called by the flusher before each flush, unless NULL */
+	void *flushing_context;
 };
 
 /* Opens; the workers are borrowed while the store is open and may serve others too. ERROR_directory_locked,

@@ -92,6 +92,8 @@ flush_run(void *argument)
 	struct leveldb_store *leveldb = argument;
 	struct leveldb_flush *flush = &leveldb->flush;
 
+	if (flush->flushing != NULL)
+		flush->flushing(flush->flushing_context);
 	flush->error = segment_files_sync(&flush->files, &leveldb->disk, leveldb->segments) ? ERROR_NONE :
 	    write_failed(&flush->failure, "segments: sync");
 	if (flush->error == ERROR_NONE)

@@ -51,6 +51,8 @@ struct leveldb_flush {
 	enum error error; /* these two are the flusher's while it runs */
 	struct disk_failure failure;
 	_Atomic bool has_failed;
+	void (*flushing)(void *context);
+	void *flushing_context;
 };
 
 struct leveldb_store {

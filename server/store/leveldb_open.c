@@ -295,6 +295,8 @@ leveldb_store_open(const struct leveldb_config *config, struct worker *committer
 	leveldb->directory = leveldb->lock = leveldb->segments = leveldb->writer.fd = -1;
 	leveldb->blobs = (struct blobs){ .keyring = config->keyring, .reader = reader, .failure = &leveldb->failure,
 		.cold = config->cold };
+	leveldb->flush.flushing = config->flushing;
+	leveldb->flush.flushing_context = config->flushing_context;
 	enum error error = parts_open(leveldb, config, fault);
 	if (error != ERROR_NONE) {
 		leveldb_store_free(leveldb);

@@ -217,8 +217,8 @@ pages_forget(size_t file)
 		}
 }
 
-/* Before a write of so many bytes (at the file's own place: -1), or, with `is_sync`, before a sync: what is being synced
- * counts as safe from then on, as it may be. */
+/* Before a write of so many bytes (at the file's own place: -1), or, with `is_sync`, before a sync: what is being
+ * synced counts as safe from then on, as it may be. */
 static void
 power_note(int fd, off_t offset, size_t size, bool is_sync)
 {

@@ -20,6 +20,8 @@ FLOOR = 64 << 20
 STOPPED = r"error storage_failed error=\w+ cause=\S|^guichetd: "
 # Households worked on in each trial of a failing call.
 HOUSEHOLDS_A_TRIAL = 6
+# A journal that turns every few batches, or not at all.
+JOURNALS = [(), ("--test-journal-size", 32 << 10)]
 
 
 @pytest.fixture
@@ -114,10 +116,11 @@ def preloaded(fault):
     return {"LD_PRELOAD": str(FAIL_CALLS), "FAIL_CALL": fault}
 
 
-def test_nth_write_or_sync_of_the_store(office):
+@pytest.mark.parametrize("journal", JOURNALS)
+def test_nth_write_or_sync_of_the_store(office, journal):
     """The store's own counter: from the first call to beyond the last that this load makes."""
     nth = 1
-    while not trial(office, "--test-fail-write", nth):
+    while not trial(office, "--test-fail-write", nth, *journal):
         nth += 1
     assert nth > 10
     all_is_there(office)
@@ -137,12 +140,13 @@ def test_nth_call_of_the_process(office, kind, for_good):
     print(f"{kind}{for_good}: {stopped} stops, {office.acknowledged} acknowledged")
 
 
-def test_power_cut(office):
-    """What was not synced is gone from every file, or half of it, at every write and sync."""
+@pytest.mark.parametrize("journal", JOURNALS)
+def test_power_cut(office, journal):
+    """What was not synced is gone from every file, or a part of it, before every write and sync."""
     cut = 0
-    for nth in range(1, 81):
-        cut += not trial(office, environment=preloaded(f"power:{nth}"), ends={-9: ""})
-    assert cut > 30
+    for nth in range(1, 121):
+        cut += not trial(office, *journal, environment=preloaded(f"power:{nth}"), ends={-9: ""})
+    assert cut > 60
     all_is_there(office)
     print(f"power: {cut} cuts, {office.acknowledged} acknowledged")
 
