@@ -404,36 +404,49 @@ scattered_entry_after_a_turn(void **state)
 	free(after);
 }
 
+/* Entries up to `last`, then a mark: of the older file it is written first, and so torn first. */
 static void
-torn_mark_leaves_what_it_speaks_of(void **state)
+mark_torn(struct desk *desk, uint64_t last, unsigned old)
 {
-	struct desk *desk = *state;
-	size_t size;
+	size_t size, newer_size;
 
-	for (uint64_t number = 1; number <= 8; number++)
+	for (uint64_t number = 1; number <= last; number++)
 		append(desk, number, 100);
-	/* The older file's is written first, and so torn first. */
-	uint8_t *older = file_read(desk->files[0], &size), *newer = file_read(desk->files[1], &size);
-	mark(desk, 8);
-	uint8_t *marked = file_read(desk->files[0], &size);
+	assert_int_equal(desk->journal.current, 1 - old);
+	uint8_t *older = file_read(desk->files[old], &size);
+	uint8_t *newer = file_read(desk->files[1 - old], &newer_size);
+	mark(desk, last);
+	uint8_t *marked = file_read(desk->files[old], &size);
 	for (size_t n = 0; n < JOURNAL_HEADER_SIZE + JOURNAL_TAG_SIZE; n++) {
 		/* Here its last bytes are zeros, as the tag's are. */
 		memcpy(older, marked, n);
-		lay(desk->files[0], slice_of(older, size));
-		lay(desk->files[1], slice_of(newer, size));
+		lay(desk->files[old], slice_of(older, size));
+		lay(desk->files[1 - old], slice_of(newer, newer_size));
 		assert_int_equal(look(desk), ERROR_NONE);
-		assert_int_equal(desk->run.last, 8);
+		assert_int_equal(desk->run.last, last);
 	}
-	lay(desk->files[0], slice_of(marked, size));
-	assert_run(desk, 9, 8);
+	lay(desk->files[old], slice_of(marked, size));
+	assert_run(desk, last + 1, last);
 	assert_false(desk->run.is_marked);
 	/* Then the newer one's. */
 	newer[5] ^= 1;
-	lay(desk->files[1], slice_of(newer, size));
-	assert_run(desk, 9, 8);
+	lay(desk->files[1 - old], slice_of(newer, newer_size));
+	assert_run(desk, last + 1, last);
 	free(older);
 	free(newer);
 	free(marked);
+}
+
+static void
+torn_mark_in_the_first_file(void **state)
+{
+	mark_torn(*state, 8, 0);
+}
+
+static void
+torn_mark_in_the_second_file(void **state)
+{
+	mark_torn(*state, 14, 1);
 }
 
 /* ---- damaged ---- */
@@ -525,7 +538,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(torn_entry_over_an_earlier_round, setup, teardown),
 		cmocka_unit_test_setup_teardown(torn_entry_after_a_turn, setup, teardown),
 		cmocka_unit_test_setup_teardown(scattered_entry_after_a_turn, setup, teardown),
-		cmocka_unit_test_setup_teardown(torn_mark_leaves_what_it_speaks_of, setup, teardown),
+		cmocka_unit_test_setup_teardown(torn_mark_in_the_first_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(torn_mark_in_the_second_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(damage_in_the_middle_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(damage_at_a_rounds_beginning_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_whole_is_damage, setup, teardown),

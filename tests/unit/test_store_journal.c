@@ -220,6 +220,34 @@ segment_of_any_length_is_made_whole(void **state)
 	free(bytes);
 }
 
+/* LevelDB's own log is not synced either: what is left of it after a crash is nothing to go by. */
+static void
+log_of_leveldb_is_not_trusted(void **state)
+{
+	struct shop *shop = *state;
+	size_t size = 0, logs = 0;
+
+	commit(shop, 0, 10);
+	copy(shop, "db", "kept-db");
+	copy(shop, "journal", "kept-journal");
+	directory_close(shop->directory);
+	copy(shop, "kept-db", "db");
+	copy(shop, "kept-journal", "journal");
+	for (const char **path = directory_files(shop->directory); *path != NULL; path++) {
+		if (strstr(*path, "/db/") == NULL || strstr(*path, ".log") == NULL)
+			continue;
+		uint8_t *bytes = file_read(*path, &size);
+		assert_true(size > 1000);
+		memset(bytes + size / 3, 0, size / 3);
+		file_write(*path, slice_of(bytes, size));
+		free(bytes);
+		logs++;
+	}
+	assert_int_equal(logs, 1);
+	assert_int_equal(directory_open(shop->directory), ERROR_NONE);
+	assert_all(shop, 10);
+}
+
 /* A replay that is itself interrupted: its records are in LevelDB or not, the journal is as it was. */
 static void
 replay_can_be_done_again(void **state)
@@ -332,9 +360,10 @@ journal_is_not_written_over_before_it_may_be(void **state)
 	await(shop, before_second_turn);
 	copy(shop, "journal", "kept-journal");
 	worker_collect(shop->directory->committer);
-	assert_int_equal(shop->acknowledged, before_second_turn);
+	size_t acknowledged = shop->acknowledged;
 	shop->is_closed = false;
 	assert_int_equal(sem_post(&shop->gate), 0);
+	assert_int_equal(acknowledged, before_second_turn);
 	store_wait(shop->directory->conformance.store);
 	assert_int_equal(shop->acknowledged, 12);
 	assert_all(shop, 12);
@@ -437,6 +466,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(all_that_was_not_synced_is_made_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(blobs_of_records_that_are_there_are_made_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(segment_of_any_length_is_made_whole, setup, teardown),
+		cmocka_unit_test_setup_teardown(log_of_leveldb_is_not_trusted, setup, teardown),
 		cmocka_unit_test_setup_teardown(replay_can_be_done_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(batches_that_are_nowhere_are_damage, setup, teardown),
 		cmocka_unit_test_setup_teardown(damaged_entry_stops_the_open, setup, teardown),
