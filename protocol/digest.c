@@ -9,6 +9,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "protocol/check.h"
@@ -22,11 +23,25 @@
 _Static_assert(STATE_BLOCK + SHA256_CBLOCK == DIGEST_STATE_SIZE, "a saved state holds one block");
 _Static_assert(DIGEST_SIZE == SHA256_DIGEST_LENGTH, "digests are SHA-256");
 
+/* The two hashes of HMAC when they have taken in the key, which is all that they ever need of it. */
+struct digest_key {
+	SHA256_CTX inner, outer;
+};
+
 static void
 context_add(SHA256_CTX *context, struct slice bytes)
 {
 	if (bytes.size != 0)
 		check(SHA256_Update(context, bytes.data, bytes.size) == 1);
+}
+
+/* Ends the context. */
+static void
+context_finish(SHA256_CTX *context, const struct slice *pieces, size_t count, uint8_t out[DIGEST_SIZE])
+{
+	for (size_t i = 0; i < count; i++)
+		context_add(context, pieces[i]);
+	check(SHA256_Final(out, context) == 1);
 }
 
 void
@@ -35,9 +50,7 @@ digest_pieces(const struct slice *pieces, size_t count, uint8_t out[DIGEST_SIZE]
 	SHA256_CTX context;
 
 	check(SHA256_Init(&context) == 1);
-	for (size_t i = 0; i < count; i++)
-		context_add(&context, pieces[i]);
-	check(SHA256_Final(out, &context) == 1);
+	context_finish(&context, pieces, count, out);
 }
 
 void
@@ -45,6 +58,55 @@ digest_bytes(struct slice bytes, uint8_t out[DIGEST_SIZE])
 {
 	digest_pieces(&bytes, 1, out);
 }
+
+/* ---- keyed ---- */
+
+/* A hash that begins with the key, padded with zeros to a block and each byte of it changed by `pad` (RFC 2104, 2). */
+static void
+key_begin(SHA256_CTX *context, struct slice key, uint8_t pad)
+{
+	uint8_t block[SHA256_CBLOCK];
+
+	for (size_t i = 0; i < sizeof block; i++)
+		block[i] = (i < key.size ? key.data[i] : 0) ^ pad;
+	check(SHA256_Init(context) == 1);
+	context_add(context, slice_of(block, sizeof block));
+	OPENSSL_cleanse(block, sizeof block);
+}
+
+struct digest_key *
+digest_key_create(struct slice bytes)
+{
+	struct digest_key *key = calloc(1, sizeof *key);
+
+	check(bytes.size <= SHA256_CBLOCK);
+	if (key == NULL)
+		return NULL;
+	key_begin(&key->inner, bytes, 0x36);
+	key_begin(&key->outer, bytes, 0x5c);
+	return key;
+}
+
+void
+digest_key_destroy(struct digest_key *key)
+{
+	if (key == NULL)
+		return;
+	OPENSSL_cleanse(key, sizeof *key);
+	free(key);
+}
+
+void
+digest_keyed(const struct digest_key *key, const struct slice *pieces, size_t count, uint8_t out[DIGEST_SIZE])
+{
+	SHA256_CTX inner = key->inner, outer = key->outer;
+	const struct slice middle = slice_of(out, DIGEST_SIZE);
+
+	context_finish(&inner, pieces, count, out);
+	context_finish(&outer, &middle, 1, out);
+}
+
+/* ---- in steps ---- */
 
 static void
 state_save(const SHA256_CTX *context, uint64_t count, uint8_t state[DIGEST_STATE_SIZE])

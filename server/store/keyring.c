@@ -6,10 +6,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +16,7 @@
 #include <unistd.h>
 
 #include "protocol/check.h"
+#include "protocol/digest.h"
 #include "server/store/seal.h"
 
 #define MASTER_NAME "store-master.key"
@@ -51,7 +50,7 @@ struct keyring {
 	int directory; /* of the data keys; -1: they are never saved */
 	struct seal_key *master;
 	struct seal_random *random;
-	EVP_MAC_CTX *mac;
+	struct digest_key *hashing;
 	struct data_key *keys;
 	struct data_key *recent[RETENTION_CLASS_MAX + 1];
 	size_t unsaved;
@@ -197,26 +196,6 @@ derive(const uint8_t master[SEAL_KEY_SIZE], const char *purpose, uint8_t out[32]
 	    strlen(purpose), out, 32, &size) != NULL && size == 32;
 }
 
-/* A MAC context with its key, to be started over for each hash. */
-static EVP_MAC_CTX *
-mac_create(const uint8_t key[32])
-{
-	char digest[] = "SHA256";
-	const OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-		OSSL_PARAM_construct_end(),
-	};
-	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	EVP_MAC_CTX *context = mac == NULL ? NULL : EVP_MAC_CTX_new(mac);
-
-	EVP_MAC_free(mac);
-	if (context != NULL && EVP_MAC_init(context, key, 32, params) != 1) {
-		EVP_MAC_CTX_free(context);
-		context = NULL;
-	}
-	return context;
-}
-
 /* A keyring without data keys; takes the directory's fd on success only. */
 static struct keyring *
 keyring_of(const uint8_t master[SEAL_KEY_SIZE], int directory)
@@ -230,12 +209,12 @@ keyring_of(const uint8_t master[SEAL_KEY_SIZE], int directory)
 	if (derive(master, "guichet store: wrapping data keys", wrapping) &&
 	    derive(master, "guichet store: keyed hashes", hashing)) {
 		keyring->master = seal_key_create(wrapping);
-		keyring->mac = mac_create(hashing);
+		keyring->hashing = digest_key_create(slice_of(hashing, sizeof hashing));
 		keyring->random = seal_random_create();
 	}
 	OPENSSL_cleanse(wrapping, sizeof wrapping);
 	OPENSSL_cleanse(hashing, sizeof hashing);
-	if (keyring->master == NULL || keyring->mac == NULL || keyring->random == NULL) {
+	if (keyring->master == NULL || keyring->hashing == NULL || keyring->random == NULL) {
 		keyring_close(keyring);
 		return NULL;
 	}
@@ -385,7 +364,7 @@ keyring_close(struct keyring *keyring)
 	}
 	seal_key_destroy(keyring->master);
 	seal_random_destroy(keyring->random);
-	EVP_MAC_CTX_free(keyring->mac);
+	digest_key_destroy(keyring->hashing);
 	if (keyring->directory >= 0)
 		close(keyring->directory);
 	free(keyring);
@@ -412,18 +391,12 @@ keyring_ensure(struct keyring *keyring, struct retention retention, struct arena
 /* ---- keyed hashes ---- */
 
 void
-keyring_hash(struct keyring *keyring, const char *label, struct slice bytes, uint8_t out[KEYRING_HASH_SIZE])
+keyring_hash(const struct keyring *keyring, const char *label, struct slice bytes, uint8_t out[KEYRING_HASH_SIZE])
 {
-	uint8_t full[32];
-	size_t size = 0;
+	const struct slice pieces[] = { slice_of(label, strlen(label) + 1), bytes };
+	uint8_t full[DIGEST_SIZE];
 
-	/* Started over without a key, the context keeps the one it has. HMAC over memory has no way to fail but a
-	 * failed allocation, and a wrong hash would be a wrong key. */
-	bool good = EVP_MAC_init(keyring->mac, NULL, 0, NULL) == 1 &&
-	    EVP_MAC_update(keyring->mac, (const unsigned char *)label, strlen(label) + 1) == 1 &&
-	    EVP_MAC_update(keyring->mac, bytes.data, bytes.size) == 1 &&
-	    EVP_MAC_final(keyring->mac, full, &size, sizeof full) == 1;
-	check(good && size == sizeof full);
+	digest_keyed(keyring->hashing, pieces, 2, full);
 	memcpy(out, full, KEYRING_HASH_SIZE);
 }
 

@@ -38,7 +38,7 @@ must_check enum error keyring_ensure(struct keyring *keyring, struct retention r
 
 /* HMAC-SHA-256 over `label`, a zero byte and `bytes`, cut to 16 bytes. The label names what is hashed ("spi"), so that
  * equal bytes of different kinds never meet. */
-void keyring_hash(struct keyring *keyring, const char *label, struct slice bytes, uint8_t out[KEYRING_HASH_SIZE]);
+void keyring_hash(const struct keyring *keyring, const char *label, struct slice bytes, uint8_t out[KEYRING_HASH_SIZE]);
 
 /* ---- sealing: version, class, year, key id; nonce; ciphertext; tag ---- */
 

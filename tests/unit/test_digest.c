@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * SHA-256: published vectors, pieces against the whole, saved states at every split, and states that nobody saved. */
+ * SHA-256: published vectors, pieces against the whole, HMAC, saved states at every split, and states that nobody
+ * saved. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -51,6 +52,45 @@ pieces_are_one_text(void **state)
 	digest_bytes(SLICE_EMPTY, whole);
 	digest_pieces(NULL, 0, parts);
 	assert_memory_equal(parts, whole, DIGEST_SIZE);
+}
+
+/* RFC 4231, test cases 1 to 4, in one piece and in two. */
+static void
+published_keyed_vectors_hold(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *key, *text, *digest;
+	} vectors[] = {
+		{ "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b", "4869205468657265",
+		    "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7" },
+		{ "4a656665", "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
+		    "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" },
+		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		    "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
+		    "dddddddddddddddddddddddddddddddddddd",
+		    "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe" },
+		{ "0102030405060708090a0b0c0d0e0f10111213141516171819",
+		    "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"
+		    "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd",
+		    "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b" },
+	};
+
+	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
+		uint8_t secret[64], text[64], digest[DIGEST_SIZE];
+		size_t secret_size = strlen(vectors[i].key) / 2, size = strlen(vectors[i].text) / 2;
+		assert_true(hex_decode(slice_of_text(vectors[i].key), secret, secret_size));
+		assert_true(hex_decode(slice_of_text(vectors[i].text), text, size));
+		struct digest_key *key = digest_key_create(slice_of(secret, secret_size));
+		assert_non_null(key);
+		/* The key is the same after each digest. */
+		for (size_t cut = 0; cut <= size; cut++) {
+			const struct slice pieces[] = { slice_of(text, cut), slice_of(text + cut, size - cut) };
+			digest_keyed(key, pieces, 2, digest);
+			assert_hex(digest, vectors[i].digest);
+		}
+		digest_key_destroy(key);
+	}
 }
 
 static void
@@ -124,6 +164,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(published_vectors_hold),
 		cmocka_unit_test(pieces_are_one_text),
+		cmocka_unit_test(published_keyed_vectors_hold),
 		cmocka_unit_test(every_split_gives_the_same),
 		cmocka_unit_test(long_counts_carry),
 		cmocka_unit_test(foreign_states_are_refused),

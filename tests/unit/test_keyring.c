@@ -296,6 +296,25 @@ hashes_depend_on_all_and_last(void **state)
 	keyring_close(other);
 }
 
+/* What stands in every key on disk: computed with Python's hmac module from a master key of the bytes 1 to 32. */
+static void
+hashes_stay_what_they_are(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t master[32], expected[16], hash[16];
+	FILE *file = fopen(path_of(f, "store-master.key"), "wb");
+
+	for (size_t i = 0; i < sizeof master; i++)
+		master[i] = (uint8_t)(i + 1);
+	assert_non_null(file);
+	assert_int_equal(fwrite(master, 1, sizeof master, file), sizeof master);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(reopen(f), ERROR_NONE);
+	keyring_hash(f->keyring, "spi", SLICE_LITERAL("1234567890123"), hash);
+	assert_true(hex_decode(SLICE_LITERAL("c2683cf23d30cb2dab9ab57b1cd8bd4e"), expected, sizeof expected));
+	assert_memory_equal(hash, expected, sizeof expected);
+}
+
 int
 main(void)
 {
@@ -308,6 +327,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(changed_key_files_are_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(master_key_is_guarded, setup, teardown),
 		cmocka_unit_test_setup_teardown(hashes_depend_on_all_and_last, setup, teardown),
+		cmocka_unit_test_setup_teardown(hashes_stay_what_they_are, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("keyring", tests, NULL, NULL);
 }
