@@ -3,7 +3,6 @@
  * A chain of blocks, the newest first; allocation moves a mark. */
 #include "protocol/arena.h"
 
-#include <openssl/crypto.h>
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +49,7 @@ arena_shrink(struct arena *arena)
 {
 	while (arena->newest != NULL && arena->newest->older != NULL) {
 		struct block *older = arena->newest->older;
-		OPENSSL_cleanse(arena->newest->data, arena->newest->used);
+		bytes_wipe(arena->newest->data, arena->newest->used);
 		free(arena->newest);
 		arena->newest = older;
 	}
@@ -61,7 +60,7 @@ arena_reset(struct arena *arena)
 {
 	arena_shrink(arena);
 	if (arena->newest != NULL) {
-		OPENSSL_cleanse(arena->newest->data, arena->newest->used);
+		bytes_wipe(arena->newest->data, arena->newest->used);
 		arena->newest->used = 0;
 	}
 	arena->used = 0;

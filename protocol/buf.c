@@ -3,7 +3,6 @@
  * One allocation, a front and an end mark; compacted before it grows. */
 #include "protocol/buf.h"
 
-#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +37,7 @@ static void
 buf_wipe(struct buf *buf)
 {
 	if (buf->data != NULL && !buf->is_public)
-		OPENSSL_cleanse(buf->data, buf->end);
+		bytes_wipe(buf->data, buf->end);
 }
 
 void

@@ -121,6 +121,15 @@ text_to_utf8(const char *text, char *out)
 	*out = '\0';
 }
 
+void
+bytes_wipe(void *bytes, size_t size)
+{
+	static void *(*const volatile set)(void *, int, size_t) = memset;
+
+	if (size != 0)
+		set(bytes, 0, size);
+}
+
 uint16_t
 bytes_peek_u16(const uint8_t *p)
 {

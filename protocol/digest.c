@@ -7,7 +7,6 @@
 
 #include "protocol/digest.h"
 
-#include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +70,7 @@ key_begin(SHA256_CTX *context, struct slice key, uint8_t pad)
 		block[i] = (i < key.size ? key.data[i] : 0) ^ pad;
 	check(SHA256_Init(context) == 1);
 	context_add(context, slice_of(block, sizeof block));
-	OPENSSL_cleanse(block, sizeof block);
+	bytes_wipe(block, sizeof block);
 }
 
 struct digest_key *
@@ -92,7 +91,7 @@ digest_key_destroy(struct digest_key *key)
 {
 	if (key == NULL)
 		return;
-	OPENSSL_cleanse(key, sizeof *key);
+	bytes_wipe(key, sizeof *key);
 	free(key);
 }
 
@@ -167,7 +166,7 @@ digest_state_add(uint8_t state[DIGEST_STATE_SIZE], struct slice bytes)
 		context_add(&context, bytes);
 		state_save(&context, count + bytes.size, state);
 	}
-	OPENSSL_cleanse(&context, sizeof context);
+	bytes_wipe(&context, sizeof context);
 	return good;
 }
 

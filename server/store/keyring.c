@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <stdio.h>
@@ -141,7 +140,7 @@ key_unwrap(struct keyring *keyring, struct slice file)
 			key = NULL;
 		}
 	}
-	OPENSSL_cleanse(secret, sizeof secret);
+	bytes_wipe(secret, sizeof secret);
 	return key;
 }
 
@@ -161,7 +160,7 @@ key_make(struct keyring *keyring, struct retention retention)
 		key->seal = seal_key_create(secret);
 		good = key->seal != NULL && key_wrap(keyring, key, secret);
 	}
-	OPENSSL_cleanse(secret, sizeof secret);
+	bytes_wipe(secret, sizeof secret);
 	if (!good) {
 		key_free(key);
 		return NULL;
@@ -212,8 +211,8 @@ keyring_of(const uint8_t master[SEAL_KEY_SIZE], int directory)
 		keyring->hashing = digest_key_create(slice_of(hashing, sizeof hashing));
 		keyring->random = seal_random_create();
 	}
-	OPENSSL_cleanse(wrapping, sizeof wrapping);
-	OPENSSL_cleanse(hashing, sizeof hashing);
+	bytes_wipe(wrapping, sizeof wrapping);
+	bytes_wipe(hashing, sizeof hashing);
 	if (keyring->master == NULL || keyring->hashing == NULL || keyring->random == NULL) {
 		keyring_close(keyring);
 		return NULL;
@@ -239,7 +238,7 @@ keyring_create(const char *directory, struct arena *arena, struct fault *fault)
 	else if ((mkdirat(keys, DATA_NAME, 0700) != 0 && errno != EEXIST) ||
 	    !disk_write_file(NULL, keys, MASTER_NAME, slice_of(master, sizeof master)))
 		error = disk_fault(fault, arena, disk_error(errno), errno, NULL, "%s/%s", directory, MASTER_NAME);
-	OPENSSL_cleanse(master, sizeof master);
+	bytes_wipe(master, sizeof master);
 	close(keys);
 	return error;
 }
@@ -326,7 +325,7 @@ keyring_open(const char *directory, struct arena *arena, struct keyring **out, s
 		keyring = keyring_of(master, data);
 		error = keyring == NULL ? fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) : ERROR_NONE;
 	}
-	OPENSSL_cleanse(master, sizeof master);
+	bytes_wipe(master, sizeof master);
 	close(keys);
 	if (keyring == NULL && data >= 0)
 		close(data);
@@ -348,7 +347,7 @@ keyring_open_volatile(void)
 	if (RAND_priv_bytes(master, (int)sizeof master) != 1)
 		return NULL;
 	struct keyring *keyring = keyring_of(master, -1);
-	OPENSSL_cleanse(master, sizeof master);
+	bytes_wipe(master, sizeof master);
 	return keyring;
 }
 

@@ -3,7 +3,6 @@
  * Two cipher contexts a key, so that neither direction ever schedules it again. */
 #include "server/store/seal.h"
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <limits.h>
@@ -55,7 +54,7 @@ seal_random_destroy(struct seal_random *random)
 {
 	if (random == NULL)
 		return;
-	OPENSSL_cleanse(random->pool, POOL_SIZE);
+	bytes_wipe(random->pool, POOL_SIZE);
 	munmap(random->pool, POOL_SIZE);
 	free(random);
 }
@@ -150,6 +149,6 @@ seal_open(struct seal_key *key, struct slice associated, struct slice more, stru
 	    EVP_DecryptFinal_ex(key->out, tag, &size) == 1)
 		return true;
 	/* What was deciphered before the tag was found wrong is nobody's business. */
-	OPENSSL_cleanse(out, plain_size);
+	bytes_wipe(out, plain_size);
 	return false;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The buffer contract: order of bytes, the maximum, failure that sticks. */
+ * The buffer contract: order of bytes, the maximum, failure that sticks, nothing left behind. */
 #include "tests/unit/unit.h"
+
+#include <string.h>
 
 #include "protocol/buf.h"
 
@@ -92,6 +94,28 @@ memory_is_given_back_when_little_is_held(void **state)
 	buf_destroy(buf);
 }
 
+/* Seen through the memory that it keeps. */
+static void
+what_was_held_is_wiped(void **state)
+{
+	(void)state;
+	static const uint8_t zeros[1000];
+	struct buf *buf = buf_create(sizeof zeros);
+
+	for (int public = 0; public < 2; public++) {
+		uint8_t *memory = buf_reserve(buf, sizeof zeros);
+		assert_non_null(memory);
+		memset(memory, 'x', sizeof zeros);
+		buf_commit(buf, sizeof zeros);
+		if (public)
+			buf_set_public(buf);
+		buf_clear(buf);
+		assert_ptr_equal(buf_reserve(buf, sizeof zeros), memory);
+		assert_int_equal(memcmp(memory, zeros, sizeof zeros) == 0, !public);
+	}
+	buf_destroy(buf);
+}
+
 int
 main(void)
 {
@@ -100,6 +124,7 @@ main(void)
 		cmocka_unit_test(maximum_is_kept_and_failure_sticks),
 		cmocka_unit_test(numbers_are_big_endian),
 		cmocka_unit_test(memory_is_given_back_when_little_is_held),
+		cmocka_unit_test(what_was_held_is_wiped),
 	};
 	return cmocka_run_group_tests_name("buf", tests, NULL, NULL);
 }
