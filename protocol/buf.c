@@ -117,6 +117,7 @@ buf_move(struct buf *buf, size_t alloc)
 		memcpy(data, buf->data + buf->front, size);
 	buf_wipe(buf);
 	free(buf->data);
+	check(alloc <= buf->size_max);
 	buf->data = data;
 	buf->alloc = alloc;
 	buf->front = 0;
@@ -165,28 +166,34 @@ buf_shrink(struct buf *buf)
 	buf->front = buf->end = buf->alloc = 0;
 }
 
+/* Makes room for `size` bytes behind those held; false when they are too many, or memory is short. */
+static bool
+buf_make_room(struct buf *buf, size_t size)
+{
+	size_t held = buf_size(buf);
+
+	if (size > buf_space(buf))
+		return false;
+	/* Moving down pays only when at least half of the room is free: otherwise a long queue would be moved again
+	 * and again. */
+	if (buf->data == NULL || held + size > buf->alloc / 2)
+		return buf_grow(buf, held + size);
+	if (held != 0)
+		memmove(buf->data, buf->data + buf->front, held);
+	buf->front = 0;
+	buf->end = held;
+	return true;
+}
+
 uint8_t *
 buf_reserve(struct buf *buf, size_t size)
 {
 	if (buf->failed)
 		return NULL;
-	if (size > buf_space(buf)) {
+	/* What fits behind the end is within the maximum: no more than that is ever allocated. */
+	if ((buf->data == NULL || size > buf->alloc - buf->end) && !buf_make_room(buf, size)) {
 		buf->failed = true;
 		return NULL;
-	}
-	if (buf->data == NULL || size > buf->alloc - buf->end) {
-		size_t held = buf_size(buf);
-		/* Moving down pays only when at least half of the room is free: otherwise a long queue
-		 * would be moved again and again. */
-		if (buf->data != NULL && held + size <= buf->alloc / 2) {
-			if (held != 0)
-				memmove(buf->data, buf->data + buf->front, held);
-			buf->front = 0;
-			buf->end = held;
-		} else if (!buf_grow(buf, held + size)) {
-			buf->failed = true;
-			return NULL;
-		}
 	}
 	buf->reserved = size;
 	return buf->data + buf->end;
@@ -234,6 +241,14 @@ buf_put_format(struct buf *buf, const char *format, ...)
 		buf->failed = true;
 	}
 	va_end(again);
+}
+
+void
+buf_put_decimal(struct buf *buf, uint64_t value)
+{
+	char digits[DECIMAL_SIZE_MAX];
+
+	buf_put(buf, slice_of(digits, decimal_encode(value, 1, digits)));
 }
 
 void

@@ -83,13 +83,23 @@ utf8_sequence(const uint8_t *p, size_t left)
 	return length;
 }
 
+/* Are the eight bytes at p ASCII? */
+static bool
+is_ascii(const uint8_t *p)
+{
+	uint64_t eight;
+
+	memcpy(&eight, p, sizeof eight);
+	return (eight & 0x8080808080808080U) == 0;
+}
+
 size_t
 slice_utf8_prefix(struct slice s)
 {
 	size_t at = 0, step = 1;
 
 	while (at < s.size && step != 0) {
-		step = utf8_sequence(s.data + at, s.size - at);
+		step = s.size - at >= 8 && is_ascii(s.data + at) ? 8 : utf8_sequence(s.data + at, s.size - at);
 		at += step;
 	}
 	return at;
@@ -202,6 +212,19 @@ hex_decode(struct slice text, uint8_t *out, size_t size)
 		out[i] = (uint8_t)(high << 4 | low);
 	}
 	return true;
+}
+
+size_t
+decimal_encode(uint64_t value, size_t width, char *out)
+{
+	char reversed[DECIMAL_SIZE_MAX];
+	size_t size = 0;
+
+	for (; value != 0 || size < width; value /= 10)
+		reversed[size++] = (char)('0' + value % 10);
+	for (size_t i = 0; i < size; i++)
+		out[i] = reversed[size - 1 - i];
+	return size;
 }
 
 bool

@@ -68,6 +68,10 @@ void hex_encode(struct slice s, char *out);
 /* Exactly `size` bytes from 2 * size lower-case hexadecimal digits; false on any other input. */
 must_check bool hex_decode(struct slice text, uint8_t *out, size_t size);
 
+/* Decimal digits of `value` into `out`, with zeros in front if they are fewer than `width`, which is from 1 to
+ * DECIMAL_SIZE_MAX; how many. At most DECIMAL_SIZE_MAX, no NUL. */
+#define DECIMAL_SIZE_MAX ((size_t)20)
+size_t decimal_encode(uint64_t value, size_t width, char *out);
 /* Parses a canonical decimal number: digits only, no leading zero unless it is "0", at most `max`. */
 must_check bool decimal_decode(struct slice text, uint64_t max, uint64_t *out);
 

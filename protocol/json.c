@@ -560,8 +560,15 @@ json_put_name(struct buf *buf, const char *name)
 {
 	struct slice held = buf_peek(buf);
 	uint8_t last = held.size == 0 ? '{' : held.data[held.size - 1];
-	if (last != '{' && last != '[')
-		buf_put_u8(buf, ',');
-	json_put_string(buf, slice_of_text(name));
-	buf_put_u8(buf, ':');
+	size_t comma = last != '{' && last != '[', size = strlen(name);
+	uint8_t *to = buf_reserve(buf, comma + size + 3);
+
+	if (to == NULL)
+		return;
+	to[0] = ',';
+	to[comma] = '"';
+	memcpy(to + comma + 1, name, size);
+	to[comma + 1 + size] = '"';
+	to[comma + 2 + size] = ':';
+	buf_commit(buf, comma + size + 3);
 }

@@ -51,7 +51,8 @@ must_check bool json_has_only(const struct json *object, const char *const *name
 
 /* Appends `text` quoted and escaped. What json_parse would not read back (not UTF-8, U+0000) fails `buf`. */
 void json_put_string(struct buf *buf, struct slice text);
-/* Appends "name": with its quotes, preceded by a comma unless the buffer ends in '{' or '['. */
+/* Appends "name": with its quotes, preceded by a comma unless the buffer ends in '{' or '['. The name is one of ours,
+ * without anything to escape. */
 void json_put_name(struct buf *buf, const char *name);
 
 #endif

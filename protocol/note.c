@@ -397,7 +397,9 @@ tlog_proof_put(struct buf *buf, uint64_t index, const struct merkle_proof *proof
 	uint8_t *lines;
 
 	check(proof->count <= MERKLE_PROOF_MAX);
-	buf_put_format(buf, PROOF_FIRST_LINE "\nindex %" PRIu64 "\n", index);
+	buf_put_text(buf, PROOF_FIRST_LINE "\nindex ");
+	buf_put_decimal(buf, index);
+	buf_put_u8(buf, '\n');
 	lines = buf_reserve(buf, proof->count * line_size);
 	for (size_t i = 0; lines != NULL && i < proof->count; i++) {
 		/* The NUL that ends the block is where the LF goes. */

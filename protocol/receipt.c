@@ -132,7 +132,9 @@ put_hex(struct buf *buf, struct slice bytes)
 	char text[2 * DIGEST_SIZE + 1];
 
 	hex_encode(bytes, text);
-	buf_put_format(buf, "\"%s\"", text);
+	buf_put_u8(buf, '"');
+	buf_put(buf, slice_of(text, 2 * bytes.size));
+	buf_put_u8(buf, '"');
 }
 
 static void put_object(struct buf *buf, const struct shape *shape, const void *record);
@@ -178,7 +180,7 @@ put_value(struct buf *buf, const struct member *member, const uint8_t *record)
 		json_put_string(buf, *text);
 		break;
 	case KIND_UINT:
-		buf_put_format(buf, "%llu", (unsigned long long)*number);
+		buf_put_decimal(buf, *number);
 		break;
 	case KIND_BOOL:
 		buf_put_text(buf, *(const bool *)field ? "true" : "false");

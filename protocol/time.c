@@ -3,7 +3,6 @@
  * Calendar arithmetic. Years are counted from March, so that the day a leap year adds is its last one. */
 #include "protocol/time.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "protocol/check.h"
@@ -86,21 +85,35 @@ time_civil_paris(uint64_t time)
 	return time_civil_utc(local <= TIME_MAX ? local : TIME_MAX);
 }
 
-#define TEXT_MAX 64
+#define PARIS_SIZE (sizeof "2026-11-22T15:40:29+01:00" - 1)
+
+/* `value` in so many digits, then `end`. */
+static char *
+format_part(char *at, unsigned value, size_t digits, const char *end)
+{
+	at += decimal_encode(value, digits, at);
+	while (*end != '\0')
+		*at++ = *end++;
+	return at;
+}
 
 /* "2026-11-22T15:40:29" and the zone into `out`; how long that is. */
 static size_t
-format(const struct time_civil *c, const char *zone, char out[TEXT_MAX])
+format(const struct time_civil *c, const char *zone, char *out)
 {
-	int size = snprintf(out, TEXT_MAX, "%04u-%02u-%02uT%02u:%02u:%02u%s", c->year, c->month, c->day, c->hour,
-	    c->minute, c->second, zone);
+	char *at = out;
 
-	check(size > 0 && size < TEXT_MAX);
-	return (size_t)size;
+	at = format_part(at, c->year, 4, "-");
+	at = format_part(at, c->month, 2, "-");
+	at = format_part(at, c->day, 2, "T");
+	at = format_part(at, c->hour, 2, ":");
+	at = format_part(at, c->minute, 2, ":");
+	at = format_part(at, c->second, 2, zone);
+	return (size_t)(at - out);
 }
 
 static size_t
-format_paris(uint64_t time, char out[TEXT_MAX])
+format_paris(uint64_t time, char out[PARIS_SIZE])
 {
 	struct time_civil local = time_civil_paris(time);
 
@@ -108,22 +121,30 @@ format_paris(uint64_t time, char out[TEXT_MAX])
 }
 
 void
+time_format_utc(uint64_t time, char out[TIME_UTC_SIZE])
+{
+	struct time_civil utc = time_civil_utc(time);
+
+	check(format(&utc, "Z", out) == TIME_UTC_SIZE);
+}
+
+void
 time_put_utc(struct buf *buf, uint64_t time)
 {
-	char text[TEXT_MAX];
+	char text[TIME_UTC_SIZE];
 
 	if (time > TIME_MAX) {
 		buf_fail(buf);
 		return;
 	}
-	struct time_civil utc = time_civil_utc(time);
-	buf_put(buf, slice_of(text, format(&utc, "Z", text)));
+	time_format_utc(time, text);
+	buf_put(buf, slice_of(text, sizeof text));
 }
 
 void
 time_put_paris(struct buf *buf, uint64_t time)
 {
-	char text[TEXT_MAX];
+	char text[PARIS_SIZE];
 
 	if (time > TIME_MAX)
 		buf_fail(buf);
@@ -134,7 +155,7 @@ time_put_paris(struct buf *buf, uint64_t time)
 bool
 time_equal_paris(struct slice text, uint64_t time)
 {
-	char expected[TEXT_MAX];
+	char expected[PARIS_SIZE];
 
 	return time <= TIME_MAX && slice_equal(text, slice_of(expected, format_paris(time, expected)));
 }

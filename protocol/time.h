@@ -30,7 +30,10 @@ bool time_date_exists(unsigned year, unsigned month, unsigned day);
 /* A day in Paris: its first second, and that of the next. False when there is no such day between 1971 and 9999. */
 must_check bool time_paris_day(unsigned year, unsigned month, unsigned day, uint64_t *start, uint64_t *end);
 
-/* Appends "2026-11-22T15:40:29Z". Fails `buf` past TIME_MAX, as does the next. */
+/* Writes "2026-11-22T15:40:29Z", without a NUL; `time` at most TIME_MAX (asserted). */
+#define TIME_UTC_SIZE ((size_t)20)
+void time_format_utc(uint64_t time, char out[TIME_UTC_SIZE]);
+/* Appends the same. Fails `buf` past TIME_MAX, as does the next. */
 void time_put_utc(struct buf *buf, uint64_t time);
 /* Appends Paris civil time, "2026-11-22T16:40:29+01:00". */
 void time_put_paris(struct buf *buf, uint64_t time);

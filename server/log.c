@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "protocol/check.h"
+#include "protocol/time.h"
 
 #define TRUNCATED " truncated=1"
 /* Time whose lines may go out at once. */
@@ -203,8 +203,7 @@ line_put_value(struct line *line, const struct log_field *field)
 
 	switch (field->type) {
 	case LOG_FIELD_UINT:
-		snprintf(text, sizeof text, "%llu", (unsigned long long)field->number);
-		return line_put_text(line, text);
+		return line_put(line, text, decimal_encode(field->number, 1, text));
 	case LOG_FIELD_HEX:
 		hex_encode(slice_of(field->bytes, sizeof field->bytes), text);
 		return line_put_text(line, text);
@@ -233,15 +232,13 @@ line_put_field(struct line *line, const struct log_field *field)
 static void
 line_begin(struct line *line, uint64_t wall_ms, enum log_level level, const char *event)
 {
-	time_t seconds = (time_t)(wall_ms / 1000);
-	struct tm utc;
-	char ms[8];
+	char ms[3];
 
 	line->truncated = false;
-	gmtime_r(&seconds, &utc);
-	line->size = strftime(line->text, sizeof line->text, "%Y-%m-%dT%H:%M:%S", &utc);
-	snprintf(ms, sizeof ms, ".%03uZ ", (unsigned)(wall_ms % 1000));
-	bool fits = line_put_text(line, ms) && line_put_text(line, level_names[level]) && line_put(line, " ", 1) &&
+	time_format_utc(wall_ms / 1000, line->text);
+	line->size = TIME_UTC_SIZE - 1; /* the Z comes behind the thousandths */
+	bool fits = line_put(line, ".", 1) && line_put(line, ms, decimal_encode(wall_ms % 1000, sizeof ms, ms)) &&
+	    line_put_text(line, "Z ") && line_put_text(line, level_names[level]) && line_put(line, " ", 1) &&
 	    line_put_text(line, event);
 	check(fits);
 }
