@@ -209,22 +209,22 @@ static enum error
 rsa_verify(const struct key_verifier *v, const struct key_public *key, const uint8_t digest[DIGEST_SIZE],
     struct slice signature)
 {
-	enum error error = ERROR_signature_invalid;
-	uint8_t expected[RSA_SIZE], found[RSA_SIZE];
+	enum error error = ERROR_key_failed;
+	uint8_t encoded[RSA_SIZE];
 
 	/* 3072 bits exactly, odd: what the arithmetic stands on. */
 	if (key->size != RSA_SIZE || (key->bytes[0] & 0x80) == 0 || (key->bytes[RSA_SIZE - 1] & 1) == 0 ||
 	    signature.size != RSA_SIZE || memcmp(signature.data, key->bytes, RSA_SIZE) >= 0)
 		return ERROR_signature_invalid;
-	rsa_encode(digest, expected);
+	rsa_encode(digest, encoded);
 	BN_CTX_start(v->numbers);
-	BIGNUM *modulus = BN_CTX_get(v->numbers), *number = BN_CTX_get(v->numbers), *opened = BN_CTX_get(v->numbers);
-	if (opened == NULL || BN_bin2bn(key->bytes, RSA_SIZE, modulus) == NULL ||
-	    BN_bin2bn(signature.data, RSA_SIZE, number) == NULL || !rsa_open(v, modulus, number, opened) ||
-	    BN_bn2binpad(opened, found, RSA_SIZE) != (int)RSA_SIZE)
-		error = ERROR_key_failed;
-	else if (memcmp(expected, found, RSA_SIZE) == 0)
-		error = ERROR_NONE;
+	BIGNUM *modulus = BN_CTX_get(v->numbers), *number = BN_CTX_get(v->numbers), *opened = BN_CTX_get(v->numbers),
+	       *expected = BN_CTX_get(v->numbers);
+	/* All of the encoding is compared: of one length, bytes and numbers are equal together. */
+	if (expected != NULL && BN_bin2bn(key->bytes, RSA_SIZE, modulus) != NULL &&
+	    BN_bin2bn(signature.data, RSA_SIZE, number) != NULL && BN_bin2bn(encoded, RSA_SIZE, expected) != NULL &&
+	    rsa_open(v, modulus, number, opened))
+		error = BN_cmp(opened, expected) == 0 ? ERROR_NONE : ERROR_signature_invalid;
 	BN_CTX_end(v->numbers);
 	return error;
 }
