@@ -8,7 +8,7 @@
 struct slice
 filing_dossier_key(struct decision *decision, const struct filing *filing)
 {
-	return KEY_MAKE(decision->arena, KEY_dossier, key_part_keyed(&filing->household),
+	return KEY_MAKE(decision->arena, KEY_dossier, key_part_keyed(&filing->signed_filing.household),
 	    key_part_keyed(&filing->campaign));
 }
 
@@ -65,7 +65,6 @@ filing_stage_dossier(struct decision *decision, struct signed_filing *signed_fil
 {
 	struct filing *filing = filing_of(signed_filing);
 
-	filing->household = decision_keyed(decision, "household", signed_filing->subject.household);
 	filing->campaign = decision_keyed(decision, "campaign", signed_filing->manifest.campaign);
 	enum view_state state = view_get(decision->view, filing_dossier_key(decision, filing), record_dossier(),
 	    &filing->dossier);

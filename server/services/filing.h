@@ -11,7 +11,7 @@
 struct filing {
 	struct signed_filing signed_filing; /* first: the stages know it as this */
 	const struct msg_file_request *request; /* NULL for an upload */
-	struct keyed household, campaign;
+	struct keyed campaign;
 	bool has_dossier;
 	struct rec_dossier dossier; /* as it was found, its account as this filing leaves it */
 	bool is_countersigned;       /* what is in force is this very manifest, signed by another person */

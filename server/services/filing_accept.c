@@ -168,12 +168,8 @@ filing_persons(struct decision *decision, struct filing *filing)
 	record->persons = arena_alloc_array(decision->arena, signed_filing->persons_count, sizeof *record->persons);
 	if (record->persons == NULL)
 		return false;
-	for (size_t i = 0; i < signed_filing->persons_count; i++) {
-		struct keyed person = decision_person(decision, signed_filing->persons[i].spi);
-		if (!arena_copy(decision->arena, key_part_keyed(&person),
-		    &record->persons[record->persons_count++].person))
-			return false;
-	}
+	for (size_t i = 0; i < signed_filing->persons_count; i++)
+		record->persons[record->persons_count++].person = key_part_keyed(&signed_filing->persons_keyed[i]);
 	return true;
 }
 

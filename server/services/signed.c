@@ -102,10 +102,9 @@ signed_stage_signature(struct decision *decision, struct signed_filing *filing)
 }
 
 static struct slice
-taxpayer_key(struct decision *decision, struct slice spi)
+taxpayer_key(struct decision *decision, const struct keyed *person)
 {
-	struct keyed person = decision_person(decision, spi);
-	return KEY_MAKE(decision->arena, KEY_taxpayer, key_part_keyed(&person));
+	return KEY_MAKE(decision->arena, KEY_taxpayer, key_part_keyed(person));
 }
 
 enum outcome
@@ -117,7 +116,8 @@ signed_stage_earlier(struct decision *decision, struct signed_filing *filing)
 
 	filing->has_earlier = state == VIEW_FOUND;
 	/* For the stages to come, in the same round trip. */
-	view_want(decision->view, taxpayer_key(decision, filing->manifest.spi));
+	filing->subject_keyed = decision_person(decision, filing->manifest.spi);
+	view_want(decision->view, taxpayer_key(decision, &filing->subject_keyed));
 	return state == VIEW_AGAIN ? AGAIN : PROCEED;
 }
 
@@ -177,9 +177,9 @@ signed_stage_campaign(struct decision *decision, struct signed_filing *filing)
 }
 
 static enum view_state
-taxpayer_find(struct decision *decision, struct slice spi, struct rec_taxpayer *out)
+taxpayer_find(struct decision *decision, const struct keyed *person, struct rec_taxpayer *out)
 {
-	return view_get(decision->view, taxpayer_key(decision, spi), record_taxpayer(), out);
+	return view_get(decision->view, taxpayer_key(decision, person), record_taxpayer(), out);
 }
 
 /* The same words for a number that nobody has, for somebody else's and for a company: whether a number exists is
@@ -199,10 +199,11 @@ refuse_stranger(struct decision *decision, const struct signed_filing *filing)
 static enum outcome
 household_find(struct decision *decision, struct signed_filing *filing)
 {
-	struct keyed household = decision_keyed(decision, "household", filing->subject.household);
-	struct slice key = KEY_MAKE(decision->arena, KEY_household, key_part_keyed(&household));
 	struct rec_household members;
+	struct keyed keyed[PERSONS_MAX];
 
+	filing->household = decision_keyed(decision, "household", filing->subject.household);
+	struct slice key = KEY_MAKE(decision->arena, KEY_household, key_part_keyed(&filing->household));
 	switch (view_get(decision->view, key, record_household(), &members)) {
 	case VIEW_AGAIN:
 		return AGAIN;
@@ -211,16 +212,19 @@ household_find(struct decision *decision, struct signed_filing *filing)
 	case VIEW_FOUND:
 		break;
 	}
-	for (size_t i = 0; i < members.members_count; i++)
-		view_want(decision->view, taxpayer_key(decision, members.members[i].spi));
-	for (size_t i = 0; i < members.members_count && i < PERSONS_MAX; i++)
-		switch (taxpayer_find(decision, members.members[i].spi, &filing->persons[filing->persons_count])) {
+	size_t count = members.members_count < PERSONS_MAX ? members.members_count : PERSONS_MAX;
+	for (size_t i = 0; i < count; i++) {
+		keyed[i] = decision_person(decision, members.members[i].spi);
+		view_want(decision->view, taxpayer_key(decision, &keyed[i]));
+	}
+	for (size_t i = 0; i < count; i++)
+		switch (taxpayer_find(decision, &keyed[i], &filing->persons[filing->persons_count])) {
 		case VIEW_AGAIN:
 			return AGAIN;
 		case VIEW_ABSENT:
 			break;
 		case VIEW_FOUND:
-			filing->persons_count++;
+			filing->persons_keyed[filing->persons_count++] = keyed[i];
 			break;
 		}
 	return PROCEED;
@@ -241,7 +245,7 @@ signed_stage_entitled(struct decision *decision, struct signed_filing *filing)
 	uint64_t income_year = decision->context->office->campaign.income_year;
 	bool is_entitled = false;
 
-	switch (taxpayer_find(decision, filing->manifest.spi, &filing->subject)) {
+	switch (taxpayer_find(decision, &filing->subject_keyed, &filing->subject)) {
 	case VIEW_AGAIN:
 		return AGAIN;
 	case VIEW_ABSENT:

@@ -24,8 +24,11 @@ struct signed_filing {
 	struct keyed signer;
 	bool has_earlier;
 	struct rec_filing earlier;
+	struct keyed subject_keyed;
 	struct rec_taxpayer subject;
+	struct keyed household;
 	struct rec_taxpayer persons[PERSONS_MAX]; /* the household, the subject among them */
+	struct keyed persons_keyed[PERSONS_MAX];
 	size_t persons_count;
 };
 
