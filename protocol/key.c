@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "protocol/check.h"
+#include "protocol/digest.h"
 #include "protocol/limits.h"
 
 #define RSA_SIZE ((size_t)384)
@@ -27,7 +28,6 @@
 #define P256_GROUP "prime256v1"
 
 struct key_verifier {
-	EVP_MD *sha256;
 	EVP_PKEY *p256; /* its public point is replaced before each use */
 	BN_CTX *numbers;
 	BN_MONT_CTX *montgomery;
@@ -148,14 +148,13 @@ key_verifier_create(void)
 
 	if (verifier == NULL)
 		return NULL;
-	verifier->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	verifier->numbers = BN_CTX_new();
 	verifier->montgomery = BN_MONT_CTX_new();
 	verifier->p256 = EVP_PKEY_new();
 	pair = EVP_EC_gen(P256_GROUP);
 	/* Only the curve is taken over from the pair, so that no private key stays behind. */
-	if (verifier->sha256 == NULL || verifier->numbers == NULL || verifier->montgomery == NULL ||
-	    verifier->p256 == NULL || pair == NULL || EVP_PKEY_copy_parameters(verifier->p256, pair) != 1) {
+	if (verifier->numbers == NULL || verifier->montgomery == NULL || verifier->p256 == NULL || pair == NULL ||
+	    EVP_PKEY_copy_parameters(verifier->p256, pair) != 1) {
 		key_verifier_destroy(verifier);
 		verifier = NULL;
 	}
@@ -168,7 +167,6 @@ key_verifier_destroy(struct key_verifier *verifier)
 {
 	if (verifier == NULL)
 		return;
-	EVP_MD_free(verifier->sha256);
 	BN_CTX_free(verifier->numbers);
 	BN_MONT_CTX_free(verifier->montgomery);
 	EVP_PKEY_free(verifier->p256);
@@ -255,9 +253,8 @@ key_verify(struct key_verifier *verifier, const struct key_public *key, struct s
 	enum error error = ERROR_signature_invalid;
 	uint8_t digest[DIGEST_SIZE];
 
-	if (EVP_Digest(message.data, message.size, digest, NULL, verifier->sha256, NULL) != 1)
-		error = ERROR_key_failed;
-	else if (key->algorithm == KEY_RSA3072)
+	digest_bytes(message, digest);
+	if (key->algorithm == KEY_RSA3072)
 		error = rsa_verify(verifier, key, digest, signature);
 	else if (key->algorithm == KEY_P256)
 		error = p256_verify(verifier, key, digest, signature);
