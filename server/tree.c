@@ -26,7 +26,7 @@ struct edge {
 };
 
 struct tree {
-	struct edge durable, sealed;
+	struct edge edges[2], *durable, *sealed;
 	bool is_sealed;
 	size_t checkpoint_size;
 	uint8_t checkpoint[LIMIT_PROOF_SIZE];
@@ -64,6 +64,19 @@ edge_add(struct edge *edge, struct store_batch *batch, const struct hash *hash, 
 	return true;
 }
 
+/* Of each row only what it holds: most of them are short. */
+static void
+edge_copy(const struct edge *from, struct edge *to)
+{
+	to->frontier = from->frontier;
+	for (unsigned level = 0; level < TREE_LEVELS; level++) {
+		const struct row *row = &from->rows[level];
+		to->rows[level].index = row->index;
+		to->rows[level].width = row->width;
+		memcpy(to->rows[level].hashes, row->hashes, row->width * sizeof row->hashes[0]);
+	}
+}
+
 static struct slice
 hashes_slice(const struct hash *hashes, size_t count)
 {
@@ -74,16 +87,16 @@ struct merkle_batch *
 tree_seal(struct tree *tree, struct store_batch *batch, const struct hash *leaves,
     const struct blob_ref *archives, size_t count, uint64_t now, struct arena *arena)
 {
-	const struct merkle_frontier *before = &tree->durable.frontier;
+	const struct merkle_frontier *before = &tree->durable->frontier;
 	struct merkle_batch *merkle = merkle_batch_create(before, leaves, count, arena);
 
 	check(!tree->is_sealed);
 	if (merkle == NULL)
 		return NULL;
-	tree->sealed = tree->durable;
-	tree->sealed.frontier = *merkle_batch_after(merkle);
+	edge_copy(tree->durable, tree->sealed);
+	tree->sealed->frontier = *merkle_batch_after(merkle);
 	for (size_t i = 0; i < count; i++)
-		if (!edge_add(&tree->sealed, batch, &leaves[i], arena))
+		if (!edge_add(tree->sealed, batch, &leaves[i], arena))
 			return NULL;
 	struct rec_log_batch record = {
 		.size_before = before->size,
@@ -105,7 +118,9 @@ void
 tree_settle(struct tree *tree)
 {
 	check(tree->is_sealed);
+	struct edge *before = tree->durable;
 	tree->durable = tree->sealed;
+	tree->sealed = before;
 	tree->is_sealed = false;
 	tree->checkpoint_size = 0;
 }
@@ -135,13 +150,13 @@ tree_keep_checkpoint(struct tree *tree, struct slice text)
 uint64_t
 tree_size(const struct tree *tree)
 {
-	return tree->durable.frontier.size;
+	return tree->durable->frontier.size;
 }
 
 const struct merkle_frontier *
 tree_frontier(const struct tree *tree)
 {
-	return &tree->durable.frontier;
+	return &tree->durable->frontier;
 }
 
 const struct hash *
@@ -151,7 +166,7 @@ tree_partial_tile(const struct tree *tree, unsigned level, uint64_t *index, unsi
 
 	if (level >= TREE_LEVELS)
 		return NULL;
-	row = &tree->durable.rows[level];
+	row = &tree->durable->rows[level];
 	*index = row->index;
 	*width = row->width;
 	return row->width == 0 ? NULL : row->hashes;
@@ -285,16 +300,18 @@ tree_open(struct store *store, struct tree **out, struct fault *fault)
 
 	if (arena == NULL || tree == NULL)
 		goto failed;
+	tree->durable = &tree->edges[0];
+	tree->sealed = &tree->edges[1];
 	(void)fault_set(fault, ERROR_store_damaged, "log", SLICE_EMPTY, "readable records");
-	error = edge_read_batches(&tree->durable, store, arena, fault);
+	error = edge_read_batches(tree->durable, store, arena, fault);
 	if (error == ERROR_NONE)
-		error = edge_read_tiles(&tree->durable, store, arena, fault);
+		error = edge_read_tiles(tree->durable, store, arena, fault);
 	if (error != ERROR_NONE)
 		goto failed;
-	edge_fold_rows(&tree->durable, &folded);
-	if (folded.count != tree->durable.frontier.count ||
+	edge_fold_rows(tree->durable, &folded);
+	if (folded.count != tree->durable->frontier.count ||
 	    !slice_equal(
-		hashes_slice(folded.hashes, folded.count), hashes_slice(tree->durable.frontier.hashes, folded.count))) {
+		hashes_slice(folded.hashes, folded.count), hashes_slice(tree->durable->frontier.hashes, folded.count))) {
 		error =
 		    fault_set(fault, ERROR_store_damaged, "log tiles", SLICE_EMPTY, "the frontier of the newest batch");
 		goto failed;

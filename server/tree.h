@@ -25,7 +25,7 @@ struct tree;
 must_check enum error tree_open(struct store *store, struct tree **out, struct fault *fault);
 void tree_close(struct tree *tree);
 
-/* The durable tree. */
+/* The durable tree; what is borrowed of it is so until the next tree_settle. */
 uint64_t tree_size(const struct tree *tree);
 const struct merkle_frontier *tree_frontier(const struct tree *tree);
 /* The newest `*width` hashes of the tile in progress at that level; NULL when it has none. */
