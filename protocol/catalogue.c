@@ -379,6 +379,20 @@ box_options_parse(struct reader *reader, const struct json *json, struct catalog
 	return ERROR_NONE;
 }
 
+/* A bit for each of the forms that may carry a box of that code. */
+static uint64_t
+forms_of(const struct catalogue *c, struct slice code)
+{
+	uint64_t forms = 0;
+
+	_Static_assert(FORMS_MAX <= 64, "a form is a bit of a uint64_t");
+	for (size_t i = 0; i < c->forms_count; i++)
+		for (size_t j = 0; j < c->forms[i].boxes_count; j++)
+			if (slice_starts_with(code, c->forms[i].boxes[j]))
+				forms |= (uint64_t)1 << i;
+	return forms;
+}
+
 static enum error
 box_parse(struct reader *reader, const struct json *json, struct catalogue_box *box)
 {
@@ -394,6 +408,7 @@ box_parse(struct reader *reader, const struct json *json, struct catalogue_box *
 		return refuse_item(reader, "code", found_in(json, "code"), "a digit and two digits or capital letters");
 	if (!text_copy(c, json, "code", 3, &box->code))
 		return memory_short(reader->fault);
+	box->forms = forms_of(c, box->code);
 	error = item_text(reader, json, "label", 0, 256, &box->label);
 	if (error != ERROR_NONE)
 		return error;
@@ -530,11 +545,7 @@ catalogue_find_box(const struct catalogue *catalogue, struct slice code)
 bool
 catalogue_allows(const struct catalogue *catalogue, const struct catalogue_form *form, const struct catalogue_box *box)
 {
-	(void)catalogue;
-	for (size_t i = 0; i < form->boxes_count; i++)
-		if (slice_starts_with(box->code, form->boxes[i]))
-			return true;
-	return false;
+	return (box->forms >> (form - catalogue->forms) & 1) != 0;
 }
 
 uint64_t

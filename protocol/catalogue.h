@@ -39,6 +39,7 @@ struct catalogue_box {
 	struct slice label; /* French, may be empty */
 	enum box_type type;
 	uint64_t max; /* largest value: whole euros, units, or a year; hundredths for BOX_REAL */
+	uint64_t forms; /* that may carry it: see catalogue_allows */
 	enum donation_rule donation;
 	bool is_family_event; /* the date of a marriage, civil partnership, divorce or death (A8) */
 	const struct catalogue_paper *paper; /* NULL: none */
