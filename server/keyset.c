@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Open addressing over twice as many slots as keys are allowed. A slot is the number of a key in a list, two bytes: most
- * questions are answered by one free slot, and all slots together stay in the processor's cache. Clearing costs no more
- * than what was added. */
+ * Open addressing over twice as many slots as keys are allowed. A slot is the number of a key in a list, two bytes:
+ * most questions are answered by one free slot, and all slots together stay in the processor's cache. Clearing costs no
+ * more than what was added. */
 #include "server/keyset.h"
 
 #include <stdlib.h>

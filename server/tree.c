@@ -310,8 +310,8 @@ tree_open(struct store *store, struct tree **out, struct fault *fault)
 		goto failed;
 	edge_fold_rows(tree->durable, &folded);
 	if (folded.count != tree->durable->frontier.count ||
-	    !slice_equal(
-		hashes_slice(folded.hashes, folded.count), hashes_slice(tree->durable->frontier.hashes, folded.count))) {
+	    !slice_equal(hashes_slice(folded.hashes, folded.count),
+		hashes_slice(tree->durable->frontier.hashes, folded.count))) {
 		error =
 		    fault_set(fault, ERROR_store_damaged, "log tiles", SLICE_EMPTY, "the frontier of the newest batch");
 		goto failed;

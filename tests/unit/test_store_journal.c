@@ -85,9 +85,10 @@ copy(struct shop *shop, const char *from, const char *to)
 }
 
 static void
-acknowledge(void *context, enum error error)
+acknowledge(void *context, enum store_outcome outcome, enum error error)
 {
 	assert_int_equal(error, ERROR_NONE);
+	assert_int_equal(outcome, STORE_DURABLE);
 	++*(size_t *)context;
 }
 
