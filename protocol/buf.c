@@ -10,7 +10,7 @@
 
 #include "protocol/check.h"
 
-#define ALLOC_MIN ((size_t)256)
+#define ALLOC_MIN ((size_t)1024)
 /* Not worth giving back. */
 #define ALLOC_KEEP ((size_t)64 * 1024)
 
