@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A chain of blocks, the newest first; allocation moves a mark. */
+ * A chain of blocks, the newest first; allocation moves a mark. Blocks of the usual size wait, wiped, for what comes
+ * after a reset. */
 #include "protocol/arena.h"
 
 #include <stdalign.h>
@@ -8,6 +9,8 @@
 #include <string.h>
 
 #define BLOCK_SIZE ((size_t)8192)
+/* Blocks that an empty arena holds at most. */
+#define SPARES_MAX 4
 
 struct block {
 	struct block *older;
@@ -18,19 +21,49 @@ struct block {
 
 struct arena {
 	struct block *newest;
+	struct block *spares;
+	size_t spares_count;
 	size_t used;
 	size_t size_max;
 };
 
+/* A block of at least that size, zeroed, the newest from now on; NULL when memory is short. */
 static struct block *
-block_create(size_t size, struct block *older)
+block_take(struct arena *arena, size_t size)
 {
-	struct block *block = calloc(1, sizeof *block + size);
-	if (block == NULL)
-		return NULL;
-	block->older = older;
-	block->size = size;
+	struct block *block = arena->spares;
+
+	if (size <= BLOCK_SIZE && block != NULL) {
+		arena->spares = block->older;
+		arena->spares_count--;
+	} else {
+		size = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+		block = calloc(1, sizeof *block + size);
+		if (block == NULL)
+			return NULL;
+		block->size = size;
+	}
+	block->older = arena->newest;
+	arena->newest = block;
 	return block;
+}
+
+/* Takes the newest block away; what it held may be private, so it is wiped. */
+static void
+block_leave(struct arena *arena)
+{
+	struct block *block = arena->newest;
+
+	arena->newest = block->older;
+	bytes_wipe(block->data, block->used);
+	if (block->size != BLOCK_SIZE || arena->spares_count == SPARES_MAX) {
+		free(block);
+		return;
+	}
+	block->used = 0;
+	block->older = arena->spares;
+	arena->spares = block;
+	arena->spares_count++;
 }
 
 struct arena *
@@ -43,26 +76,11 @@ arena_create(size_t size_max)
 	return arena;
 }
 
-/* Frees every block above the oldest; what they held may be private, so it is wiped. */
-static void
-arena_shrink(struct arena *arena)
-{
-	while (arena->newest != NULL && arena->newest->older != NULL) {
-		struct block *older = arena->newest->older;
-		bytes_wipe(arena->newest->data, arena->newest->used);
-		free(arena->newest);
-		arena->newest = older;
-	}
-}
-
 void
 arena_reset(struct arena *arena)
 {
-	arena_shrink(arena);
-	if (arena->newest != NULL) {
-		bytes_wipe(arena->newest->data, arena->newest->used);
-		arena->newest->used = 0;
-	}
+	while (arena->newest != NULL)
+		block_leave(arena);
 	arena->used = 0;
 }
 
@@ -72,7 +90,11 @@ arena_destroy(struct arena *arena)
 	if (arena == NULL)
 		return;
 	arena_reset(arena);
-	free(arena->newest);
+	while (arena->spares != NULL) {
+		struct block *older = arena->spares->older;
+		free(arena->spares);
+		arena->spares = older;
+	}
 	free(arena);
 }
 
@@ -89,10 +111,9 @@ arena_alloc(struct arena *arena, size_t size)
 	if (rounded > arena->size_max - arena->used)
 		return NULL;
 	if (block == NULL || rounded > block->size - block->used) {
-		block = block_create(rounded > BLOCK_SIZE ? rounded : BLOCK_SIZE, block);
+		block = block_take(arena, rounded);
 		if (block == NULL)
 			return NULL;
-		arena->newest = block;
 	}
 	void *start = block->data + block->used;
 	block->used += rounded;

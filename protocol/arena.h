@@ -12,7 +12,7 @@ struct arena;
 /* A new arena that will hand out at most size_max bytes in all; NULL when memory is short. */
 must_check struct arena *arena_create(size_t size_max);
 void arena_destroy(struct arena *arena);
-/* Forgets everything allocated; keeps the first block for reuse, wiped. */
+/* Forgets everything allocated; keeps up to 32 KB of it for reuse, wiped. */
 void arena_reset(struct arena *arena);
 
 /* `size` zeroed bytes, aligned for any type, valid until reset; NULL over the maximum or out of memory. */

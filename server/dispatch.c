@@ -21,6 +21,8 @@
 #define JOB_ARENA ((size_t)32 * 1024 * 1024)
 /* Memory of all requests under way, beyond which the answer is busy: what a few hostile ones could hold together. */
 #define JOBS_MEMORY_MAX ((size_t)1024 * 1024 * 1024)
+/* Jobs kept with their arenas for those who come: taking memory and giving it back costs as much as decoding. */
+#define SPARES_MAX 64
 
 struct job {
 	struct commit_entry entry;
@@ -51,6 +53,8 @@ struct dispatch {
 	struct office *office;
 	struct job *jobs;
 	size_t jobs_count;
+	struct job *spares; /* nobody's; only their arenas mean anything */
+	size_t spares_count;
 	struct admission admission;
 	struct room room;
 	size_t memory; /* of all jobs */
@@ -81,12 +85,25 @@ dispatch_create(const struct dispatch_config *config)
 	return dispatch;
 }
 
+static void
+job_free(struct job *job)
+{
+	arena_destroy(job->run);
+	arena_destroy(job->arena);
+	free(job);
+}
+
 void
 dispatch_destroy(struct dispatch *dispatch)
 {
 	if (dispatch == NULL)
 		return;
 	check(dispatch->jobs == NULL);
+	while (dispatch->spares != NULL) {
+		struct job *next = dispatch->spares->next;
+		job_free(dispatch->spares);
+		dispatch->spares = next;
+	}
 	office_release(dispatch->office);
 	answer_destroy(dispatch->answer);
 	free(dispatch);
@@ -175,9 +192,15 @@ job_destroy(struct job *job)
 	dispatch->memory -= job->memory;
 	room_promise(&dispatch->room, job->promised, 0);
 	office_release(job->office);
-	arena_destroy(job->run);
-	arena_destroy(job->arena);
-	free(job);
+	if (dispatch->spares_count == SPARES_MAX) {
+		job_free(job);
+		return;
+	}
+	arena_reset(job->run);
+	arena_reset(job->arena);
+	*job = (struct job){ .next = dispatch->spares, .arena = job->arena, .run = job->run };
+	dispatch->spares = job;
+	dispatch->spares_count++;
 }
 
 static void
@@ -388,22 +411,37 @@ job_run(struct job *job)
 
 /* ---- from the frame ---- */
 
+/* With empty arenas and nothing else; NULL when memory is short. */
 static struct job *
-job_create(struct dispatch *dispatch, struct dispatch_asker *asker, const struct operation *operation, size_t size,
-    uint64_t now_ms)
+job_take(struct dispatch *dispatch)
 {
-	struct job *job = calloc(1, sizeof *job);
+	struct job *job = dispatch->spares;
 
+	if (job != NULL) {
+		dispatch->spares = job->next;
+		dispatch->spares_count--;
+		job->next = NULL;
+		return job;
+	}
+	job = calloc(1, sizeof *job);
 	if (job == NULL)
 		return NULL;
 	job->arena = arena_create(REQUEST_ARENA);
 	job->run = arena_create(JOB_ARENA);
-	if (job->arena == NULL || job->run == NULL) {
-		arena_destroy(job->run);
-		arena_destroy(job->arena);
-		free(job);
+	if (job->arena != NULL && job->run != NULL)
+		return job;
+	job_free(job);
+	return NULL;
+}
+
+static struct job *
+job_create(struct dispatch *dispatch, struct dispatch_asker *asker, const struct operation *operation, size_t size,
+    uint64_t now_ms)
+{
+	struct job *job = job_take(dispatch);
+
+	if (job == NULL)
 		return NULL;
-	}
 	job->dispatch = dispatch;
 	job->asker = asker;
 	job->office = office_hold(dispatch->office);
