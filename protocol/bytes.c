@@ -217,13 +217,13 @@ hex_decode(struct slice text, uint8_t *out, size_t size)
 size_t
 decimal_encode(uint64_t value, size_t width, char *out)
 {
-	char reversed[DECIMAL_SIZE_MAX];
-	size_t size = 0;
+	size_t size = 1;
 
-	for (; value != 0 || size < width; value /= 10)
-		reversed[size++] = (char)('0' + value % 10);
-	for (size_t i = 0; i < size; i++)
-		out[i] = reversed[size - 1 - i];
+	for (uint64_t rest = value / 10; rest != 0; rest /= 10)
+		size++;
+	size = size < width ? width : size;
+	for (size_t i = size; i-- > 0; value /= 10)
+		out[i] = (char)('0' + value % 10);
 	return size;
 }
 
