@@ -5,9 +5,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "protocol/check.h"
+#include "protocol/time.h"
 #include "server/keyset.h"
 #include "server/proof.h"
 #include "server/tree.h"
@@ -200,10 +200,7 @@ commit_tell_watches(struct commit *commit, const struct batch *batch)
 static uint16_t
 retention_year(uint64_t now)
 {
-	time_t time = (time_t)now;
-	struct tm tm;
-	gmtime_r(&time, &tm);
-	return (uint16_t)(tm.tm_year + 1900);
+	return (uint16_t)time_civil_utc(now).year;
 }
 
 static struct retention
