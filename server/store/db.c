@@ -16,6 +16,10 @@
  * synced, and by LevelDB itself only if one batch is larger than the journal. */
 #define WRITE_BUFFER_SIZE ((size_t)(64 * 1024 * 1024))
 #define TABLE_SIZE ((size_t)(8 * 1024 * 1024))
+/* Every read checks the sum of a whole block, which is mapped and not cached: of 4 KiB, the default, a read takes 2.9 us
+ * instead of 1.9. A record is 200 bytes. */
+#define BLOCK_SIZE ((size_t)1024)
+/* For tables beyond the first thousand, which LevelDB does not map. */
 #define BLOCK_CACHE_SIZE ((size_t)(64 * 1024 * 1024))
 #define BLOOM_BITS 10
 
@@ -59,6 +63,7 @@ options_set(struct db *db, bool create)
 	leveldb_options_set_filter_policy(db->options, db->filter);
 	leveldb_options_set_write_buffer_size(db->options, WRITE_BUFFER_SIZE);
 	leveldb_options_set_max_file_size(db->options, TABLE_SIZE);
+	leveldb_options_set_block_size(db->options, BLOCK_SIZE);
 }
 
 /* LevelDB's name of a log: NNNNNN.log. */

@@ -20,8 +20,8 @@ leveldb_space_measure(struct leveldb_store *leveldb)
 	if (fstatvfs(leveldb->directory, &space) != 0)
 		return;
 	/* What the journal still has to grow by is as good as taken. */
-	uint64_t free = (uint64_t)space.f_bavail * space.f_frsize, growth = journal_growth(&leveldb->journal);
-	atomic_store_explicit(&leveldb->space, free > growth ? free - growth : 0, memory_order_relaxed);
+	uint64_t left = (uint64_t)space.f_bavail * space.f_frsize, growth = journal_growth(&leveldb->journal);
+	atomic_store_explicit(&leveldb->space, left > growth ? left - growth : 0, memory_order_relaxed);
 }
 
 static enum error

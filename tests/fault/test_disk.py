@@ -218,11 +218,16 @@ def test_a_full_disk_at_start_is_told_with_what_it_takes(office):
     office.say("active 20")
     office.start()
     office.finish_load()
+    # What the journal holds has to be written again besides.
+    for end, least in ((office.kill, FLOOR + 1), (office.stop, FLOOR)):
+        end()
+        text = office.log_text()
+        assert not start_may_fail(office, environment=preloaded("write:1+"))
+        said = office.log_text()[len(text):]
+        told = re.search(r"No space left.*\b\d+ bytes free.*\bat least (\d+) bytes free", said, re.S)
+        assert told and least <= int(told[1]) <= least + (32 << 20), said
+        office.start()
     assert office.stop() == 0
-    text = office.log_text()
-    assert not start_may_fail(office, environment=preloaded("write:1+"))
-    said = office.log_text()[len(text):]
-    assert re.search(rf"No space left.*\b\d+ bytes free.*\bat least {FLOOR} bytes free", said, re.S), said
     all_is_there(office)
 
 
@@ -248,7 +253,7 @@ def leave_free(disk, left):
 
 def test_what_the_reserve_is_for(small_disk):
     """A disk that others filled: while the reserve is there nothing is accepted, and the server stops, starts and
-    reads; without a byte it says what it takes, and starts when it has that."""
+    reads; without a byte it may not start, and does when it has the floor's."""
     with LoadedOffice(small_disk / "office", 60, seed=8) as office:
         office.set_settings(disk_reserve=FLOOR + (16 << 20))
         office.say("active 20")
@@ -263,9 +268,18 @@ def test_what_the_reserve_is_for(small_disk):
             office.start()
             assert office.log_size() == office.acknowledged
         assert office.stop() == 0
+        (small_disk / "filler").unlink()
+        [segment] = (office.directory / "segments").iterdir()
+        synced = segment.stat().st_size
+        office.start()
+        office.finish_load()
+        office.kill()
+        # As when the power goes off: what was not synced has to be made again, from the journal.
+        os.truncate(segment, synced)
         leave_free(small_disk, 0)
-        assert not start_may_fail(office)
-        assert f"at least {FLOOR} bytes free" in office.log_text()
+        # LevelDB's log, which a start gives back, may be all the room that it takes.
+        if start_may_fail(office):
+            assert office.stop() == 0
         (small_disk / "filler").unlink()
         leave_free(small_disk, FLOOR)
         office.start()

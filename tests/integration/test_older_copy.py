@@ -5,7 +5,7 @@ import shutil
 
 from visit import Visit
 
-STORED = ("db", "segments", "committed")
+STORED = ("db", "segments", "journal", "committed")
 
 
 def test_an_older_copy_is_not_served(offices, tmp_path):
