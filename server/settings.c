@@ -23,7 +23,7 @@ static const struct number {
 	const char *help;
 } numbers[] = {
 	{ "disk_reserve", offsetof(struct settings, disk_reserve), 256 * 1024 * 1024, 0, UINT64_C(1) << 50,
-	    "bytes of the disk kept free: with less, filings are refused for now" },
+	    "bytes of the disk kept free, beside 64 MiB for the journal: with less, filings are refused for now" },
 	{ "busy_after_ms", offsetof(struct settings, busy_after_ms), 400, 1, 3600000,
 	    "a request that waited so many milliseconds is answered busy" },
 	{ "enrolments_per_second", offsetof(struct settings, enrolments_per_second), 300, 1, 100000,
