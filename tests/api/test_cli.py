@@ -286,6 +286,8 @@ def terminal_run(*words):
     """Runs it at a terminal of its own; -> process id, the terminal."""
     child, terminal = pty.fork()
     if child == 0:
+        # A run in the background may have been told to ignore it.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.execv(GUICHET, [str(word) for word in (GUICHET, *words)])
     return child, terminal
 
