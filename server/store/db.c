@@ -5,7 +5,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <leveldb/c.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,9 +25,12 @@
 /* For tables beyond the first thousand, which LevelDB does not map. */
 #define BLOCK_CACHE_SIZE ((size_t)(64 * 1024 * 1024))
 #define BLOOM_BITS 10
+/* So often LevelDB has begun a new log, and an old one is still there: it cannot take it away. */
+#define LOGS_KEPT_MAX 16
 
 struct db {
 	leveldb_t *db;
+	int directory; /* LevelDB's; -1: could not be opened */
 	leveldb_options_t *options;
 	leveldb_cache_t *cache;
 	leveldb_filterpolicy_t *filter;
@@ -66,46 +72,88 @@ options_set(struct db *db, bool create)
 	leveldb_options_set_block_size(db->options, BLOCK_SIZE);
 }
 
-/* LevelDB's name of a log: NNNNNN.log. */
+/* ---- LevelDB's logs ---- */
+
+/* LevelDB's name of a log is its number: NNNNNN.log. */
 static bool
-is_log(const char *name)
+log_parse(const char *name, uint64_t *number)
 {
 	size_t digits = strspn(name, "0123456789");
+
+	*number = strtoull(name, NULL, 10);
 	return digits > 0 && strcmp(name + digits, ".log") == 0;
 }
 
-/* What they hold the journal has too, and only there it was synced: of these, any part may be missing. */
+/* Finds the newest, 0 when there is none; or removes them all. False with errno. */
 static bool
-logs_remove(const char *path)
+logs_look(int directory, bool removes, uint64_t *newest)
 {
-	DIR *entries = opendir(path);
+	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
-	bool good = true;
-
-	/* LevelDB says better what is wrong with its directory. */
-	if (entries == NULL)
-		return true;
-	while (good && (entry = readdir(entries)) != NULL)
-		if (is_log(entry->d_name))
-			good = unlinkat(dirfd(entries), entry->d_name, 0) == 0;
+	uint64_t number;
 	int code = errno;
+
+	*newest = 0;
+	if (entries == NULL) {
+		if (fd >= 0)
+			close(fd);
+		errno = code;
+		return false;
+	}
+	while (errno = 0, (entry = readdir(entries)) != NULL) {
+		if (!log_parse(entry->d_name, &number))
+			continue;
+		if (removes && unlinkat(directory, entry->d_name, 0) != 0)
+			break;
+		if (number > *newest)
+			*newest = number;
+	}
+	code = errno;
 	closedir(entries);
 	errno = code;
-	return good;
+	return code == 0;
 }
+
+/* False with errno when that cannot be known. */
+static bool
+log_is_there(int directory, uint64_t number, bool *is_there)
+{
+	char name[32];
+
+	snprintf(name, sizeof name, "%06" PRIu64 ".log", number);
+	*is_there = faccessat(directory, name, F_OK, 0) == 0;
+	return *is_there || errno == ENOENT;
+}
+
+static enum error
+logs_failed(struct disk_failure *failure)
+{
+	int code = errno;
+
+	disk_failure_set(failure, code, "db: its logs");
+	return disk_error(code);
+}
+
+/* ---- life cycle ---- */
 
 enum error
 db_open(const char *path, bool create, struct db **out, struct disk_failure *failure)
 {
 	char *words = NULL;
-
-	if (!logs_remove(path)) {
-		disk_failure_set(failure, errno, "db: removing a log");
-		return disk_error(errno);
-	}
+	uint64_t newest;
 	struct db *db = calloc(1, sizeof *db);
+
 	if (db == NULL)
 		return ERROR_out_of_memory;
+	db->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* What logs hold the journal has too, and only there it was synced: of these, any part may be missing. What is
+	 * wrong with a directory that is none LevelDB says better. */
+	if (db->directory < 0 ? errno != ENOENT && errno != ENOTDIR : !logs_look(db->directory, true, &newest)) {
+		enum error error = logs_failed(failure);
+		db_close(db);
+		return error;
+	}
 	db->cache = leveldb_cache_create_lru(BLOCK_CACHE_SIZE);
 	db->filter = leveldb_filterpolicy_create_bloom(BLOOM_BITS);
 	db->read = leveldb_readoptions_create();
@@ -129,12 +177,17 @@ db_close(struct db *db)
 		return;
 	if (db->db != NULL)
 		leveldb_close(db->db);
-	leveldb_options_destroy(db->options);
-	leveldb_cache_destroy(db->cache);
-	leveldb_filterpolicy_destroy(db->filter);
-	leveldb_readoptions_destroy(db->read);
-	leveldb_writeoptions_destroy(db->write);
-	leveldb_writebatch_destroy(db->batch);
+	/* Options are made all together. */
+	if (db->options != NULL) {
+		leveldb_options_destroy(db->options);
+		leveldb_cache_destroy(db->cache);
+		leveldb_filterpolicy_destroy(db->filter);
+		leveldb_readoptions_destroy(db->read);
+		leveldb_writeoptions_destroy(db->write);
+		leveldb_writebatch_destroy(db->batch);
+	}
+	if (db->directory >= 0)
+		close(db->directory);
 	free(db);
 }
 
@@ -293,8 +346,10 @@ db_write(struct db *db, struct slice records, struct disk_failure *failure)
 	return words == NULL ? ERROR_NONE : failed(failure, "write", words);
 }
 
-enum error
-db_flush(struct db *db, struct disk_failure *failure)
+/* Asks LevelDB to write its buffer out, and waits if it does. It does not when the asking, which is a write of nothing,
+ * is taken together with a write of somebody else's that LevelDB is holding up. */
+static enum error
+flush_ask(struct db *db, struct disk_failure *failure)
 {
 	char *words = NULL;
 	char past[UINT8_MAX + 1];
@@ -307,6 +362,31 @@ db_flush(struct db *db, struct disk_failure *failure)
 	leveldb_write(db->db, db->write, nothing, &words);
 	leveldb_writebatch_destroy(nothing);
 	return words == NULL ? ERROR_NONE : failed(failure, "flush", words);
+}
+
+/* What was written before is in the newest log, in older ones, or in tables. LevelDB takes a log away when all of it is
+ * in tables that the synced manifest names: only that says that the flush is done. */
+enum error
+db_flush(struct db *db, struct disk_failure *failure)
+{
+	uint64_t log, newest, newest_before;
+	unsigned begun = 0;
+	bool is_there;
+
+	if (!logs_look(db->directory, false, &log))
+		return logs_failed(failure);
+	for (newest = log; begun < LOGS_KEPT_MAX; begun += newest != newest_before) {
+		newest_before = newest;
+		enum error error = flush_ask(db, failure);
+		if (error != ERROR_NONE)
+			return error;
+		if (!log_is_there(db->directory, log, &is_there) || !logs_look(db->directory, false, &newest))
+			return logs_failed(failure);
+		if (!is_there)
+			return ERROR_NONE;
+	}
+	disk_failure_set(failure, 0, "db: %06" PRIu64 ".log stays although others were begun", log);
+	return ERROR_file_unreadable;
 }
 
 void
