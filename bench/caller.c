@@ -125,12 +125,6 @@ caller_is_open(const struct caller *caller)
 	return caller->state == CALLER_OPEN;
 }
 
-size_t
-caller_unanswered(const struct caller *caller)
-{
-	return caller->unanswered;
-}
-
 bool
 caller_binding(struct caller *caller, uint8_t out[32])
 {

@@ -40,8 +40,6 @@ void caller_destroy(struct caller *caller);
 
 void *caller_owner(const struct caller *caller);
 bool caller_is_open(const struct caller *caller);
-/* Requests unanswered. */
-size_t caller_unanswered(const struct caller *caller);
 /* The channel binding, for a log-in; false when the machine fails. */
 must_check bool caller_binding(struct caller *caller, uint8_t out[32]);
 /* Queues a request (fewer than CALLER_WINDOW_MAX are unanswered); the bytes are copied. They leave with the next

@@ -300,10 +300,3 @@ buf_consume(struct buf *buf, size_t size)
 		buf->front = buf->end = 0;
 	}
 }
-
-void
-buf_truncate(struct buf *buf, size_t size)
-{
-	check(size <= buf_size(buf));
-	buf->end = buf->front + size;
-}

@@ -58,7 +58,5 @@ void buf_commit(struct buf *buf, size_t size);
 
 /* Drops `size` bytes from the front; there must be as many (asserted). */
 void buf_consume(struct buf *buf, size_t size);
-/* Shortens to `size` bytes from the front, at most what is held (asserted). */
-void buf_truncate(struct buf *buf, size_t size);
 
 #endif

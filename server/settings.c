@@ -43,12 +43,13 @@ static const struct text {
 	size_t offset, size;
 	const char *initial;
 	bool (*valid)(struct slice value); /* NULL: any text that fits */
+	const char *expected;              /* what it asks for */
 	const char *help;
 } texts[] = {
 	{ "origin", offsetof(struct settings, origin), sizeof(((struct settings *)0)->origin), NULL, origin_valid,
-	    "the office's name in all that is signed for it; never changed" },
+	    ORIGIN_EXPECTED, "the office's name in all that is signed for it; never changed" },
 	{ "listen", offsetof(struct settings, listen), sizeof(((struct settings *)0)->listen), "127.0.0.1:7443", NULL,
-	    "numeric address and port that take connections" },
+	    NULL, "numeric address and port that take connections" },
 };
 
 #define LOG_LEVEL "log_level"
@@ -171,7 +172,7 @@ take_texts(const struct json *root, struct arena *arena, struct settings *out, s
 			return refuse(root, texts[i].name, expected, arena, fault);
 		}
 		if (texts[i].valid != NULL && !texts[i].valid(value))
-			return refuse(root, texts[i].name, ORIGIN_EXPECTED, arena, fault);
+			return refuse(root, texts[i].name, texts[i].expected, arena, fault);
 		memcpy((char *)out + texts[i].offset, value.data, value.size);
 	}
 	return ERROR_NONE;

@@ -388,9 +388,3 @@ db_flush(struct db *db, struct disk_failure *failure)
 	disk_failure_set(failure, 0, "db: %06" PRIu64 ".log stays although others were begun", log);
 	return ERROR_file_unreadable;
 }
-
-void
-db_compact(struct db *db)
-{
-	leveldb_compact_range(db->db, NULL, 0, NULL, 0);
-}

@@ -48,7 +48,4 @@ must_check enum error db_write(struct db *db, struct slice records, struct disk_
 /* Everything written before becomes a table, synced, and LevelDB's log is empty. Blocks; while others write. */
 must_check enum error db_flush(struct db *db, struct disk_failure *failure);
 
-/* Merges all tables. Blocks, long. */
-void db_compact(struct db *db);
-
 #endif

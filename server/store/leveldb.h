@@ -2,10 +2,10 @@
  *
  * The engine of one machine: records in LevelDB (DIR/db), blobs in segments (DIR/segments), everything sealed with the
  * keyring. A commit is one job of the committer: all of it is written to the journal (DIR/journal) and synced, once;
- * then blobs go to the segment and records to LevelDB, with the segment's new length, and neither is synced. A third
- * thread does that, the flusher, for all that one of the journal's two files holds, while the other is filled; only
- * when the other is full before that is done has the committer to wait. Reads of records are answered at once; a blob
- * too if it is in memory, else the reader fetches it.
+ * then blobs go to the segment and records to LevelDB, with the segment's new length, and neither is synced. The
+ * flusher, a third thread, syncs both for all that one of the journal's two files holds, while the other is filled;
+ * only when the other is full before that is done has the committer to wait. Reads of records are answered at once; a
+ * blob too if it is in memory, else the reader fetches it.
  *
  * DIR/lock is held while the store is open: the engine is exclusive and compares nothing at a commit. At open, what
  * the journal holds is done again, as far as it goes: a batch that is not whole at its end was not acknowledged. Then
@@ -68,9 +68,5 @@ typedef void (*leveldb_visit)(void *context, struct blob_ref ref, struct retenti
  * Holds one entry at a time. ERROR_store_damaged, ERROR_file_unreadable when the walk itself cannot go on. Blocks. */
 must_check enum error leveldb_store_walk(struct store *store, struct leveldb_cursor *cursor, size_t count,
     leveldb_visit visit, void *context, bool *end);
-
-/* Merges all tables, so that what was removed is gone from them; from the journal, where it stands sealed, it goes when
- * that is written over. Blocks, long. */
-void leveldb_store_compact(struct store *store);
 
 #endif

@@ -70,9 +70,9 @@ struct leveldb_store {
 	uint64_t reserve, segment_size;
 
 	/* The loop's. */
-	uint64_t number; /* of the last batch committed */
+	uint64_t number; /* of the last batch given to the committer, which may not be durable yet */
 	uint32_t segment;
-	uint64_t end; /* of the segment, with every batch committed */
+	uint64_t end; /* of the segment, when all of these are */
 	uint64_t marked; /* all batches up to this number are durable without the journal, which says so */
 	size_t commits; /* on their way */
 	bool space_asked;

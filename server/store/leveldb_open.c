@@ -357,9 +357,3 @@ leveldb_store_walk(struct store *store, struct leveldb_cursor *cursor, size_t co
 	*end = false;
 	return ERROR_NONE;
 }
-
-void
-leveldb_store_compact(struct store *store)
-{
-	db_compact(leveldb_of_store(store)->db);
-}
