@@ -5,6 +5,7 @@
 
 #include <sched.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "bench/idlers.h"
 
@@ -137,6 +138,8 @@ stage_run(const struct stage_server *server, const struct stage_plan *plan, stru
 	*result = (struct stage_result){ .name = plan->name, .scenario = plan->scenario, .kind = plan->kind,
 		.server = server->name, .is_open_loop = plan->curve != NULL };
 	stage_pin_generator();
+	/* What was written before, copies of offices above all, is not this run's to write. */
+	sync();
 	if (plan->idlers != 0)
 		error = idlers_open(server, plan->idlers, &idlers, &result->idle_bytes, fault);
 	if (error == ERROR_NONE)

@@ -12,7 +12,7 @@
  * everything has to agree, or it stops the open: no batch missing in between, no file, no segment shorter or longer
  * than its records say.
  *
- * The flusher and LevelDB's own thread run at the lowest priority. Block signals before opening. */
+ * The flusher and LevelDB's own thread run at a lower priority. Block signals before opening. */
 #ifndef GUICHET_STORE_LEVELDB_H
 #define GUICHET_STORE_LEVELDB_H
 

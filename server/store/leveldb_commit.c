@@ -9,8 +9,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* Of all priorities the lowest: what runs so never takes the processor from an answer. */
-#define PRIORITY_LOWEST 19
+/* The nice value of the flusher and of LevelDB's own thread: answers come first where processors are few. Not the
+ * lowest there is, since the committer waits for the flusher when the journal turns. */
+#define FLUSHER_NICE 10
 
 void
 leveldb_space_measure(struct leveldb_store *leveldb)
@@ -59,7 +60,7 @@ opening_run(void *argument)
 	struct leveldb_store *leveldb = opening->leveldb;
 
 	/* Of this thread. It can only become less, which nobody is refused. */
-	(void)!setpriority(PRIO_PROCESS, (id_t)gettid(), PRIORITY_LOWEST);
+	(void)!setpriority(PRIO_PROCESS, (id_t)gettid(), FLUSHER_NICE);
 	opening->error = db_open(opening->path, opening->create, &leveldb->db, &opening->failure);
 	if (opening->error == ERROR_NONE)
 		opening->error = db_flush(leveldb->db, &opening->failure);
