@@ -8,7 +8,8 @@
 uint64_t
 room_promised_max(uint64_t reserve)
 {
-	return reserve > STORE_FLOOR + ROOM_PROMISED_MIN ? reserve - STORE_FLOOR : ROOM_PROMISED_MIN;
+	check(reserve >= ROOM_RESERVE_MIN);
+	return reserve - STORE_FLOOR;
 }
 
 uint64_t

@@ -14,15 +14,18 @@
 
 /* What one decision writes besides the bytes that its request brought: records, receipt, leaf. */
 #define ROOM_RECORDS ((uint64_t)16 * 1024)
-/* Promised together at least, however small the reserve: a few batches, without which nothing goes on. */
+/* Promised together at least, with the smallest reserve: a few batches, without which nothing goes on. */
 #define ROOM_PROMISED_MIN ((uint64_t)32 * 1024 * 1024)
+/* The smallest reserve: with less a disk that others fill would end the process at a commit, instead of making it
+ * refuse. The journal is not part of it: what that has yet to grow by is never left (store_space_left). */
+#define ROOM_RESERVE_MIN (STORE_FLOOR + ROOM_PROMISED_MIN)
 
 struct room {
 	struct store *store;
 	uint64_t promised, promised_max;
 };
 
-/* promised_max for a reserve of so many bytes. */
+/* promised_max for a reserve of so many bytes, ROOM_RESERVE_MIN at least (checked). */
 uint64_t room_promised_max(uint64_t reserve);
 /* What a request of so many bytes may write; nothing if its operation only reads. */
 uint64_t room_wanted(const struct operation *operation, size_t request_size);

@@ -14,6 +14,7 @@
 #include "protocol/check.h"
 #include "protocol/json.h"
 #include "protocol/origin.h"
+#include "server/room.h"
 #include "server/store/disk.h"
 
 static const struct number {
@@ -22,7 +23,8 @@ static const struct number {
 	uint64_t initial, min, max;
 	const char *help;
 } numbers[] = {
-	{ "disk_reserve", offsetof(struct settings, disk_reserve), 256 * 1024 * 1024, 0, UINT64_C(1) << 50,
+	{ "disk_reserve", offsetof(struct settings, disk_reserve), 256 * 1024 * 1024, ROOM_RESERVE_MIN,
+	    UINT64_C(1) << 50,
 	    "bytes of the disk kept free, beside 64 MiB for the journal: with less, filings are refused for now" },
 	{ "busy_after_ms", offsetof(struct settings, busy_after_ms), 400, 1, 3600000,
 	    "a request that waited so many milliseconds is answered busy" },

@@ -16,6 +16,8 @@ from office import guichetd
 NO_ROOM = 1 << 50
 # What the store needs to start, and leaves when it stops for want of room: STORE_FLOOR.
 FLOOR = 64 << 20
+# The smallest reserve that a server is given: ROOM_RESERVE_MIN.
+RESERVE_MIN = 96 << 20
 # What a server that stops for its disk has said last: while it served, or at its start.
 STOPPED = r"error storage_failed error=\w+ cause=\S|^guichetd: "
 # Households worked on in each trial of a failing call.
@@ -44,7 +46,7 @@ def test_no_room_is_told_and_nothing_is_accepted(office):
         assert office.hear("end")["disk_full"] > 0
     assert office.acknowledged == accepted
     assert office.stop() == 0
-    office.set_settings(disk_reserve=0)
+    office.set_settings(disk_reserve=RESERVE_MIN)
     office.start()
     assert office.log_size() == accepted
     office.finish_load()
@@ -236,7 +238,7 @@ def small_disk(tmp_path):
     """A disk of its own, of a size that can be filled."""
     place = tmp_path / "disk"
     place.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", place], check=False,
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", place], check=False,
                       stderr=subprocess.DEVNULL).returncode != 0:
         pytest.skip("a small disk is mounted by root")
     try:
@@ -255,7 +257,7 @@ def test_what_the_reserve_is_for(small_disk):
     """A disk that others filled: while the reserve is there nothing is accepted, and the server stops, starts and
     reads; without a byte it may not start, and does when it has the floor's."""
     with LoadedOffice(small_disk / "office", 60, seed=8) as office:
-        office.set_settings(disk_reserve=FLOOR + (16 << 20))
+        office.set_settings(disk_reserve=RESERVE_MIN)
         office.say("active 20")
         office.start()
         office.finish_load()

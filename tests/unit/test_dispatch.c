@@ -638,15 +638,14 @@ room_is_promised_once(void **state)
 	process_destroy(process);
 }
 
-/* A reserve bounds what is promised, and a small one still lets some batches through. */
+/* A reserve bounds what is promised, and the smallest still lets some batches through. */
 static void
 promises_fit_the_reserve(void **state)
 {
 	(void)state;
 	assert_true(room_promised_max(256 << 20) + STORE_FLOOR <= 256 << 20);
-	assert_int_equal(room_promised_max(0), ROOM_PROMISED_MIN);
-	assert_int_equal(room_promised_max(STORE_FLOOR), ROOM_PROMISED_MIN);
-	assert_int_equal(room_promised_max(STORE_FLOOR + ROOM_PROMISED_MIN + 1), ROOM_PROMISED_MIN + 1);
+	assert_int_equal(room_promised_max(ROOM_RESERVE_MIN), ROOM_PROMISED_MIN);
+	assert_int_equal(room_promised_max(ROOM_RESERVE_MIN + 1), ROOM_PROMISED_MIN + 1);
 }
 
 static void

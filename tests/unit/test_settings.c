@@ -155,6 +155,8 @@ slips_are_said_with_what_is_allowed(void **state)
 		const char *text, *place, *value, *expected;
 	} rows[] = {
 		{ SETTINGS ",\"batch_max\":2001}", "guichet.json, batch_max", "2001", "a whole number from 1 to 2000" },
+		{ SETTINGS ",\"disk_reserve\":100663295}", "guichet.json, disk_reserve", "100663295",
+		    "a whole number from 100663296 to 1125899906842624" },
 		{ SETTINGS ",\"jobs_max\":\"many\"}", "guichet.json, jobs_max", "many",
 		    "a whole number from 1 to 100000" },
 		{ SETTINGS ",\"listen\":\"\"}", "guichet.json, listen", "", "a text of 1 to 63 bytes" },
