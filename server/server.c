@@ -20,6 +20,7 @@
 #include "server/commit.h"
 #include "server/conn_pool.h"
 #include "server/crl.h"
+#include "server/disk_watch.h"
 #include "server/dispatch.h"
 #include "server/listener.h"
 #include "server/log.h"
@@ -37,7 +38,8 @@
 #include "server/tree.h"
 #include "server/worker.h"
 
-/* Between checkpoints that are published, and between two steps of the sweep, each of UPLOAD_SWEEP_MAX uploads. */
+/* Between checkpoints that are published, between two steps of the sweep, each of UPLOAD_SWEEP_MAX uploads, and between
+ * two looks at what the disk has free. */
 #define TICK_MS 1000U
 /* Requests of one address that wait for batches which write what they read. As many as one
  * connection may send at once. */
@@ -68,6 +70,7 @@ struct server {
 	struct tls_config *tls;
 	uint64_t tls_not_after;
 	struct store *store;
+	struct disk_watch disk_watch;
 	struct tree *tree;
 	struct publications *publications;
 	struct publisher *publisher;
@@ -123,6 +126,8 @@ server_answered(void *context, const struct dispatch_event *event)
 	struct server *server = context;
 
 	server_log_answer(server->log, event, loop_wall_ms(server->loop));
+	if (event->cause == ERROR_disk_full)
+		disk_watch_refused(&server->disk_watch);
 }
 
 static uint64_t
@@ -218,6 +223,7 @@ tick_fire(struct loop_timer *timer)
 		dispatch_work(server->dispatch, *sweep, loop_wall_ms(server->loop));
 	crl_tick(server->crl, loop_wall_ms(server->loop), loop_steady_ms(server->loop));
 	conn_pool_tick(server->pool);
+	disk_watch_look(&server->disk_watch, store_space_free(server->store));
 	log_settle(server->log);
 	tls_warn(server);
 	loop_timer_set(server->loop, timer, loop_steady_ms(server->loop) + TICK_MS);
@@ -360,6 +366,7 @@ start_storage(struct server *server, struct fault *fault)
 	if (error != ERROR_NONE)
 		return error;
 	log_set_level(server->log, server->settings.log_level);
+	server->disk_watch = (struct disk_watch){ .log = server->log, .reserve = server->settings.disk_reserve };
 	take_limits(server);
 	error = authority_open(keys, public, &server->authority, fault);
 	if (error == ERROR_NONE)

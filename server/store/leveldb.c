@@ -13,8 +13,6 @@
 
 /* A batch's memory is kept for the next one unless it grew beyond this. */
 #define BATCH_KEEP_MAX ((size_t)(8 * 1024 * 1024))
-/* Left, so much is little: more than any one request writes. */
-#define SPACE_LITTLE ((uint64_t)STORE_BLOB_MAX)
 
 _Static_assert(JOURNAL_TAG_SIZE == SEALED_OVERHEAD, "a tag is a seal of nothing");
 _Static_assert(JOURNAL_BODY_MAX == STORE_BATCH_MAX, "a batch fits into an entry");
@@ -454,11 +452,18 @@ leveldb_space_left(struct store *store, enum store_purpose purpose)
 
 	if (purpose == STORE_VITAL && kept > STORE_FLOOR)
 		kept = STORE_FLOOR;
-	/* Every commit measures; where there is little room, and so perhaps not enough for who asks, there may be no
-	 * commits. */
-	if (space < kept + SPACE_LITTLE && !leveldb->space_asked)
-		leveldb->space_asked = worker_submit(leveldb->committer, space_run, space_done, leveldb);
 	return space > kept ? space - kept : 0;
+}
+
+static uint64_t
+leveldb_space_free(struct store *store)
+{
+	struct leveldb_store *leveldb = leveldb_of_store(store);
+
+	/* Where the commits measure: asking the file system may wait for the disk. */
+	if (!leveldb->space_asked)
+		leveldb->space_asked = worker_submit(leveldb->committer, space_run, space_done, leveldb);
+	return atomic_load_explicit(&leveldb->space, memory_order_relaxed);
 }
 
 static const char *
@@ -536,6 +541,7 @@ const struct store_operations leveldb_operations = {
 	.commit = leveldb_commit,
 	.batch_destroy = leveldb_batch_destroy,
 	.space_left = leveldb_space_left,
+	.space_free = leveldb_space_free,
 	.failure = leveldb_failure,
 	.wait = leveldb_wait,
 	.close = leveldb_close_store,

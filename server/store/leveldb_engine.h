@@ -82,7 +82,7 @@ struct leveldb_store {
 	struct segment_writer writer;
 	enum error broken; /* the first error: after it nothing is written */
 
-	_Atomic uint64_t space; /* bytes that the disk has free */
+	_Atomic uint64_t space; /* bytes that the disk has free, beside what the journal has yet to grow by */
 };
 
 static inline struct leveldb_store *

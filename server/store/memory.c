@@ -502,6 +502,12 @@ memory_space_left(struct store *store, enum store_purpose purpose)
 	return of_store(store)->space_left[purpose];
 }
 
+static uint64_t
+memory_space_free(struct store *store)
+{
+	return memory_space_left(store, STORE_VITAL);
+}
+
 static const char *
 memory_failure(const struct store *store)
 {
@@ -537,6 +543,7 @@ static const struct store_operations operations = {
 	.commit = memory_commit,
 	.batch_destroy = memory_batch_destroy,
 	.space_left = memory_space_left,
+	.space_free = memory_space_free,
 	.failure = memory_failure,
 	.wait = memory_wait,
 	.close = memory_close,

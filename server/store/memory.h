@@ -27,7 +27,8 @@ size_t memory_store_pump(struct store *store, size_t count);
 size_t memory_store_pending(const struct store *store);
 /* From now on reads and commits are late, or at once again. */
 void memory_store_defer(struct store *store, bool reads, bool commits);
-/* What store_space_left says from now on; before, there is no end of it. */
+/* What store_space_left says from now on, and store_space_free: what is left for the vital. Before, there is no end of
+ * it. */
 void memory_store_set_space(struct store *store, uint64_t ordinary, uint64_t vital);
 
 #endif

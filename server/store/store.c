@@ -111,6 +111,12 @@ store_space_left(struct store *store, enum store_purpose purpose)
 	return store->operations->space_left(store, purpose);
 }
 
+uint64_t
+store_space_free(struct store *store)
+{
+	return store->operations->space_free(store);
+}
+
 bool
 store_is_exclusive(const struct store *store)
 {

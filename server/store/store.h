@@ -142,9 +142,13 @@ enum store_purpose { STORE_ORDINARY, STORE_VITAL };
  * tables. With a smaller reserve this is all of it. */
 #define STORE_FLOOR ((uint64_t)64 * 1024 * 1024)
 
-/* Room for how many more bytes of that purpose; a little old, and without what has been decided and is not committed
- * yet: room.h counts that. */
+/* Room for how many more bytes of that purpose, as of the last commit or store_space_free; and without what has been
+ * decided and is not committed yet: room.h counts that. */
 uint64_t store_space_left(struct store *store, enum store_purpose purpose);
+/* Bytes that the disk has free, beside those that the engine has yet to take for good; as of the last commit or call.
+ * Measures again, behind the call: others than this store fill the disk and empty it, so an idle one has to be asked
+ * from time to time. */
+uint64_t store_space_free(struct store *store);
 /* Does nobody else write here while it is open? Then no commit is ever told STORE_CONFLICT. */
 bool store_is_exclusive(const struct store *store);
 /* What the first final error was: file, call and the system's words. Borrowed from the store; empty before. */
@@ -181,6 +185,7 @@ struct store_operations {
 	void (*commit)(struct store_batch *batch, store_committed done, void *context);
 	void (*batch_destroy)(struct store_batch *batch);
 	uint64_t (*space_left)(struct store *store, enum store_purpose purpose);
+	uint64_t (*space_free)(struct store *store);
 	const char *(*failure)(const struct store *store);
 	void (*wait)(struct store *store);
 	void (*close)(struct store *store);

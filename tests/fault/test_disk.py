@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from loaded import FAIL_CALLS, LoadedOffice
-from office import guichetd
+from office import guichetd, wait_until
 
 NO_ROOM = 1 << 50
 # What the store needs to start, and leaves when it stops for want of room: STORE_FLOOR.
@@ -288,4 +288,40 @@ def test_what_the_reserve_is_for(small_disk):
         assert office.stop() == 0
         (small_disk / "filler").unlink()
         all_is_well(office)
+        all_is_there(office)
+
+
+def test_an_idle_office_knows_what_others_did_to_its_disk(small_disk):
+    """Nobody asks anything while the disk is filled and emptied: the log says so, and who comes next is answered by what
+    is free then."""
+    with LoadedOffice(small_disk / "office", 60, seed=9) as office:
+        office.set_settings(disk_reserve=RESERVE_MIN)
+        office.say("active 20")
+        office.start()
+        office.finish_load()
+        accepted = office.acknowledged
+        assert "disk_reserve_" not in office.log_text()
+        for times in (1, 2):
+            leave_free(small_disk, RESERVE_MIN - (8 << 20))
+            wait_until(lambda: office.log_text().count(" warn disk_reserve_reached ") == times, "disk_reserve_reached")
+            office.say(f"active {20 + 10 * times}")
+            office.run_load()
+            assert office.hear("end")["disk_full"] > 0
+            assert office.acknowledged == accepted
+            (small_disk / "filler").unlink()
+            wait_until(lambda: office.log_text().count(" info disk_reserve_left ") == times, "disk_reserve_left")
+            office.run_load()
+            assert office.hear("end")["disk_full"] == 0
+            assert office.acknowledged > accepted
+            accepted = office.acknowledged
+        # A start tells it too, of a disk that is full but for what the journal may still take.
+        assert office.stop() == 0
+        [told] = set(re.findall(r" disk_reserve_\w+ bytes_free=\d+ disk_reserve=(\d+)", office.log_text()))
+        assert int(told) == RESERVE_MIN
+        leave_free(small_disk, RESERVE_MIN + (8 << 20))
+        office.start()
+        wait_until(lambda: office.log_text().count(" warn disk_reserve_reached ") == 3, "disk_reserve_reached")
+        assert office.stop() == 0
+        assert office.log_text().count(" disk_reserve_") == 5
+        (small_disk / "filler").unlink()
         all_is_there(office)

@@ -272,6 +272,7 @@ space_has_a_reserve(void **state)
 	directory->config.reserve = UINT64_MAX;
 	reopen(directory);
 	assert_int_equal(store_space_left(c->store, STORE_ORDINARY), 0);
+	assert_true(store_space_free(c->store) > STORE_FLOOR);
 	store_wait(c->store);
 	assert_int_equal(store_space_left(c->store, STORE_ORDINARY), 0);
 	/* The reserve is there to be used by what cannot wait, but for the floor. Others write to this disk too. */

@@ -118,6 +118,7 @@ space_is_what_the_test_says(void **state)
 	memory_store_set_space(c->store, 5, 7);
 	assert_int_equal(store_space_left(c->store, STORE_ORDINARY), 5);
 	assert_int_equal(store_space_left(c->store, STORE_VITAL), 7);
+	assert_int_equal(store_space_free(c->store), 7);
 }
 
 int
