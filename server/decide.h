@@ -33,6 +33,9 @@ struct context {
 	uint8_t address[16];
 	uint8_t channel_binding[32];
 	uint8_t random[64]; /* drawn once for each request */
+	/* What this run is told if it writes: ERROR_NONE, or ERROR_disk_full or ERROR_busy for want of room. For who
+	 * must not go on where nothing could be noted: every other finds out when it is decided. */
+	enum error room;
 };
 
 /* ---- effects ---- */

@@ -291,19 +291,28 @@ job_count_memory(struct job *job)
 	job->dispatch->memory += job->memory;
 }
 
-/* What was promised by the size of the request may be too little for what was decided: the parts of an upload are named
- * one by one in the filing's archive entry. It is written all the same, and counts for those who come. */
-static void
-job_count_room(struct job *job)
+/* Room for what the decision writes. What it was promised before, when its batch was given up for a conflict, it still
+ * has. */
+static enum error
+job_ask_room(const struct job *job, uint64_t wanted)
 {
-	uint64_t bytes = ROOM_RECORDS;
+	return wanted <= job->promised ? ERROR_NONE :
+	    room_ask(&job->dispatch->room, job->operation, wanted - job->promised);
+}
+
+static enum error
+job_take_room(struct job *job)
+{
+	uint64_t wanted = effects_write(&job->effects) ? ROOM_RECORDS : 0;
 
 	for (const struct effect_blob *blob = job->effects.blobs; blob != NULL; blob = blob->next)
-		bytes += blob->bytes.size;
-	if (bytes <= job->promised)
-		return;
-	room_promise(&job->dispatch->room, job->promised, bytes);
-	job->promised = bytes;
+		wanted += blob->bytes.size;
+	enum error error = job_ask_room(job, wanted);
+	if (error != ERROR_NONE)
+		return error;
+	room_promise(&job->dispatch->room, job->promised, wanted);
+	job->promised = wanted;
+	return ERROR_NONE;
 }
 
 /* Do too many requests from this address wait for each other already? The last of them waits for as many batches, and
@@ -324,6 +333,21 @@ static bool
 job_is_unsure(const struct job *job)
 {
 	return !store_is_exclusive(job->dispatch->config.store) && view_reads(job->view) != NULL;
+}
+
+/* Into the open batch, if there is room for it on the disk. */
+static void
+job_commit(struct job *job)
+{
+	enum error error = job_take_room(job);
+
+	if (error != ERROR_NONE) {
+		job_refuse(job, error);
+		return;
+	}
+	job->entry.done = job_settled;
+	job->entry.again = job_again;
+	commit_add(job->dispatch->config.commit, &job->entry);
 }
 
 static void
@@ -347,19 +371,15 @@ job_decided(struct job *job)
 	job->entry.effects = &job->effects;
 	job->entry.arena = job->run;
 	job->entry.now = job->context.now;
-	if (has_conflict || commit_is_full(commit)) {
-		if (has_conflict && dispatch_crowded(job->dispatch, job)) {
-			job_refuse(job, ERROR_busy);
-			return;
-		}
+	/* Whoever waits is promised nothing yet: what is written meanwhile may be this very request, sent twice. */
+	if (!has_conflict && !commit_is_full(commit)) {
+		job_commit(job);
+	} else if (has_conflict && dispatch_crowded(job->dispatch, job)) {
+		job_refuse(job, ERROR_busy);
+	} else {
 		job->is_waiting = true;
 		job->entry.done = job_again;
 		commit_wait(commit, &job->entry);
-	} else {
-		job->entry.done = job_settled;
-		job->entry.again = job_again;
-		job_count_room(job);
-		commit_add(commit, &job->entry);
 	}
 }
 
@@ -369,6 +389,7 @@ job_decide(struct job *job)
 {
 	struct decision decision = { &job->context, job->view, job->run, &job->effects, &job->verified, job->arena };
 
+	job->context.room = job_ask_room(job, ROOM_RECORDS);
 	job->effects = (struct effects){ .answer = arena_alloc(job->run, job->operation->answer()->size) };
 	if (job->effects.answer == NULL)
 		return refuse(&decision, ERROR_out_of_memory);
@@ -435,8 +456,7 @@ job_take(struct dispatch *dispatch)
 }
 
 static struct job *
-job_create(struct dispatch *dispatch, struct dispatch_asker *asker, const struct operation *operation, size_t size,
-    uint64_t now_ms)
+job_create(struct dispatch *dispatch, struct dispatch_asker *asker, const struct operation *operation, uint64_t now_ms)
 {
 	struct job *job = job_take(dispatch);
 
@@ -461,8 +481,6 @@ job_create(struct dispatch *dispatch, struct dispatch_asker *asker, const struct
 		job->next->previous = job;
 	dispatch->jobs = job;
 	dispatch->jobs_count++;
-	job->promised = room_wanted(operation, size);
-	room_promise(&dispatch->room, 0, job->promised);
 	return job;
 }
 
@@ -504,8 +522,7 @@ job_prepare(struct job *job, struct slice body, uint64_t read_ago_ms, struct fau
 
 /* ERROR_NONE when the server takes another request of this kind now. */
 static enum error
-dispatch_admit(struct dispatch *dispatch, const struct operation *operation, size_t size,
-    const struct arrival *arrival)
+dispatch_admit(struct dispatch *dispatch, const struct operation *operation, const struct arrival *arrival)
 {
 	if (operation == NULL)
 		return ERROR_operation_unknown;
@@ -517,7 +534,7 @@ dispatch_admit(struct dispatch *dispatch, const struct operation *operation, siz
 	size_t jobs_max = dispatch->config.jobs_max * (operation->writes ? 1 : 2);
 	if (dispatch->jobs_count >= jobs_max || dispatch->memory >= JOBS_MEMORY_MAX)
 		return ERROR_busy;
-	return room_ask(&dispatch->room, operation, room_wanted(operation, size));
+	return ERROR_NONE;
 }
 
 void
@@ -525,11 +542,11 @@ dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, const s
     const struct arrival *arrival)
 {
 	const struct operation *operation = operation_find(frame->op);
-	struct fault fault = { .error = dispatch_admit(dispatch, operation, frame->body.size, arrival) };
+	struct fault fault = { .error = dispatch_admit(dispatch, operation, arrival) };
 	struct job *job = NULL;
 
 	if (fault.error == ERROR_NONE) {
-		job = job_create(dispatch, asker, operation, frame->body.size, arrival->at_ms);
+		job = job_create(dispatch, asker, operation, arrival->at_ms);
 		if (job == NULL)
 			fault.error = ERROR_busy;
 	}
@@ -556,8 +573,8 @@ dispatch_work(struct dispatch *dispatch, decide handler, uint64_t now_ms)
 	struct job *job = NULL;
 	struct fault fault;
 
-	if (!dispatch->is_stopping && room_ask(&dispatch->room, &own_work, room_wanted(&own_work, 0)) == ERROR_NONE)
-		job = job_create(dispatch, NULL, &own_work, 0, now_ms);
+	if (!dispatch->is_stopping)
+		job = job_create(dispatch, NULL, &own_work, now_ms);
 	if (job == NULL)
 		return;
 	job->handler = handler;

@@ -44,7 +44,7 @@ struct dispatch_config {
 	uint64_t busy_after_ms;                  /* waited so long, a request is not begun (admission.h) */
 	uint64_t enrolments_per_second;          /* taken however busy the server is; others when it is not */
 	size_t waiting_max;                      /* of them, of one address, waiting for each other: likewise */
-	uint64_t promised_max;                   /* bytes of the disk, to all requests under way: room.h */
+	uint64_t promised_max;                   /* bytes of the disk, to all decisions under way: room.h */
 	uint64_t retry_after_ms;                 /* said with busy */
 	uint64_t (*wall_ms)(void *context);
 	void (*answered)(void *context, const struct dispatch_event *event);

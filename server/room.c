@@ -12,12 +12,6 @@ room_promised_max(uint64_t reserve)
 	return reserve - STORE_FLOOR;
 }
 
-uint64_t
-room_wanted(const struct operation *operation, size_t request_size)
-{
-	return operation->writes ? request_size + ROOM_RECORDS : 0;
-}
-
 enum error
 room_ask(const struct room *room, const struct operation *operation, uint64_t wanted)
 {

@@ -40,7 +40,8 @@ email_is_plausible(struct slice email)
 }
 
 /* Who may be heard, and then the request before any fact is compared: a request that is refused after them would tell
- * that they were right, and leave no trace. */
+ * that they were right, and leave no trace. Nor are they compared when there is no room to count a failure: a full disk
+ * would make guessing free. */
 static enum outcome
 identify(struct decision *decision, const struct msg_enrol_request *facts, struct certificate_plan *plan,
     struct rec_taxpayer *taxpayer)
@@ -55,6 +56,8 @@ identify(struct decision *decision, const struct msg_enrol_request *facts, struc
 		outcome = certificate_check_request(decision, plan);
 	if (outcome != PROCEED)
 		return outcome;
+	if (decision->context->room != ERROR_NONE)
+		return refuse(decision, decision->context->room);
 	*taxpayer = (struct rec_taxpayer){ .spi = SLICE_EMPTY };
 	enum view_state state = view_get(decision->view, KEY_MAKE(decision->arena, KEY_taxpayer,
 	    key_part_keyed(&person)),

@@ -266,6 +266,7 @@ run(struct decision_fixture *fixture, decide handler, const struct operation *op
 	context->now_ms = fixture->now * 1000;
 	context->office = fixture->office;
 	context->holder = fixture->holder;
+	context->room = fixture->room;
 	memcpy(context->address, fixture->address, sizeof context->address);
 	memcpy(context->channel_binding, fixture->channel_binding, sizeof context->channel_binding);
 	assert_int_equal(RAND_bytes(context->random, sizeof context->random), 1);

@@ -36,6 +36,7 @@ struct decision_fixture {
 	struct holder holder; /* the next run's, nobody at first */
 	uint8_t address[16];
 	uint8_t channel_binding[32];
+	enum error room; /* what the next run is told if it writes, ERROR_NONE at first */
 
 	/* what commit told */
 	unsigned failed_count, settled_count;

@@ -142,6 +142,34 @@ a_bad_request_tells_nothing_of_the_facts(void **state)
 	}
 }
 
+/* Where no failure could be counted, none is found out: right and wrong facts hear the same, also of who is enrolled
+ * already. What is said before they are compared is said as ever. */
+static void
+without_room_no_fact_is_compared(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct msg_enrol_request facts = people_facts(fixture, people_register(fixture, 3000000001, "H1"));
+	struct msg_enrol_request wrong = facts, bad = facts;
+
+	assert_int_equal(enrol(fixture, &facts)->refusal.error, ERROR_NONE);
+	wrong.filer_number = SLICE_LITERAL("7654321");
+	bad.csr = SLICE_LITERAL("no request");
+	static const enum error rooms[] = { ERROR_disk_full, ERROR_busy };
+	for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
+		fixture->room = rooms[i];
+		const struct effects *right = enrol(fixture, &facts);
+		assert_refused(right, rooms[i], NULL, NULL, NULL);
+		assert_null(right->puts);
+		assert_refused(enrol(fixture, &wrong), rooms[i], NULL, NULL, NULL);
+		assert_refused(enrol(fixture, &bad), ERROR_request_invalid, "csr", NULL, "*");
+	}
+	fixture->room = ERROR_NONE;
+	for (unsigned i = 0; i < ATTEMPTS_FREE_PAIR; i++)
+		assert_refused(enrol(fixture, &wrong), ERROR_identification_refused, NULL, NULL, NULL);
+	fixture->room = ERROR_disk_full;
+	assert_refused(enrol(fixture, &wrong), ERROR_attempts_exceeded, NULL, NULL, NULL);
+}
+
 static void
 the_certificate_is_the_holder_s_for_three_years(void **state)
 {
@@ -336,6 +364,7 @@ main(void)
 		PEOPLE_TEST(contract_and_address_are_said_together),
 		PEOPLE_TEST(requests_must_prove_possession),
 		PEOPLE_TEST(a_bad_request_tells_nothing_of_the_facts),
+		PEOPLE_TEST(without_room_no_fact_is_compared),
 		PEOPLE_TEST(the_certificate_is_the_holder_s_for_three_years),
 		PEOPLE_TEST(a_certificate_lasts_as_long_as_the_contract_says),
 		PEOPLE_TEST(the_same_request_gets_the_same_certificate),
