@@ -24,10 +24,10 @@ static const struct admin_command command = {
 	"import", "taxpayers DIR FILE.csv", 3,
 	"Reads the register: UTF-8, comma-separated, with or without this first line:\n"
 	"  " HEADER "\n"
-	"A field with a comma stands in double quotes, a double quote in it is doubled. Taxpayers with the same\n"
-	"household are taxed jointly. department is one of those in the open campaign. family_change tells when the\n"
-	"family situation last changed: a year or a date (2025, 2025-06-14), 1 for the income year of the open\n"
-	"campaign, 0 or empty for never. FILE.csv is a file or a pipe.\n"
+	"A field with a comma stands in double quotes, a double quote in it is doubled, and no line ends in it.\n"
+	"Taxpayers with the same household are taxed jointly. department is one of those in the open campaign.\n"
+	"family_change tells when the family situation last changed: a year or a date (2025, 2025-06-14), 1 for the\n"
+	"income year of the open campaign, 0 or empty for never. FILE.csv is a file or a pipe.\n"
 	"Bad lines are reported by number on standard error and skipped; then the exit code is 3. Refuses while a\n"
 	"server uses DIR.",
 	NULL,
@@ -92,41 +92,58 @@ struct import {
 
 /* ---- one line ---- */
 
-/* Cuts a line into its fields in place. False when there are not exactly FIELDS of them or a quote is out of place. */
-static bool
-line_cut(char *line, size_t size, struct slice fields[FIELDS])
+/* Takes a field that begins with a quote; *from moves behind the closing one. NULL, or what was expected. Lines are
+ * taken one by one, so a quote has to be closed in the line that opened it. */
+static const char *
+quoted_cut(char *line, size_t size, size_t *from, struct slice *field)
+{
+	size_t at = *from + 1;
+	char *begin = line + *from, *out = begin;
+
+	for (; at < size; at++) {
+		if (line[at] == '"' && (at + 1 == size || line[at + 1] != '"'))
+			break;
+		if (line[at] == '"')
+			at++;
+		*out++ = line[at];
+	}
+	if (at >= size)
+		return "a closing quote: the one that opens this field is not closed in this line";
+	*from = at + 1;
+	*field = slice_of(begin, (size_t)(out - begin));
+	return *from < size && line[*from] != ',' ? "a comma or the line's end behind the closing quote" : NULL;
+}
+
+/* The same for a field without quotes. */
+static const char *
+bare_cut(char *line, size_t size, size_t *from, struct slice *field)
+{
+	size_t begin = *from;
+
+	while (*from < size && line[*from] != ',')
+		if (line[(*from)++] == '"')
+			return "quotes around the whole field, and doubled within";
+	*field = slice_of(line + begin, *from - begin);
+	return NULL;
+}
+
+/* Cuts a line into its fields in place. NULL, or what was expected, with *place where. */
+static const char *
+line_cut(char *line, size_t size, struct slice fields[FIELDS], const char **place)
 {
 	size_t from = 0, count = 0;
 
-	for (;;) {
-		char *begin = line + from, *out = begin;
+	do {
 		if (count == FIELDS)
-			return false;
-		if (from < size && line[from] == '"') {
-			for (from++;; from++) {
-				if (from >= size)
-					return false;
-				if (line[from] == '"' && (from + 1 >= size || line[from + 1] != '"'))
-					break;
-				if (line[from] == '"')
-					from++;
-				*out++ = line[from];
-			}
-			from++;
-			if (from < size && line[from] != ',')
-				return false;
-		} else {
-			while (from < size && line[from] != ',') {
-				if (line[from] == '"')
-					return false;
-				*out++ = line[from++];
-			}
-		}
-		fields[count++] = slice_of(begin, (size_t)(out - begin));
-		if (from >= size)
-			return count == FIELDS;
-		from++;
-	}
+			break;
+		bool is_quoted = from < size && line[from] == '"';
+		const char *expected = (is_quoted ? quoted_cut : bare_cut)(line, size, &from, &fields[count]);
+		*place = field_names[count++];
+		if (expected != NULL)
+			return expected;
+	} while (from++ < size);
+	*place = "line";
+	return count == FIELDS && from > size ? NULL : "8 comma-separated fields";
 }
 
 static bool
@@ -390,11 +407,10 @@ line_take(struct import *import, char *line, size_t size)
 		import->has_foreign_header = true;
 		return ERROR_file_unreadable;
 	}
-	if (!line_cut(line, size, fields)) {
-		report_bad(import, "line", "8 comma-separated fields");
-		return ERROR_NONE;
-	}
-	const char *wrong = fields_check(fields, import->campaign, &taxpayer, &expected);
+	const char *wrong = NULL;
+	expected = line_cut(line, size, fields, &wrong);
+	if (expected == NULL)
+		wrong = fields_check(fields, import->campaign, &taxpayer, &expected);
 	if (wrong != NULL) {
 		report_bad(import, wrong, expected);
 		return ERROR_NONE;

@@ -75,7 +75,7 @@ def test_every_bad_line_is_told_by_its_number(office, tmp_path):
     taken, bad = take(office, *lines, code=REFUSED)
     assert taken == 3
     expected = {2 + at: field for at, (field, _) in enumerate(WRONG, 1)}
-    expected |= {2 + len(WRONG) + 3 + at: "line" for at in range(len(cut))}
+    expected |= {2 + len(WRONG) + 3 + at: "birth_name" if at == 2 else "line" for at in range(len(cut))}
     assert bad == expected
     office.start()
     for values in good:
@@ -133,6 +133,25 @@ def test_quotes_and_names_to_the_character(office, tmp_path):
         other = "Noël" if values["birth_name"] == "Noe\u0308l" else values["birth_name"].strip() + "x"
         assert taxpayer.enrol(code=REFUSED, **{"birth-name": other})["number"] == 60
         taxpayer.enrol()
+
+
+@pytest.mark.parametrize("before,after,field,expected", [
+    (",", ',"', "birth_name", "a closing quote: the one that opens this field is not closed in this line"),
+    ("\n", '\n"', "spi", "a closing quote: the one that opens this field is not closed in this line"),
+    (",75,", ',75,"', "household", "a closing quote: the one that opens this field is not closed in this line"),
+    (",75,", ',"75" ,', "department", "a comma or the line's end behind the closing quote"),
+    (",75,", ',7"5,', "department", "quotes around the whole field, and doubled within"),
+    (",75,", ",75,,", "line", "8 comma-separated fields"),
+    (",75,", ",", "line", "8 comma-separated fields"),
+], ids=["unclosed", "unclosed at the line's begin", "unclosed near its end", "behind a quote", "bare", "too many", "too few"])
+def test_a_quote_out_of_place_is_told_where_it_stands(office, before, after, field, expected):
+    """The line behind it is taken: a quote that is not closed swallows no other."""
+    register = office.place / "register.csv"
+    text = "\n" + line(row(household="Q1")) + "\n"
+    register.write_text(HEADER + text.replace(before, after, 1) + line(row(household="Q2")) + "\n", encoding="utf-8")
+    done = office.import_taxpayers(register, code=REFUSED)
+    assert done.stderr == f"line 2: {field}: expected {expected}\n"
+    assert done.stdout.startswith("1 taxpayers taken, 1 bad lines")
 
 
 def test_the_same_file_again_changes_nothing(office, tmp_path):
