@@ -55,7 +55,7 @@ load_tls(struct guichet_trust *trust, const char *path, struct slice content, st
 
 	(void)content;
 	if (error == ERROR_file_unreadable) /* the path again */
-		fault->place = fault->value = SLICE_EMPTY;
+		fault->place = SLICE_EMPTY;
 	return error;
 }
 

@@ -30,10 +30,10 @@ read_verifier(const char *dir, struct note_verifier *out, struct fault *fault)
 {
 	struct buf *content = buf_create(2 * AUTHORITY_FILE_MAX);
 	if (content == NULL)
-		return fault_set(fault, ERROR_out_of_memory, "authority", SLICE_LITERAL(AUTHORITY_VKEY_FILE), NULL);
+		return fault_set(fault, ERROR_out_of_memory, AUTHORITY_VKEY_FILE, SLICE_EMPTY, NULL);
 	enum error error = authority_file_read(dir, AUTHORITY_VKEY_FILE, false, content, fault);
 	if (error == ERROR_NONE && note_verifier_parse(buf_peek(content), out, fault) != ERROR_NONE)
-		error = fault_set(fault, ERROR_file_unreadable, "authority", SLICE_LITERAL(AUTHORITY_VKEY_FILE),
+		error = fault_set(fault, ERROR_file_unreadable, AUTHORITY_VKEY_FILE, SLICE_LITERAL("something else"),
 		    "a C2SP verifier key");
 	buf_destroy(content);
 	return error;
@@ -65,10 +65,10 @@ authority_load(struct authority *authority, const char *keys_dir, const char *pu
 		return error;
 	if (X509_check_private_key(authority->issuing, authority->issuing_key) != 1 ||
 	    X509_get0_subject_key_id(authority->issuing) == NULL)
-		return fault_set(fault, ERROR_store_damaged, "authority", SLICE_LITERAL(AUTHORITY_CA_FILE),
+		return fault_set(fault, ERROR_store_damaged, AUTHORITY_CA_FILE, SLICE_LITERAL("another certificate"),
 		    "the issuing CA's certificate, first, for the key in " AUTHORITY_ISSUING_KEY_FILE);
 	if (!log_key_is(authority->log_key, authority->log_verifier.public_key))
-		return fault_set(fault, ERROR_store_damaged, "authority", SLICE_LITERAL(AUTHORITY_VKEY_FILE),
+		return fault_set(fault, ERROR_store_damaged, AUTHORITY_VKEY_FILE, SLICE_LITERAL("another key"),
 		    "the public key of " AUTHORITY_LOG_KEY_FILE);
 	authority->holder_extensions = profile_extensions_create(&profile_holder);
 	authority->tls_certificate_path = authority_path_create(keys_dir, AUTHORITY_TLS_CERTIFICATE_FILE);

@@ -64,7 +64,8 @@ must_check enum error authority_renew_tls(const struct authority_plan *plan, str
 struct authority;
 
 /* Reads what authority_create made, checks that it belongs together. ERROR_file_unreadable (also for a private key that
- * others than its owner may read) or ERROR_store_damaged, with the file's name. The root's key is not read. */
+ * others than its owner may read) or ERROR_store_damaged, the file's name as the fault's place. The root's key is not
+ * read. */
 must_check enum error authority_open(const char *keys_dir, const char *public_dir, struct authority **out,
     struct fault *fault);
 /* Wipes the keys. NULL is allowed. */
@@ -124,7 +125,7 @@ must_check enum error authority_issue(struct authority *authority, const struct 
 struct authority_revoked {
 	uint8_t serial[SERIAL_SIZE]; /* shaped */
 	uint64_t time;
-	unsigned reason; /* RFC 5280 5.3.1: 0 to 6, 9, 10 */
+	unsigned reason; /* RFC 5280 5.3.1: 0 to 6, 9, 10, whatever records may have */
 };
 
 /* Appends a CRL (RFC 5280 5, version 2) in PEM; `number` rises from one to the next. ERROR_field_invalid for a reason

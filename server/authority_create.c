@@ -2,6 +2,7 @@
  *
  * Making an authority: all keys and certificates first in memory, then the files, each synced, none overwritten. And
  * making one of them anew, the server's TLS certificate. */
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -282,16 +283,16 @@ write_first_crl(const struct authority_plan *plan, struct fault *fault)
 
 	if (error == ERROR_NONE && (pem == NULL ||
 	    authority_crl(authority, NULL, 0, plan->now, plan->now + FIRST_CRL_S, 1, pem) != ERROR_NONE))
-		error = fault_set(fault, ERROR_key_failed, "authority", SLICE_LITERAL(AUTHORITY_CRL_FILE), NULL);
+		error = fault_set(fault, ERROR_key_failed, AUTHORITY_CRL_FILE, SLICE_EMPTY, "a first list, signed");
 	if (error == ERROR_NONE)
 		error = authority_file_write(plan->public_dir, AUTHORITY_CRL_FILE, false, buf_peek(pem), fault);
 	authority_close(authority);
 	buf_destroy(pem);
 	if (error == ERROR_NONE &&
 	    !(authority_directory_sync(plan->keys_dir) && authority_directory_sync(plan->public_dir))) {
+		error = fault_set(fault, ERROR_file_unreadable, "the authority's directories",
+		    slice_of_text(strerror(errno)), "directories that can be synced");
 		authority_file_remove(plan->public_dir, AUTHORITY_CRL_FILE);
-		error =
-		    fault_set(fault, ERROR_file_unreadable, "authority", SLICE_EMPTY, "directories that can be synced");
 	}
 	return error;
 }
@@ -334,7 +335,7 @@ authority_create(const struct authority_plan *plan, struct fault *fault)
 	if (error != ERROR_NONE)
 		goto done;
 	if (!make_keys(&making) || !make_certificates(&making, hosts) || !make_contents(&making)) {
-		error = fault_set(fault, ERROR_key_failed, "authority", SLICE_EMPTY, NULL);
+		error = fault_set(fault, ERROR_key_failed, "authority", SLICE_EMPTY, "keys and certificates, made");
 		goto done;
 	}
 	error = write_contents(&making, fault);
@@ -429,7 +430,7 @@ authority_renew_tls(const struct authority_plan *plan, struct authority_renewal 
 	if (error == ERROR_NONE)
 		error = take_hosts(&making, &hosts, fault);
 	if (error == ERROR_NONE && !make_renewal(&making, hosts))
-		error = fault_set(fault, ERROR_key_failed, "authority", SLICE_EMPTY, NULL);
+		error = fault_set(fault, ERROR_key_failed, "authority", SLICE_EMPTY, "keys and certificates, made");
 	if (error == ERROR_NONE)
 		error = authority_tls_replace(plan->keys_dir, buf_peek(making.contents[MADE_TLS_KEY]),
 		    buf_peek(making.contents[MADE_TLS_CERTIFICATE]), fault);

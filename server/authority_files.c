@@ -58,25 +58,34 @@ read_all(int fd, struct buf *out)
 	}
 }
 
+/* What is wrong with a file, by its name. */
+static enum error
+file_refuse(struct fault *fault, const char *name, const char *found, const char *expected)
+{
+	return fault_set(fault, ERROR_file_unreadable, name, slice_of_text(found), expected);
+}
+
 enum error
 authority_file_read(const char *dir, const char *name, bool private, struct buf *out, struct fault *fault)
 {
-	const char *expected = NULL;
 	struct stat facts;
 	int fd = file_open(dir, name, O_RDONLY | O_NONBLOCK, 0);
+	enum error error = ERROR_NONE;
 
 	if (fd < 0)
-		return fault_set(fault, ERROR_file_unreadable, "authority", slice_of_text(name), strerror(errno));
-	if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_size > (off_t)AUTHORITY_FILE_MAX)
-		expected = "a regular file of at most 64 KB";
+		return file_refuse(fault, name, strerror(errno), "a file that can be read");
+	if (fstat(fd, &facts) != 0)
+		error = file_refuse(fault, name, strerror(errno), "a file that can be looked at");
+	else if (!S_ISREG(facts.st_mode))
+		error = file_refuse(fault, name, "no regular file", "a regular file");
+	else if (facts.st_size > (off_t)AUTHORITY_FILE_MAX)
+		error = file_refuse(fault, name, "a larger file", "a file of at most 64 KB");
 	else if (private && (facts.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-		expected = "mode 0600: nobody but its owner may read a private key";
+		error = file_refuse(fault, name, "a private key that others than its owner may use", "mode 0600");
 	else if (!read_all(fd, out))
-		expected = "a file that can be read to its end";
+		error = file_refuse(fault, name, strerror(errno), "a file that can be read to its end");
 	close(fd);
-	if (expected != NULL)
-		return fault_set(fault, ERROR_file_unreadable, "authority", slice_of_text(name), expected);
-	return ERROR_NONE;
+	return error;
 }
 
 /* A key under a password is refused instead of asked for: nobody sits at this terminal. */
@@ -127,7 +136,7 @@ read_pem(const char *dir, const char *name, bool is_private, pem_reader reader, 
 {
 	struct buf *content = buf_create(2 * AUTHORITY_FILE_MAX);
 	if (content == NULL)
-		return fault_set(fault, ERROR_out_of_memory, "authority", slice_of_text(name), NULL);
+		return fault_set(fault, ERROR_out_of_memory, name, SLICE_EMPTY, NULL);
 	enum error error = authority_file_read(dir, name, is_private, content, fault);
 	if (error == ERROR_NONE) {
 		struct slice pem = buf_peek(content);
@@ -135,7 +144,7 @@ read_pem(const char *dir, const char *name, bool is_private, pem_reader reader, 
 		*out = bio == NULL ? NULL : reader(bio);
 		BIO_free(bio);
 		if (*out == NULL)
-			error = fault_set(fault, ERROR_file_unreadable, "authority", slice_of_text(name),
+			error = file_refuse(fault, name, "something else",
 			    is_private ? "a private key in PEM without a password" : "a certificate in PEM");
 	}
 	buf_destroy(content);
@@ -175,14 +184,14 @@ authority_file_write(const char *dir, const char *name, bool private, struct sli
 	char *path = authority_path_create(dir, name);
 
 	if (path == NULL)
-		return fault_set(fault, ERROR_out_of_memory, "authority", slice_of_text(name), NULL);
+		return fault_set(fault, ERROR_out_of_memory, name, SLICE_EMPTY, NULL);
 	bool is_written = disk_make_file(NULL, AT_FDCWD, path, private ? 0600 : 0644, content);
 	int reason = errno;
 	free(path);
 	if (is_written)
 		return ERROR_NONE;
-	return fault_set(fault, ERROR_file_unreadable, "authority", slice_of_text(name),
-	    reason == EEXIST ? "no file of this name: an authority is never overwritten" : strerror(reason));
+	return file_refuse(fault, name, strerror(reason), reason == EEXIST ?
+	    "no file of this name: an authority is never overwritten" : "a file that can be written");
 }
 
 void
@@ -212,5 +221,9 @@ authority_directory_sync(const char *dir)
 	if (fd < 0)
 		return false;
 	bool synced = fsync(fd) == 0;
-	return close(fd) == 0 && synced;
+	int reason = errno;
+	bool closed = close(fd) == 0;
+	if (!synced)
+		errno = reason;
+	return closed && synced;
 }

@@ -26,8 +26,8 @@
 
 /* "dir/name"; NULL when memory is short. The caller frees it. */
 must_check char *authority_path_create(const char *dir, const char *name);
-/* Appends a file's content. ERROR_file_unreadable, also when it is `private` and others than its owner may read it.
- * `name` is a constant: the fault borrows it. */
+/* Appends a file's content. ERROR_file_unreadable, also when it is `private` and others than its owner may read it; the
+ * fault's place is the file's name, a constant that it borrows. */
 must_check enum error authority_file_read(const char *dir, const char *name, bool private, struct buf *out,
     struct fault *fault);
 /* A private key, or certificates, out of a PEM file: the first, or all, at least one. As authority_file_read; NULL on
@@ -41,9 +41,9 @@ must_check enum error authority_file_write(const char *dir, const char *name, bo
     struct fault *fault);
 /* Removes a file that was just written. */
 void authority_file_remove(const char *dir, const char *name);
-/* Gives a file the name of another, which it replaces; the directory is synced. */
+/* Gives a file the name of another, which it replaces; the directory is synced. Sets errno on failure. */
 must_check bool authority_file_rename(const char *dir, const char *from, const char *to);
-/* Makes the directory's entries durable. */
+/* Makes the directory's entries durable. Sets errno on failure. */
 must_check bool authority_directory_sync(const char *dir);
 
 /* Replaces the server's TLS key and certificate. They are two names, so a crash may come between: then the certificate

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The server's TLS certificate as its clients will judge it: by what is published as their trust, and nothing else. */
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <string.h>
 
 #include "protocol/buf.h"
 #include "protocol/time.h"
@@ -12,11 +14,12 @@
 
 /* ---- replacing it ---- */
 
+/* By the system's last word. */
 static enum error
 settle_failed(struct fault *fault)
 {
-	return fault_set(fault, ERROR_file_unreadable, "authority", SLICE_LITERAL(AUTHORITY_TLS_CERTIFICATE_FILE),
-	    "a directory that takes it");
+	return fault_set(fault, ERROR_file_unreadable, AUTHORITY_TLS_CERTIFICATE_FILE, slice_of_text(strerror(errno)),
+	    "a directory in which it can be replaced");
 }
 
 enum error

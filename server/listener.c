@@ -215,8 +215,7 @@ listener_bind(struct listener *listener, const union address *address)
 	/* Not left to the machine's bindv6only. */
 	if (address->any.sa_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0)
 		return false;
-	/* Inherited by what is accepted: answers are written many at a time and must not wait for acknowledgements.
-	 *  */
+	/* Inherited by what is accepted: answers are written many at a time and must not wait for acknowledgements. */
 	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
 		return false;
 	if (bind(fd, &address->any, address_size(address)) != 0 || listen(fd, BACKLOG) != 0 ||
@@ -245,8 +244,8 @@ listener_create(struct loop *loop, struct log *log, const char *address, const s
 	listener->timer.fire = listener_fire;
 	listener->reserve = -1;
 	if (!listener_bind(listener, &parsed) || !loop_add(loop, &listener->source, LOOP_READ)) {
-		enum error error = fault_set(fault, ERROR_unreachable, "listen", slice_of_text(address),
-		    strerrordesc_np(errno));
+		enum error error = fault_set(fault, ERROR_listen_failed, address, slice_of_text(strerror(errno)),
+		    "an address of this machine, with a port that is free and allowed, or port 0");
 		if (listener->source.fd >= 0)
 			close(listener->source.fd);
 		if (listener->reserve >= 0)

@@ -22,9 +22,9 @@ struct listener_taker {
 };
 
 /* Listens on `address`: "192.0.2.1:8443" or "[2001:db8::1]:8443", numeric, port 0 for any free one; "[::]:8443" takes
- * IPv4 as well. ERROR_usage when it is no such text, ERROR_unreachable when it cannot be bound; *fault says more,
- * its texts borrowed from `address` and constants. loop, log and what taker->context points to must outlive it;
- * *taker is copied. */
+ * IPv4 as well. ERROR_usage when it is no such text, ERROR_listen_failed, with the system's reason, when it cannot be
+ * bound; the fault's texts are borrowed from `address` and constants. loop, log and what taker->context points to must
+ * outlive it; *taker is copied. */
 must_check enum error listener_create(struct loop *loop, struct log *log, const char *address,
     const struct listener_taker *taker, struct listener **out, struct fault *fault);
 /* Stops listening: whoever waits in the backlog is told so by the kernel. NULL is allowed. */

@@ -516,6 +516,9 @@ start_listening(struct server *server, struct fault *fault)
 	conn_pool_on_room(server->pool, server_room, server);
 	const struct listener_taker taker = { conn_pool_has_room, conn_pool_take, server->pool };
 	error = listener_create(server->loop, server->log, address, &taker, &server->listener, fault);
+	if (error == ERROR_usage)
+		fault->place = server->options->listen != NULL ? SLICE_LITERAL("--listen") :
+								 SLICE_LITERAL(SETTINGS_FILE ", listen");
 	return error == ERROR_NONE ? write_port_file(server, fault) : error;
 }
 
@@ -568,6 +571,19 @@ server_destroy(struct server *server)
 	free(server);
 }
 
+/* The fault's texts in the arena: they may be of what ends with the server. */
+static enum error
+keep_fault(struct arena *arena, struct fault *fault)
+{
+	struct fault kept = { .error = fault->error };
+
+	if (!arena_copy(arena, fault->place, &kept.place) || !arena_copy(arena, fault->value, &kept.value) ||
+	    !arena_copy(arena, fault->expected, &kept.expected))
+		return no_memory(fault);
+	*fault = kept;
+	return kept.error;
+}
+
 enum error
 server_run(const struct server_options *options, struct arena *arena, struct fault *fault)
 {
@@ -592,6 +608,8 @@ server_run(const struct server_options *options, struct arena *arena, struct fau
 		loop_run(server->loop);
 		log_settle(server->log);
 		log_event(server->log, LOG_LEVEL_INFO, "stopped", log_error("error", server->failure));
+	} else {
+		error = keep_fault(arena, fault);
 	}
 	server_destroy(server);
 	return error;

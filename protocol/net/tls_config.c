@@ -115,7 +115,7 @@ config_refuse(struct tls_config **config, const char *path, const char *expected
 	tls_config_destroy(*config);
 	*config = NULL;
 	ERR_clear_error();
-	return fault_set(fault, ERROR_file_unreadable, "tls", slice_of_text(path), expected);
+	return fault_set(fault, ERROR_file_unreadable, path, SLICE_LITERAL("none"), expected);
 }
 
 enum error

@@ -146,8 +146,11 @@ make_office(const char *directory, const char *origin, const char *host, struct 
 	if (error == ERROR_NONE)
 		error = authority_create(&plan, fault);
 	/* Nothing was made yet when a name was refused: the same command with another name finds no directory. */
-	if (error == ERROR_usage && rmdir(keys) == 0 && rmdir(public) == 0)
-		(void)!rmdir(directory);
+	if (error == ERROR_usage) {
+		fault->place = SLICE_LITERAL("--host");
+		if (rmdir(keys) == 0 && rmdir(public) == 0)
+			(void)!rmdir(directory);
+	}
 	if (error == ERROR_NONE)
 		error = write_publications(directory, origin, year_of(now), arena, fault);
 	return error == ERROR_NONE ? make_store(directory, keys, arena, fault) : error;

@@ -36,7 +36,10 @@ renew(struct admin_office *office, const char *directory, const char *host, stru
 		.hosts_count = host == NULL ? 0 : 1,
 		.now = clock_wall_ms() / 1000,
 	};
-	return authority_renew_tls(&plan, out, fault);
+	enum error error = authority_renew_tls(&plan, out, fault);
+	if (error == ERROR_usage)
+		fault->place = SLICE_LITERAL("--host");
+	return error;
 }
 
 static void

@@ -62,7 +62,7 @@ def test_programs_are_told_in_json(offices, tmp_path):
         assert not (tmp_path / "none").exists()
     # A name that is refused leaves nothing in the way of another.
     refused = told_by(office, "init", tmp_path / "other", options=["--host", "a b"], code=2)
-    assert (refused["error"], refused["value"]) == ("usage", "a b") and not (tmp_path / "other").exists()
+    assert (refused["error"], refused["place"], refused["value"]) == ("usage", "--host", "a b") and not (tmp_path / "other").exists()
     # What cannot be made is named, though it was tried deep inside.
     absent = told_by(office, "init", tmp_path / "no" / "office", code=1)
     assert (absent["place"], absent["value"]) == (str(tmp_path / "no" / "office"), "No such file or directory")
@@ -104,5 +104,6 @@ def test_programs_are_told_in_json(offices, tmp_path):
     assert renewed["expires"] == ends.strftime("%Y-%m-%dT%H:%M:%SZ")
     (office.keys / "tls-root.key").unlink()
     refused = told_by(office, "renew-tls", office.directory, code=1)
-    assert (refused["error"], refused["value"]) == ("file_unreadable", "tls-root.key")
+    assert (refused["error"], refused["place"], refused["value"]) == (
+        "file_unreadable", "tls-root.key", "No such file or directory")
     assert told_by(office, "import", "taxpayers", office.directory, tmp_path / "no", code=1)["error"] == "file_unreadable"

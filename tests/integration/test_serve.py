@@ -2,12 +2,15 @@
 """The server as a process: stopped in the middle of work, told to read its files anew, alone in its directory."""
 import json
 import signal
+import socket
 import threading
 
 import pytest
 import stranger
 from office import wait_until
 from visit import Visit
+
+FAILED, USAGE = 1, 2
 
 CLOSED = (stranger.Closed, OSError)
 STOPPING = 42
@@ -137,3 +140,44 @@ def test_files_read_anew_while_people_file(crowd):
             wait_until(lambda: office.log_text().count("reloaded") > before and crowd.count > count, "reloaded")
     crowd.check()
     assert office.stop() == 0 and office.sanitizer_text() == ""
+
+
+# ---- a start that fails ----
+
+def refused(office, *options, code=FAILED):
+    """-> what a start that is refused says: the error, where, found, expected."""
+    said = [line for line in office.run("serve", office.directory, options=options, code=code).stderr.splitlines()
+            if line.startswith(("guichetd: ", "  "))]
+    return [line.split(": ", 1)[1].strip() for line in said]
+
+
+def test_an_address_that_cannot_be_listened_on_is_told_in_a_servers_words(offices):
+    office = offices()
+    free = "an address of this machine, with a port that is free and allowed, or port 0"
+    rule = "connections cannot be taken at the address"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert refused(office, "--listen", address) == [rule, address, "Address already in use", free]
+        # Out of the settings, which are gone when it is told.
+        office.set_settings(listen=address)
+        assert refused(office) == [rule, address, "Address already in use", free]
+    assert refused(office, "--listen", "192.0.2.1:0") == [rule, "192.0.2.1:0", "Cannot assign requested address", free]
+    form = "numeric address:port or [address]:port"
+    assert refused(office, "--listen", "localhost:1", code=USAGE)[1:] == ["--listen", "localhost:1", form]
+    office.set_settings(listen="localhost:1")
+    assert refused(office, code=USAGE)[1:] == ["guichet.json, listen", "localhost:1", form]
+
+
+def test_what_is_wrong_with_the_authoritys_files_is_told_by_their_names(offices):
+    office = offices()
+    key, certificate = office.keys / "issuing.key", office.keys / "tls-server.pem"
+    key.chmod(0o640)
+    assert refused(office)[1:] == ["issuing.key", "a private key that others than its owner may use", "mode 0600"]
+    key.chmod(0o600)
+    kept = certificate.read_bytes()
+    certificate.unlink()
+    assert refused(office)[1:] == ["tls-server.pem", "No such file or directory", "a file that can be read"]
+    certificate.write_bytes(b"-----BEGIN NOTHING-----\n")
+    assert refused(office)[1:] == ["tls-server.pem", "something else", "a certificate in PEM"]
+    certificate.write_bytes(kept)
+    assert office.start().stop() == 0

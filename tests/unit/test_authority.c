@@ -101,7 +101,7 @@ authority_is_never_overwritten(void **state)
 	struct fault fault;
 	place_expect("sha256sum keys/* public/* > sums");
 	assert_int_equal(place_create("keys", "public", PLACE_ORIGIN, NULL, &fault), ERROR_file_unreadable);
-	assert_true(slice_equal_text(fault.value, "root.key"));
+	assert_true(slice_equal_text(fault.place, "root.key"));
 	place_expect("sha256sum -c sums");
 }
 
@@ -117,7 +117,7 @@ failed_making_leaves_nothing(void **state)
 		snprintf(name, sizeof name, "p/%s", obstacles[i]);
 		place_write(name, SLICE_LITERAL("mine"));
 		assert_int_equal(place_create("k", "p", PLACE_ORIGIN, NULL, &fault), ERROR_file_unreadable);
-		assert_true(slice_equal_text(fault.value, obstacles[i]));
+		assert_true(slice_equal_text(fault.place, obstacles[i]));
 		place_expect("test -z \"$(ls k)\" && test \"$(ls p | wc -l)\" = 1");
 		place_read(name, text, sizeof text);
 		assert_string_equal(text, "mine");
@@ -203,6 +203,8 @@ log_key_is_the_published_one(void **state)
 
 /* ---- opening ---- */
 
+#define ISSUING_FIRST "the issuing CA's certificate, first, for the key in issuing.key"
+
 static void
 what_does_not_belong_together_is_not_opened(void **state)
 {
@@ -210,19 +212,29 @@ what_does_not_belong_together_is_not_opened(void **state)
 	static const struct {
 		const char *damage;
 		enum error error;
-		const char *name;
+		const char *name, *found, *expected;
 	} rows[] = {
-		{ "chmod 640 k/issuing.key", ERROR_file_unreadable, "issuing.key" },
-		{ "rm k/log.key", ERROR_file_unreadable, "log.key" },
-		{ "rm p/ca.pem && mkdir p/ca.pem", ERROR_file_unreadable, "ca.pem" },
-		{ ": > p/ca.pem", ERROR_file_unreadable, "ca.pem" },
-		{ "echo nonsense > p/log.vkey", ERROR_file_unreadable, "log.vkey" },
-		{ "cat keys/root.key > k/issuing.key", ERROR_store_damaged, "ca.pem" },
-		{ "cat keys/issuing.key > k/issuing.key", ERROR_store_damaged, "ca.pem" },
-		{ "cat public/tls.pem > p/ca.pem", ERROR_store_damaged, "ca.pem" },
-		{ "cat keys/log.key > k/log.key", ERROR_store_damaged, "log.vkey" },
+		{ "chmod 640 k/issuing.key", ERROR_file_unreadable, "issuing.key",
+		    "a private key that others than its owner may use", "mode 0600" },
+		{ "rm k/log.key", ERROR_file_unreadable, "log.key", "No such file or directory",
+		    "a file that can be read" },
+		{ "rm p/ca.pem && mkdir p/ca.pem", ERROR_file_unreadable, "ca.pem", "no regular file",
+		    "a regular file" },
+		{ "truncate -s 65537 p/ca.pem", ERROR_file_unreadable, "ca.pem", "a larger file",
+		    "a file of at most 64 KB" },
+		{ ": > p/ca.pem", ERROR_file_unreadable, "ca.pem", "something else", "a certificate in PEM" },
+		{ "echo nonsense > p/log.vkey", ERROR_file_unreadable, "log.vkey", "something else",
+		    "a C2SP verifier key" },
+		{ "cat keys/root.key > k/issuing.key", ERROR_store_damaged, "ca.pem", "another certificate",
+		    ISSUING_FIRST },
+		{ "cat keys/issuing.key > k/issuing.key", ERROR_store_damaged, "ca.pem", "another certificate",
+		    ISSUING_FIRST },
+		{ "cat public/tls.pem > p/ca.pem", ERROR_store_damaged, "ca.pem", "another certificate",
+		    ISSUING_FIRST },
+		{ "cat keys/log.key > k/log.key", ERROR_store_damaged, "log.vkey", "another key",
+		    "the public key of log.key" },
 		{ "openssl pkey -in keys/log.key -aes128 -passout pass:x > k/log.key", ERROR_file_unreadable,
-		    "log.key" },
+		    "log.key", "something else", "a private key in PEM without a password" },
 	};
 	struct fault fault;
 	struct authority *opened;
@@ -233,7 +245,9 @@ what_does_not_belong_together_is_not_opened(void **state)
 		assert_int_equal(place_run(rows[i].damage), 0);
 		assert_int_equal(authority_open(place_path("k"), place_path("p"), &opened, &fault), rows[i].error);
 		assert_null(opened);
-		assert_true(slice_equal_text(fault.value, rows[i].name));
+		assert_true(slice_equal_text(fault.place, rows[i].name));
+		assert_true(slice_equal_text(fault.value, rows[i].found));
+		assert_true(slice_equal_text(fault.expected, rows[i].expected));
 	}
 	/* The roots' keys may be kept elsewhere. */
 	place_expect("rm -rf k p && cp -rp k0 k && cp -rp p0 p && rm k/root.key k/tls-root.key");

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -121,8 +122,27 @@ only_numeric_addresses_are_understood(void **state)
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
 		assert_int_equal(listen_on(f, wrong[i]), ERROR_usage);
 	/* A documentation address (RFC 5737) is none of this machine's. */
-	assert_int_equal(listen_on(f, "192.0.2.1:0"), ERROR_unreachable);
+	assert_int_equal(listen_on(f, "192.0.2.1:0"), ERROR_listen_failed);
 	assert_null(f->listener);
+}
+
+static void
+an_address_that_is_taken_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct listener_taker taker = { has_room, take, f };
+	struct listener *second;
+	struct fault fault;
+	char address[32];
+
+	assert_int_equal(listen_on(f, "127.0.0.1:0"), ERROR_NONE);
+	snprintf(address, sizeof address, "127.0.0.1:%u", listener_port(f->listener));
+	assert_int_equal(
+	    listener_create(f->loop, f->log, address, &taker, &second, &fault), ERROR_listen_failed);
+	assert_true(slice_equal_text(fault.place, address));
+	assert_true(slice_equal_text(fault.value, "Address already in use"));
+	assert_true(slice_equal_text(
+	    fault.expected, "an address of this machine, with a port that is free and allowed, or port 0"));
 }
 
 static void
@@ -242,6 +262,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(only_numeric_addresses_are_understood, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_address_that_is_taken_is_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(peers_are_taken_with_their_address, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(ipv6_takes_ipv4_as_well, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(without_room_the_backlog_waits, set_up, tear_down),

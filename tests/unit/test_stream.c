@@ -569,10 +569,10 @@ unusable_files_are_named(void **state)
 	struct fault fault;
 	assert_int_equal(tls_config_create_client(pair_path("absent.pem"), &config, &fault), ERROR_file_unreadable);
 	assert_null(config);
-	assert_true(slice_equal_text(fault.value, pair_path("absent.pem")));
+	assert_true(slice_equal_text(fault.place, pair_path("absent.pem")));
 	assert_int_equal(tls_config_create_server(pair_path("office.pem"), pair_path("stranger.key"), &config, &fault),
 	    ERROR_file_unreadable);
-	assert_true(slice_equal_text(fault.value, pair_path("stranger.key")));
+	assert_true(slice_equal_text(fault.place, pair_path("stranger.key")));
 	assert_int_equal(tls_config_create_server(pair_path("office.key"), pair_path("office.key"), &config, &fault),
 	    ERROR_file_unreadable);
 }

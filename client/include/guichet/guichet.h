@@ -106,6 +106,7 @@ enum guichet_error {
 	GUICHET_ERROR_directory_locked = 911,
 	GUICHET_ERROR_timed_out = 912,
 	GUICHET_ERROR_largest = 65535 /* reserves room for numbers of newer servers, which may come out of any call */
+	GUICHET_ERROR_listen_failed = 913,
 };
 
 /* What may be done after an error with the same request, unchanged. */
