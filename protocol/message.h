@@ -7,6 +7,11 @@
 
 #include "protocol/limits.h"
 #include "protocol/record.h"
+#include "protocol/revocation_reason.h"
+#include "protocol/time.h"
+
+/* Kinds of certificate that an operator has issued, by their words. */
+#define ROLE_ISSUED_WORDS "professional, agent, operator, consumer or courier"
 
 #define RECORD_TABLE "protocol/messages.def"
 #define RECORD_STRUCT(name) msg_##name
@@ -22,7 +27,8 @@ enum role {
 	ROLE_CONSUMER = 1 << 5,
 	ROLE_COURIER = 1 << 6,
 
-	ROLE_HOLDER = ROLE_TAXPAYER | ROLE_PROFESSIONAL | ROLE_AGENT | ROLE_OPERATOR | ROLE_CONSUMER | ROLE_COURIER,
+	ROLE_ISSUED = ROLE_PROFESSIONAL | ROLE_AGENT | ROLE_OPERATOR | ROLE_CONSUMER | ROLE_COURIER,
+	ROLE_HOLDER = ROLE_TAXPAYER | ROLE_ISSUED,
 	ROLE_ANYONE = ROLE_NOBODY | ROLE_HOLDER,
 };
 

@@ -1,39 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * guichet revoke: ends a certificate, one's own or, for an operator, any (A5). */
-#include <string.h>
-
 #include "client/blob.h"
 #include "client/cli/cli.h"
 #include "client/problem.h"
 #include "protocol/limits.h"
+#include "protocol/revocation_reason.h"
 #include "protocol/time.h"
 
-/* RFC 5280 5.3.1, those that make sense here. */
-static const struct {
-	const char *word;
-	unsigned number;
-} reasons[] = {
-	{ "unspecified", 0 },
-	{ "key-compromise", 1 },
-	{ "affiliation-changed", 3 },
-	{ "superseded", 4 },
-	{ "cessation", 5 },
-};
-
-static bool
-find_reason(const char *word, unsigned *number)
-{
-	for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-		if (strcmp(reasons[i].word, word) == 0) {
-			*number = reasons[i].number;
-			return true;
-		}
-	return false;
-}
-
 static enum guichet_error
-revoke(struct cli *cli, struct guichet_bytes serial, unsigned reason, struct guichet_request **request)
+revoke(struct cli *cli, struct guichet_bytes serial, uint64_t reason, struct guichet_request **request)
 {
 	enum guichet_error error = guichet_request_create(cli->guichet, "revoke", request, cli->problem);
 
@@ -48,17 +24,23 @@ static void
 report(const struct cli *cli, struct guichet_bytes serial, struct guichet_record answer)
 {
 	uint64_t revoked_at = guichet_record_uint(answer, "revoked_at");
+	const char *reason = revocation_reason_word(guichet_record_uint(answer, "reason"));
+	bool was_revoked = guichet_record_uint(answer, "was_revoked") != 0;
+	const char *since = was_revoked ? "was revoked already, on" : "is revoked since";
 	char serial_text[2 * SERIAL_SIZE + 1];
 	struct buf *buf = cli_buf();
 
+	/* A newer office may have reasons that have no word here. */
+	reason = reason != NULL ? reason : "unknown";
 	hex_encode(slice_of_public(serial), serial_text);
 	if (cli->is_json) {
 		buf_put_format(
-		    buf, "{\"serial\":\"%s\",\"revoked_at\":%llu}\n", serial_text, (unsigned long long)revoked_at);
+		    buf, "{\"serial\":\"%s\",\"revoked_at\":%llu,\"reason\":\"%s\",\"was_revoked\":%s}\n", serial_text,
+		    (unsigned long long)revoked_at, reason, was_revoked ? "true" : "false");
 	} else {
-		buf_put_format(buf, "Certificate %s is revoked since ", serial_text);
+		buf_put_format(buf, "Certificate %s %s ", serial_text, since);
 		time_put_paris(buf, revoked_at);
-		buf_put_text(buf, ".\n");
+		buf_put_format(buf, " (%s)%s.\n", reason, was_revoked ? "; nothing was changed" : "");
 	}
 	cli_print_buf(buf);
 }
@@ -70,11 +52,10 @@ cli_revoke(struct cli *cli)
 	struct guichet_request *request = NULL;
 	struct guichet_bytes serial;
 	uint8_t named[SERIAL_SIZE];
-	unsigned reason = 0;
+	uint64_t reason = REVOCATION_REASON_unspecified;
 
-	if (reason_text != NULL && !find_reason(reason_text, &reason))
-		return cli_fail_usage(cli, "--reason", reason_text,
-		    "unspecified, key-compromise, affiliation-changed, superseded or cessation");
+	if (reason_text != NULL && !revocation_reason_find(slice_of_text(reason_text), &reason))
+		return cli_fail_usage(cli, "--reason", reason_text, REVOCATION_REASON_WORDS);
 	if (serial_text != NULL && !cli_read_hex(serial_text, named, sizeof named))
 		return cli_fail_usage(cli, "--serial", serial_text, "32 hexadecimal digits");
 	enum guichet_error error = cli_log_in(cli);

@@ -151,6 +151,8 @@ put_said(struct buf *line, const char *text)
 	json_put_string(line, slice_of_text(said));
 }
 
+const char admin_true[] = "true", admin_false[] = "false";
+
 void
 admin_say(FILE *to, const struct admin_fact *facts)
 {
@@ -161,7 +163,9 @@ admin_say(FILE *to, const struct admin_fact *facts)
 	buf_put_text(line, "{");
 	for (const struct admin_fact *fact = facts; fact->name != NULL; fact++) {
 		json_put_name(line, fact->name);
-		if (fact->text != NULL)
+		if (fact->text == admin_true || fact->text == admin_false)
+			buf_put_text(line, fact->text);
+		else if (fact->text != NULL)
 			put_said(line, fact->text);
 		else
 			buf_put_format(line, "%" PRIu64, fact->number);

@@ -59,9 +59,11 @@ int admin_report(const struct fault *fault, bool as_json);
 /* One member of what is said to programs. */
 struct admin_fact {
 	const char *name;
-	const char *text; /* NULL: the number */
+	const char *text; /* NULL: the number; one of the next two, by its address: true or false */
 	uint64_t number;
 };
+
+extern const char admin_true[], admin_false[];
 
 /* Writes one line of JSON: an object of these facts, ended by a NULL name. For a result on stdout the first is its
  * type, "guichet-init". */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "protocol/time.h"
 #include "server/admin/admin.h"
 #include "server/services/services.h"
 
@@ -24,7 +25,8 @@ static const struct admin_command issue_command = {
 static const struct admin_command revoke_command = {
 	"revoke", "DIR SERIAL", 2,
 	"Revokes a certificate by its serial number (32 hexadecimal digits, of either case) and publishes the CRL\n"
-	"anew. Refuses while a server uses DIR; then an operator's guichet revoke --serial does it.",
+	"anew. Of one that was revoked already it says since when and why, and changes nothing. Refuses while a\n"
+	"server uses DIR; then an operator's guichet revoke --serial does it.",
 	NULL,
 };
 
@@ -120,7 +122,7 @@ admin_issue(int argc, char **argv)
 	const char *directory, *kind = NULL, *csr = NULL, *out = NULL;
 	bool as_json = false;
 	const struct admin_option options[] = {
-		{ "--kind", "KIND", "professional, agent, operator, consumer or courier", &kind, NULL, true },
+		{ "--kind", "KIND", ROLE_ISSUED_WORDS, &kind, NULL, true },
 		{ "--csr", "FILE", "the request", &csr, NULL, true },
 		{ "--out", "FILE", "where the certificate (PEM) goes, a new file (default: standard output)", &out,
 		    NULL, false },
@@ -136,6 +138,8 @@ admin_issue(int argc, char **argv)
 
 	if (!admin_options(argc, argv, &issue_command, options, &directory, &exit))
 		return exit;
+	if ((role_find(slice_of_text(kind)) & ROLE_ISSUED) == 0)
+		return admin_refuse("--kind", kind, ROLE_ISSUED_WORDS, as_json);
 	struct arena *arena = arena_create(ARENA_SIZE);
 	enum error error = arena == NULL ? fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
 	    read_request(csr, arena, &request.csr, &fault);
@@ -171,32 +175,38 @@ serial_read(const char *word, uint8_t serial[SERIAL_SIZE])
 	return hex_decode(slice_of_text(lower), serial, SERIAL_SIZE);
 }
 
+/* To programs as guichet revoke says it. */
 static void
-say_revoked(struct slice bytes, bool as_json)
+say_revoked(struct slice bytes, const struct msg_revoke_answer *answer, bool as_json)
 {
-	char serial[2 * SERIAL_SIZE + 1];
+	const char *reason = revocation_reason_word(answer->reason);
+	char serial[2 * SERIAL_SIZE + 1], revoked_at[TIME_UTC_SIZE + 1] = "";
 
+	/* An older record may have a reason that is given no more. */
+	reason = reason != NULL ? reason : "unknown";
 	hex_encode(bytes, serial);
+	time_format_utc(answer->revoked_at, revoked_at);
 	if (as_json)
 		admin_say(stdout, (const struct admin_fact[]) { { "type", "guichet-revoke", 0 },
-			{ "serial", serial, 0 }, { NULL, NULL, 0 } });
+			{ "serial", serial, 0 }, { "revoked_at", NULL, answer->revoked_at }, { "reason", reason, 0 },
+			{ "was_revoked", answer->was_revoked ? admin_true : admin_false, 0 }, { NULL, NULL, 0 } });
+	else if (answer->was_revoked)
+		printf("%s was revoked already, on %s (%s); nothing was changed.\n", serial, revoked_at, reason);
 	else
-		printf("%s is revoked.\n", serial);
+		printf("%s is revoked since %s (%s).\n", serial, revoked_at, reason);
 }
 
 int
 admin_revoke(int argc, char **argv)
 {
-	const char *words[2], *reason = "0";
+	const char *words[2], *reason = NULL;
 	bool as_json = false;
 	const struct admin_option options[] = {
-		{ "--reason", "NUMBER",
-		    "0 unspecified (default), 1 key compromise, 3 affiliation changed, 4 superseded, 5 cessation",
-		    &reason, NULL, false },
+		{ "--reason", "R", REVOCATION_REASON_WORDS, &reason, NULL, false },
 		ADMIN_JSON(&as_json),
 		ADMIN_OPTIONS_END,
 	};
-	struct msg_revoke_request request = { .has_deadline_ms = false };
+	struct msg_revoke_request request = { .reason = REVOCATION_REASON_unspecified };
 	uint8_t serial[SERIAL_SIZE];
 	struct admin_office *office = NULL;
 	struct fault fault;
@@ -207,8 +217,8 @@ admin_revoke(int argc, char **argv)
 		return exit;
 	if (!serial_read(words[1], serial))
 		return admin_refuse("SERIAL", words[1], "32 hexadecimal digits", as_json);
-	if (!decimal_decode(slice_of_text(reason), 10, &request.reason))
-		return admin_refuse("--reason", reason, "a number of RFC 5280, 5.3.1: 0, 1, 3, 4 or 5", as_json);
+	if (reason != NULL && !revocation_reason_find(slice_of_text(reason), &request.reason))
+		return admin_refuse("--reason", reason, REVOCATION_REASON_WORDS, as_json);
 	request.serial = slice_of(serial, sizeof serial);
 	struct arena *arena = arena_create(ARENA_SIZE);
 	enum error error = arena == NULL ? fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
@@ -220,7 +230,7 @@ admin_revoke(int argc, char **argv)
 		error = admin_office_publish_crl(office, &fault);
 	exit = error == ERROR_NONE ? ADMIN_DONE : admin_report(&fault, as_json);
 	if (exit == ADMIN_DONE)
-		say_revoked(request.serial, as_json);
+		say_revoked(request.serial, answer, as_json);
 	admin_office_close(office);
 	arena_destroy(arena);
 	return exit;

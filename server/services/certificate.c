@@ -279,7 +279,7 @@ revoke_earlier(struct decision *decision, struct issuing *issuing)
 	if (outcome != PROCEED)
 		return outcome;
 	if (!earlier->has_revoked_at)
-		certificate_revoke(decision, earlier, REASON_SUPERSEDED);
+		certificate_revoke(decision, earlier, REVOCATION_REASON_superseded);
 	if (earlier->has_email && earlier->email.size != 0)
 		tell_replaced(decision, earlier->email);
 	return PROCEED;

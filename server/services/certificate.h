@@ -7,9 +7,6 @@
 #include "server/authority.h"
 #include "server/decide.h"
 
-/* Reasons of RFC 5280 5.3.1 that are used here. */
-#define REASON_SUPERSEDED 4U
-
 /* Certificates that a person may replace one after the other; then each has to last a while, longer each time, as in
  * attempts.h, until one has lasted a day. Every one stays in the log, in the list of revocations for three years, and
  * sends a mail: without an end to it one person could fill them for everybody. */
@@ -39,7 +36,7 @@ must_check enum outcome certificate_check_request(struct decision *decision, str
 must_check enum outcome certificate_issue(struct decision *decision, const struct certificate_plan *plan);
 
 /* Effects: the record says revoked, the CRL gets a line, the log a leaf. `certificate` lives in the arena and is
- * changed. */
+ * changed. The reason is an enum revocation_reason. */
 void certificate_revoke(struct decision *decision, struct rec_certificate *certificate, uint64_t reason);
 
 #endif

@@ -113,9 +113,9 @@ HANDLER(issue)
 	if (plan == NULL)
 		return refuse(decision, ERROR_out_of_memory);
 	plan->role = role_find(wanted->kind);
-	if (plan->role == 0 || plan->role == ROLE_TAXPAYER)
+	if ((plan->role & ROLE_ISSUED) == 0)
 		return refuse_value(decision, ERROR_field_invalid, "issue_request.kind", wanted->kind,
-		    SLICE_LITERAL("professional, agent, operator, consumer or courier"));
+		    SLICE_LITERAL(ROLE_ISSUED_WORDS));
 	plan->csr = wanted->csr;
 	enum outcome outcome = certificate_check_request(decision, plan);
 	if (outcome != PROCEED)
@@ -129,16 +129,20 @@ HANDLER(issue)
 
 /* ---- revoke ---- */
 
+/* An operator may know what there is; to everybody else a foreign one and a missing one are the same. */
 static enum outcome
-refuse_unknown(struct decision *decision, const struct msg_revoke_request *wanted)
+refuse_serial(struct decision *decision, struct slice serial)
 {
-	return refuse_value(decision, ERROR_certificate_unknown, "revoke_request.serial", decision_hex(decision,
-	    wanted->serial),
-	    SLICE_LITERAL("a certificate of one's own"));
+	bool is_operator = decision->context->holder.role == ROLE_OPERATOR;
+
+	return refuse_value(decision, is_operator ? ERROR_certificate_unknown : ERROR_certificate_not_own,
+	    "revoke_request.serial", decision_hex(decision, serial),
+	    is_operator ? SLICE_LITERAL("the serial number of a certificate issued here") :
+			  SLICE_LITERAL("the serial number of a certificate of one's own"));
 }
 
-/* One's own, or any for an operator; a foreign one and a missing one are the same to everybody else. A second
- * revocation changes nothing and answers as the first. */
+/* One's own, or any for an operator. A second revocation changes nothing, whatever its reason, and says so: whoever
+ * lost the first answer is not to be told that it failed. */
 HANDLER(revoke)
 {
 	const struct msg_revoke_request *wanted = request;
@@ -150,15 +154,15 @@ HANDLER(revoke)
 
 	if (certificate == NULL)
 		return refuse(decision, ERROR_out_of_memory);
-	if (wanted->reason == 7 || wanted->reason == 6 || wanted->reason == 8)
+	if (revocation_reason_word(wanted->reason) == NULL)
 		return refuse_value(decision, ERROR_field_invalid, "revoke_request.reason",
 		    decision_text(decision, "%llu", (unsigned long long)wanted->reason),
-		    SLICE_LITERAL("0 to 5, 9 or 10: a final reason of RFC 5280"));
+		    SLICE_LITERAL(REVOCATION_REASON_NUMBERS));
 	switch (certificate_find(decision, wanted->serial, certificate, &key)) {
 	case VIEW_AGAIN:
 		return AGAIN;
 	case VIEW_ABSENT:
-		return refuse_unknown(decision, wanted);
+		return refuse_serial(decision, wanted->serial);
 	case VIEW_FOUND:
 		break;
 	}
@@ -168,9 +172,11 @@ HANDLER(revoke)
 		is_own |= slice_equal(key_part_keyed(&person), key_part_keyed(&holder->person));
 	}
 	if (!is_own && holder->role != ROLE_OPERATOR)
-		return refuse_unknown(decision, wanted);
+		return refuse_serial(decision, wanted->serial);
+	answer->was_revoked = certificate->has_revoked_at;
 	if (!certificate->has_revoked_at)
 		certificate_revoke(decision, certificate, wanted->reason);
 	answer->revoked_at = certificate->revoked_at;
+	answer->reason = certificate->reason;
 	return DECIDED;
 }

@@ -142,6 +142,17 @@ def test_a_list_without_end_has_one(office, two):
     assert told["place"] == "filings_answer.cursor"
 
 
+def test_a_time_that_no_calendar_has_is_named(office, two):
+    holder, *_ = two
+    row = {1: "0000-0000-0000-0000", 2: bytes(32), 3: "ir-2025"}
+    latest = 253402300799  # the last second of the year 9999
+    assert "9999-12-31" in ask(office, holder, {FILINGS: {1: [{**row, 4: latest}]}}, "filings").stdout.decode()
+    for time in (latest + 1, 2**64 - 1):
+        told = refused(office, holder, {FILINGS: {1: [{**row, 4: time}]}}, "filings")
+        assert (told["error"], told["place"]) == ("answer_malformed", "filings_answer.filings[0].received_at"), told
+        assert (told["value"], told["expected"]) == (str(time), f"a number from 0 to {latest}")
+
+
 # ---- terminals ----
 
 # Clears the screen (C0, C1), erases (DEL), turns the direction of writing.

@@ -2,6 +2,7 @@
 """guichetd's offline commands as programs: what import takes, skips and reports, and what programs are told."""
 import datetime
 import json
+import re
 import subprocess
 
 import generate
@@ -84,18 +85,27 @@ def test_programs_are_told_in_json(offices, tmp_path):
     again = told_by(office, "issue", office.directory, options=[*issue, "--out", out], code=2)
     assert (again["error"], again["place"], again["value"]) == ("usage", "--out", str(out))
     assert out.read_text(encoding="ascii") == issued["certificate"]
-    king = told_by(office, "issue", office.directory, options=["--kind", "king", "--csr", csr], code=3)
-    assert king["number"] < 900 and king["value"] == "king"
+    for kind in ("king", "taxpayer"):
+        king = told_by(office, "issue", office.directory, options=["--kind", kind, "--csr", csr], code=2)
+        assert (king["error"], king["place"], king["value"]) == ("usage", "--kind", kind) and "operator" in king["expected"]
     missing = told_by(office, "issue", office.directory, options=["--kind", "agent", "--csr", tmp_path / "no"], code=1)
     assert (missing["place"], missing["value"]) == (str(tmp_path / "no"), "No such file or directory")
 
-    for serial in (issued["serial"], issued["serial"].upper()):
-        assert told_by(office, "revoke", office.directory, serial) == {"type": "guichet-revoke", "serial": issued["serial"]}
+    revoked = told_by(office, "revoke", office.directory, issued["serial"], options=["--reason", "key-compromise"])
+    assert revoked == {"type": "guichet-revoke", "serial": issued["serial"], "revoked_at": revoked["revoked_at"],
+                       "reason": "key-compromise", "was_revoked": False}
+    # Again, in capitals and for another reason: the first counts, and it is said that nothing was done.
+    before = (office.public / "crl.pem").read_bytes()
+    again = told_by(office, "revoke", office.directory, issued["serial"].upper(), options=["--reason", "cessation"])
+    assert again == {**revoked, "was_revoked": True}
+    said = office.run("revoke", office.directory, issued["serial"]).stdout
+    assert re.fullmatch(rf"{issued['serial']} was revoked already, on \S+Z \(key-compromise\); nothing was changed.\n", said)
     short = told_by(office, "revoke", office.directory, issued["serial"][1:], code=2)
     assert (short["place"], short["value"]) == ("SERIAL", issued["serial"][1:]) and "32 hexadecimal" in short["expected"]
     wrong = told_by(office, "revoke", office.directory, issued["serial"], options=["--reason", "whim"], code=2)
-    assert (wrong["place"], wrong["value"]) == ("--reason", "whim")
-    assert told_by(office, "revoke", office.directory, "00" * 16, code=3)["error"] == "certificate_unknown"
+    assert (wrong["place"], wrong["value"]) == ("--reason", "whim") and "superseded" in wrong["expected"]
+    unknown = told_by(office, "revoke", office.directory, "00" * 16, code=3)
+    assert unknown["error"] == "certificate_unknown" and unknown["expected"] == "the serial number of a certificate issued here"
     renewed = told_by(office, "renew-tls", office.directory)
     read = subprocess.run(["openssl", "x509", "-in", office.keys / "tls-server.pem", "-noout", "-serial", "-enddate"],
                           text=True, check=True, capture_output=True).stdout.splitlines()

@@ -51,7 +51,7 @@ def test_certificates_issued_and_revoked_offline(offices):
     office = offices()
     office.people(20)
     serials = [issue(office, f"cabinet-{i}") for i in range(3)]
-    office.run("revoke", office.directory, serials[1], "--reason", "1")
+    office.run("revoke", office.directory, serials[1], "--reason", "key-compromise")
     checked = audit(office)["checked"]
     assert [checked[name] for name in ("leaves", "certificates", "certificate_leaves", "revocations", "revocation_leaves",
                                        "published_revocations")] == [4, 3, 3, 1, 1, 1]

@@ -97,7 +97,7 @@ def test_first_certificates_of_every_kind(office, tmp_path, kind):
 def test_what_is_not_issued(office, tmp_path):
     _, csr = make_request(tmp_path, "somebody")
     _, weak = make_request(tmp_path, "curve", "P-384")
-    for kind, file, code in (("taxpayer", csr, REFUSED), ("king", csr, REFUSED), ("operator", tmp_path / "none", FAILED),
+    for kind, file, code in (("taxpayer", csr, USAGE), ("king", csr, USAGE), ("operator", tmp_path / "none", FAILED),
                              ("operator", weak, REFUSED)):
         assert office.run("issue", office.directory, options=["--kind", kind, "--csr", file], code=code).stderr
     office.run("issue", office.directory, options=["--kind", "operator"], code=USAGE)
@@ -111,7 +111,7 @@ def test_revoked_while_the_server_is_stopped(office, tmp_path):
     assert office.stop() == 0
     before = crl_number(office)
     assert serial not in crl_serials(office)
-    office.run("revoke", office.directory, serial, options=["--reason", "4"])
+    office.run("revoke", office.directory, serial, options=["--reason", "superseded"])
     assert serial in crl_serials(office) and crl_number(office) > before
     office.run("revoke", office.directory, "0" * 32, code=REFUSED)
     office.run("revoke", office.directory, "xyz", code=USAGE)
@@ -195,15 +195,16 @@ def test_operator_revokes_while_a_connection_is_open(office, tmp_path):
     with stranger.Connection("127.0.0.1", office.port, office.tls_pem) as connection:
         connection.hello()
         told = operator.cli.asked("revoke", "--serial", serial, "--reason", "key-compromise")
-        assert told["serial"] == serial
+        assert (told["serial"], told["reason"], told["was_revoked"]) == (serial, "key-compromise", False)
         # The very next request on a connection that was there before.
         with pytest.raises(stranger.Refused) as refused:
             connection.file(filing, [stranger.document_sent(taxpayer.person.content)])
         assert refused.value.status == 66
     assert taxpayer.asked("filings", code=REFUSED)["error"] == "certificate_revoked"
     bystander.file()
-    # Again changes nothing and answers as before.
-    assert operator.cli.asked("revoke", "--serial", serial) == told
+    # Again changes nothing, and says so.
+    assert operator.cli.asked("revoke", "--serial", serial) == {**told, "was_revoked": True}
+    assert "was revoked already, on" in operator.cli.online("revoke", "--serial", serial).stdout
     assert operator.cli.asked("revoke", "--serial", "0" * 32, code=REFUSED)["error"] == "certificate_unknown"
     # The list appears at most once a minute; nobody who stops the server before that leaves an old one behind.
     assert office.stop() == 0
@@ -230,7 +231,7 @@ def test_a_taxpayer_revokes_nobody_else(office, tmp_path):
     serial = stranger_of(other).serial().hex()
     missing = one.asked("revoke", "--serial", "0" * 32, code=REFUSED)
     told = one.asked("revoke", "--serial", serial, code=REFUSED)
-    assert alike(told, missing)
+    assert alike(told, missing) and told["error"] == "certificate_not_own"
     other.online("filings")
     assert office.stop() == 0
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * issue and revoke: certificates of other kinds, and the end of any. */
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/unit/people.h"
@@ -59,6 +60,16 @@ an_operator_issues_every_kind_but_taxpayers(void **state)
 }
 
 static void
+expect_answer(const struct effects *effects, uint64_t reason, bool was_revoked)
+{
+	const struct msg_revoke_answer *answer = effects->answer;
+
+	assert_int_equal(answer->revoked_at, FIXTURE_NOW);
+	assert_int_equal(answer->reason, reason);
+	assert_int_equal(answer->was_revoked, was_revoked);
+}
+
+static void
 holders_revoke_their_own_and_operators_any(void **state)
 {
 	struct decision_fixture *fixture = *state;
@@ -70,15 +81,16 @@ holders_revoke_their_own_and_operators_any(void **state)
 	struct rec_revocation line;
 
 	/* A spouse's certificate and none at all are the same. */
-	assert_refused(revoke(fixture, jeanne, paul->serial, 1), ERROR_certificate_unknown, "revoke_request.serial",
-	    "*",
-	    "a certificate of one's own");
-	assert_refused(revoke(fixture, jeanne, nobody_s, 1), ERROR_certificate_unknown, "revoke_request.serial",
-	    "01000000000000000000000000000000", "a certificate of one's own");
+	assert_refused(revoke(fixture, jeanne, paul->serial, 1), ERROR_certificate_not_own, "revoke_request.serial",
+	    "*", "the serial number of a certificate of one's own");
+	assert_refused(revoke(fixture, jeanne, nobody_s, 1), ERROR_certificate_not_own, "revoke_request.serial",
+	    "01000000000000000000000000000000", "the serial number of a certificate of one's own");
+	assert_refused(revoke(fixture, operator, nobody_s, 1), ERROR_certificate_unknown, "revoke_request.serial",
+	    "01000000000000000000000000000000", "the serial number of a certificate issued here");
 	struct effects *effects = revoke(fixture, jeanne, jeanne->serial, 1);
 	assert_int_equal(effects->refusal.error, ERROR_NONE);
 	assert_true(effects->changes_crl);
-	assert_int_equal(((struct msg_revoke_answer *)effects->answer)->revoked_at, FIXTURE_NOW);
+	expect_answer(effects, 1, false);
 	assert_non_null(effects->leaves);
 	assert_true(decision_fixture_get(fixture, KEY_MAKE(fixture->arena, KEY_certificate, slice_of(jeanne->serial,
 	    SERIAL_SIZE)),
@@ -96,23 +108,35 @@ holders_revoke_their_own_and_operators_any(void **state)
 	effects = revoke(fixture, operator, jeanne->serial, 5);
 	assert_int_equal(effects->refusal.error, ERROR_NONE);
 	assert_null(effects->puts);
-	assert_int_equal(((struct msg_revoke_answer *)effects->answer)->revoked_at, FIXTURE_NOW);
+	expect_answer(effects, 1, true);
 	assert_int_equal(revoke(fixture, operator, paul->serial, 0)->refusal.error, ERROR_NONE);
 }
 
 static void
-only_final_reasons_are_taken(void **state)
+only_the_reasons_of_the_list_are_taken(void **state)
 {
 	struct decision_fixture *fixture = *state;
 	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
 
-	assert_refused(revoke(fixture, jeanne, jeanne->serial, 6), ERROR_field_invalid, "revoke_request.reason", "6",
-	    "*");
-	assert_refused(revoke(fixture, jeanne, jeanne->serial, 7), ERROR_field_invalid, "revoke_request.reason", "7",
-	    "*");
-	assert_refused(revoke(fixture, jeanne, jeanne->serial, 8), ERROR_field_invalid, "revoke_request.reason", "8",
-	    "*");
-	assert_int_equal(revoke(fixture, jeanne, jeanne->serial, 10)->refusal.error, ERROR_NONE);
+	static const char *const words[11] = { "unspecified", "key-compromise", NULL, "affiliation-changed",
+		"superseded", "cessation" };
+	char number[8];
+	uint64_t found;
+
+	for (uint64_t reason = 0; reason < sizeof words / sizeof words[0]; reason++) {
+		snprintf(number, sizeof number, "%u", (unsigned)reason);
+		if (words[reason] == NULL) {
+			assert_null(revocation_reason_word(reason));
+			assert_refused(revoke(fixture, jeanne, jeanne->serial, reason), ERROR_field_invalid,
+			    "revoke_request.reason", number,
+			    "0 unspecified, 1 key-compromise, 3 affiliation-changed, 4 superseded, 5 cessation");
+		} else {
+			assert_string_equal(revocation_reason_word(reason), words[reason]);
+			assert_true(revocation_reason_find(slice_of_text(words[reason]), &found) && found == reason);
+		}
+	}
+	assert_false(revocation_reason_find(SLICE_LITERAL("whim"), &found));
+	assert_int_equal(revoke(fixture, jeanne, jeanne->serial, 5)->refusal.error, ERROR_NONE);
 }
 
 int
@@ -121,7 +145,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		PEOPLE_TEST(an_operator_issues_every_kind_but_taxpayers),
 		PEOPLE_TEST(holders_revoke_their_own_and_operators_any),
-		PEOPLE_TEST(only_final_reasons_are_taken),
+		PEOPLE_TEST(only_the_reasons_of_the_list_are_taken),
 	};
 	return RUN_OVER_BOTH("certificates", tests);
 }

@@ -28,7 +28,7 @@ decisions_run(const struct memory_config *config)
 	effects = decision_fixture_operate(fixture, OPERATION_revoke, &revoke);
 	assert_int_equal(effects->refusal.error, ERROR_login_required);
 	effects = decision_fixture_run(fixture, decide_revoke, message_revoke_answer(), &revoke);
-	assert_int_equal(effects->refusal.error, ERROR_certificate_unknown);
+	assert_int_equal(effects->refusal.error, ERROR_certificate_not_own);
 	decision_fixture_register(fixture, &taxpayer);
 	struct keyed person = decision_fixture_keyed(fixture, "person", "3023217600053");
 	assert_true(decision_fixture_get(fixture, KEY_MAKE(fixture->arena, KEY_taxpayer, key_part_keyed(&person)),

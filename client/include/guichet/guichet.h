@@ -69,6 +69,7 @@ enum guichet_error {
 	GUICHET_ERROR_certificate_not_yet_valid = 68,
 	GUICHET_ERROR_email_invalid = 69,
 	GUICHET_ERROR_key_in_use = 70,
+	GUICHET_ERROR_certificate_not_own = 71,
 	GUICHET_ERROR_manifest_malformed = 80,
 	GUICHET_ERROR_origin_mismatch = 81,
 	GUICHET_ERROR_campaign_unknown = 82,
@@ -105,8 +106,8 @@ enum guichet_error {
 	GUICHET_ERROR_store_damaged = 910,
 	GUICHET_ERROR_directory_locked = 911,
 	GUICHET_ERROR_timed_out = 912,
-	GUICHET_ERROR_largest = 65535 /* reserves room for numbers of newer servers, which may come out of any call */
 	GUICHET_ERROR_listen_failed = 913,
+	GUICHET_ERROR_largest = 65535 /* reserves room for numbers of newer servers, which may come out of any call */
 };
 
 /* What may be done after an error with the same request, unchanged. */
