@@ -94,7 +94,7 @@ guichet_filing_set_replaces(struct guichet_filing *filing, const char *number, s
 		return error;
 	if (!receipt_number_parse(slice_of_text(number), canonical))
 		return problem_set(problem, ERROR_usage, "replaces", slice_of_text(number),
-		    "a receipt number, XXXX-XXXX-XXXX-XXXX, as the receipt to be replaced bears it");
+		    receipt_number_has_form(slice_of_text(number)) ? RECEIPT_NUMBER_MISTYPED : RECEIPT_NUMBER_FORM);
 	if (!arena_copy(filing->arena, slice_of_text(canonical), &filing->content.replaces))
 		return problem_set(problem, ERROR_out_of_memory, "replaces", SLICE_EMPTY, NULL);
 	return GUICHET_ERROR_none;

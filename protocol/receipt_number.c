@@ -65,10 +65,10 @@ value_of(uint8_t c)
 	return found == NULL ? BASE : (unsigned)(found - alphabet);
 }
 
-bool
-receipt_number_parse(struct slice typed, char out[RECEIPT_NUMBER_SIZE + 1])
+/* The values of as many characters as a number has, dashes and spaces passed over. */
+static bool
+read_values(struct slice typed, uint8_t values[CHARACTERS])
 {
-	uint8_t values[CHARACTERS];
 	size_t count = 0;
 
 	for (size_t i = 0; i < typed.size; i++) {
@@ -79,10 +79,26 @@ receipt_number_parse(struct slice typed, char out[RECEIPT_NUMBER_SIZE + 1])
 			return false;
 		values[count++] = (uint8_t)value;
 	}
-	if (count != CHARACTERS || values[CHARACTERS - 1] != check_value(values))
+	return count == CHARACTERS;
+}
+
+bool
+receipt_number_parse(struct slice typed, char out[RECEIPT_NUMBER_SIZE + 1])
+{
+	uint8_t values[CHARACTERS];
+
+	if (!read_values(typed, values) || values[CHARACTERS - 1] != check_value(values))
 		return false;
 	format(values, out);
 	return true;
+}
+
+bool
+receipt_number_has_form(struct slice typed)
+{
+	uint8_t values[CHARACTERS];
+
+	return read_values(typed, values);
 }
 
 bool

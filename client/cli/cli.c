@@ -137,10 +137,11 @@ cli_connect(struct cli *cli)
 	enum guichet_error error =
 	    guichet_create(cli->trust, cli_value(cli, OPTION_SERVER), &cli->guichet, cli->problem);
 
-	if (error != GUICHET_ERROR_none)
-		return error;
-	guichet_set_on_retry(cli->guichet, tell_retry, cli);
-	return GUICHET_ERROR_none;
+	if (error == GUICHET_ERROR_usage)
+		problem_set_place(cli->problem, options_name(OPTION_SERVER));
+	if (error == GUICHET_ERROR_none)
+		guichet_set_on_retry(cli->guichet, tell_retry, cli);
+	return error;
 }
 
 enum guichet_error

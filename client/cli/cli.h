@@ -10,6 +10,7 @@
 #include "client/cli/options.h"
 #include "client/cli/terminal.h"
 #include "protocol/buf.h"
+#include "protocol/limits.h"
 
 /* What a program can tell apart; in every --help. */
 enum exit_code {
@@ -65,13 +66,23 @@ void cli_end(struct cli *cli);
  * says what is going on. */
 must_check enum guichet_error cli_wait(struct cli *cli, struct guichet_request *request, const char *what);
 
-/* Of a filing named by a person, number in any spelling or id, what is asked of the office; *out is the caller's, also
- * on failure. What does not agree with what was asked for, or is not proven, is an error. */
-/* The evidence of a filing, checked against its receipt and that against the log: every command that shows or writes
+/* A filing as the office is asked for it: receipt number or filing id in its canonical form. */
+struct cli_reference {
+	char text[2 * DIGEST_SIZE + 1];
+};
+
+/* Reads what a person typed, a number in any spelling or an id; usage when it is neither. Needs nobody's answer: read
+ * before a password is asked for or the office called. */
+must_check enum guichet_error cli_read_reference(struct cli *cli, const char *typed, struct cli_reference *out);
+/* What is asked of the office about it; *out is the caller's, also on failure. What does not agree with what was asked
+ * for, or is not proven, is an error.
+ * The evidence of a filing, checked against its receipt and that against the log: every command that shows or writes
  * any of it. */
-must_check enum guichet_error cli_ask_filing(struct cli *cli, const char *reference, struct guichet_request **out);
+must_check enum guichet_error cli_ask_filing(struct cli *cli, const struct cli_reference *reference,
+    struct guichet_request **out);
 /* A receipt, checked. */
-must_check enum guichet_error cli_ask_receipt(struct cli *cli, const char *reference, struct guichet_request **out);
+must_check enum guichet_error cli_ask_receipt(struct cli *cli, const struct cli_reference *reference,
+    struct guichet_request **out);
 
 /* The code for an error. */
 enum exit_code cli_exit_code(enum guichet_error error);

@@ -46,12 +46,15 @@ cli_export_signature(struct cli *cli)
 {
 	char *manifest_path = cli_path_beside(cli_value(cli, OPTION_OUT), ".p7s", ".manifest");
 	struct guichet_request *request = NULL;
-	enum guichet_error error = cli_log_in(cli);
+	struct cli_reference reference;
+	enum guichet_error error = cli_read_reference(cli, cli->options.arguments[0], &reference);
 
+	if (error == GUICHET_ERROR_none)
+		error = cli_log_in(cli);
 	if (error == GUICHET_ERROR_none && manifest_path == NULL)
 		error = problem_set(cli->problem, ERROR_out_of_memory, "--out", SLICE_EMPTY, NULL);
 	if (error == GUICHET_ERROR_none)
-		error = cli_ask_filing(cli, cli->options.arguments[0], &request);
+		error = cli_ask_filing(cli, &reference, &request);
 	if (error == GUICHET_ERROR_none)
 		error = write_both(cli, guichet_request_answer(request), manifest_path);
 	if (error == GUICHET_ERROR_none)

@@ -79,6 +79,8 @@ make_filing(struct task *task)
 	guichet_filing_set_offline(task->filing, cli_value(cli, OPTION_OFFLINE) != NULL);
 	if (replaces != NULL)
 		error = guichet_filing_set_replaces(task->filing, replaces, cli->problem);
+	if (error == GUICHET_ERROR_usage)
+		problem_set_place(cli->problem, options_name(OPTION_REPLACES));
 	return error == GUICHET_ERROR_none ? add_documents(task) : error;
 }
 

@@ -22,8 +22,9 @@ static const struct command commands[] = {
 	    "both into the file named by --out (PKCS#12), under a password of your choice.\n"
 	    "A certificate that you have already is revoked by that. Before the office is\n"
 	    "asked, the key is kept under that password in a file with .new at the end of its\n"
-	    "name, until the certificate is there: the same command again, whatever happened,\n"
-	    "takes that key up, whatever --key says, and gets the one certificate." },
+	    "name, until the certificate is there: the same command again, whatever happened\n"
+	    "meanwhile, takes that key up, whatever --key says, and gets the one certificate.\n"
+	    "Once --out is there the command is refused: what is there is not overwritten." },
 	{ "file", cli_file,
 	    BIT(TRUST),
 	    BIT(SERVER) | BIT(AS) | BIT(PASSWORD_FILE) | BIT(ATTACH) | BIT(CHECK) | BIT(REPLACES) | BIT(OFFLINE) |
@@ -87,7 +88,8 @@ static const struct command commands[] = {
 	    ONLINE,
 	    BIT(PASSWORD_FILE) | BIT(SERIAL) | BIT(REASON),
 	    0, 0, "", "revoke a certificate",
-	    "One's own; an operator may name any by --serial. It cannot be undone." },
+	    "One's own; an operator may name any by --serial. It cannot be undone. Of one that\n"
+	    "was revoked already it says since when and why, and changes nothing." },
 	{ "checkpoint", cli_checkpoint,
 	    BIT(SERVER) | BIT(TRUST),
 	    BIT(OUT),
@@ -103,7 +105,7 @@ print_option(FILE *to, enum option_number option, bool needed)
 {
 	const char *value = options_value(option);
 
-	fprintf(to, needed ? " --%s%s%s" : " [--%s%s%s]", options_name(option), value != NULL ? " " : "",
+	fprintf(to, needed ? " %s%s%s" : " [%s%s%s]", options_name(option), value != NULL ? " " : "",
 	    value != NULL ? value : "");
 }
 

@@ -6,38 +6,43 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/revocation_reason.h"
+
 static const struct option {
-	const char *name;
+	const char *name; /* with its dashes, as in what is said of it */
 	const char *value; /* what stands for it in the usage; NULL: it takes none */
 	const char *help;
 } table[OPTION_COUNT] = {
-	[OPTION_SERVER] = { "server", "H:P", "address of the office, host:port" },
-	[OPTION_TRUST] = { "trust", "DIR", "what the office publishes (its DIR/public)" },
-	[OPTION_AS] = { "as", "FILE.p12", "key and certificate of the holder" },
-	[OPTION_PASSWORD_FILE] = { "password-file", "F",
+	[OPTION_SERVER] = { "--server", "H:P", "address of the office, host:port" },
+	[OPTION_TRUST] = { "--trust", "DIR", "what the office publishes (its DIR/public)" },
+	[OPTION_AS] = { "--as", "FILE.p12", "key and certificate of the holder" },
+	[OPTION_PASSWORD_FILE] = { "--password-file", "F",
 	    "its first line is the password of the .p12 file; else it is asked for" },
-	[OPTION_KEY] = { "key", "rsa3072|p256",
+	[OPTION_KEY] = { "--key", "rsa3072|p256",
 	    "kind of key pair (rsa3072: slow to make, the quickest for the office to verify)" },
-	[OPTION_SPI] = { "spi", "NUMBER", "tax number [numéro fiscal], 13 digits" },
-	[OPTION_BIRTH_NAME] = { "birth-name", "NAME", "birth name [nom de naissance], to the character" },
-	[OPTION_FILER_NUMBER] = { "filer-number", "NUMBER", "yearly filer number [numéro de télédéclarant]" },
-	[OPTION_REFERENCE_INCOME] = { "reference-income", "EUROS", "reference income [revenu fiscal de référence]" },
-	[OPTION_EMAIL] = { "email", "ADDRESS", "where the office can reach you" },
-	[OPTION_ACCEPT_CONTRACT] = { "accept-contract", NULL,
+	[OPTION_SPI] = { "--spi", "NUMBER", "tax number [numéro fiscal], 13 digits" },
+	[OPTION_BIRTH_NAME] = { "--birth-name", "NAME", "birth name [nom de naissance], to the character" },
+	[OPTION_FILER_NUMBER] = { "--filer-number", "NUMBER", "yearly filer number [numéro de télédéclarant]" },
+	[OPTION_REFERENCE_INCOME] = { "--reference-income", "EUROS", "reference income [revenu fiscal de référence]" },
+	[OPTION_EMAIL] = { "--email", "ADDRESS", "where the office can reach you" },
+	[OPTION_ACCEPT_CONTRACT] = { "--accept-contract", NULL,
 	    "you accept the contract [convention]; without it, it is shown" },
-	[OPTION_ATTACH] = { "attach", "FILE", "a paper to send along: pdf, jpg, png, tif, txt, csv; may be repeated" },
-	[OPTION_CHECK] = { "check", NULL, "only check the documents against the rules; nothing is sent" },
-	[OPTION_REPLACES] = { "replaces", "NUMBER", "receipt number of the filing that this one rectifies" },
-	[OPTION_OFFLINE] = { "offline", NULL,
+	[OPTION_ATTACH] = { "--attach", "FILE",
+	    "a paper to send along: pdf, jpg, png, tif, txt, csv; may be repeated" },
+	[OPTION_CHECK] = { "--check", NULL, "only check the documents against the rules; nothing is sent" },
+	[OPTION_REPLACES] = { "--replaces", "NUMBER", "receipt number of the filing that this one rectifies" },
+	[OPTION_OFFLINE] = { "--offline", NULL,
 	    "prepared offline and then signed; its rectifications have to be offline too" },
-	[OPTION_OUT] = { "out", "PATH", "where to write; what is there and holds something else is not overwritten" },
-	[OPTION_CHECKPOINT] = { "checkpoint", "OLD", "a checkpoint kept earlier: check that the log still extends it" },
-	[OPTION_INCOME_YEAR] = { "income-year", "Y", "income year of the documents (default: the last calendar year)" },
-	[OPTION_SERIAL] = { "serial", "HEX", "serial number of the certificate, of either case (default: one's own)" },
-	[OPTION_REASON] = { "reason", "R",
-	    "unspecified, key-compromise, affiliation-changed, superseded or cessation" },
-	[OPTION_JSON] = { "json", NULL, "answer with JSON, for programs; errors too" },
-	[OPTION_HELP] = { "help", NULL, "this text" },
+	[OPTION_OUT] = { "--out", "PATH", "where to write; what is there and holds something else is not overwritten" },
+	[OPTION_CHECKPOINT] = { "--checkpoint", "OLD",
+	    "a checkpoint kept earlier: check that the log still extends it" },
+	[OPTION_INCOME_YEAR] = { "--income-year", "Y",
+	    "income year of the documents (default: the last calendar year)" },
+	[OPTION_SERIAL] = { "--serial", "HEX",
+	    "serial number of the certificate, of either case (default: one's own)" },
+	[OPTION_REASON] = { "--reason", "R", REVOCATION_REASON_WORDS },
+	[OPTION_JSON] = { "--json", NULL, "answer with JSON, for programs; errors too" },
+	[OPTION_HELP] = { "--help", NULL, "this text" },
 };
 
 static bool
@@ -66,7 +71,7 @@ static bool
 take_option(int count, char **argv, int *at, unsigned allowed, struct options *out, struct options_fault *why)
 {
 	const char *word = argv[*at], *equals = strchr(word, '=');
-	enum option_number option = find_option(word + 2);
+	enum option_number option = find_option(word);
 
 	if (option == OPTION_COUNT || (allowed & OPTION_BIT(option)) == 0)
 		return fault(why, word, "an option of this command, see --help");
@@ -156,7 +161,7 @@ options_print_help(FILE *to, unsigned set)
 		char words[64];
 		if ((set & OPTION_BIT(option)) == 0)
 			continue;
-		snprintf(words, sizeof words, "--%s%s%s", table[option].name, table[option].value != NULL ? " " : "",
+		snprintf(words, sizeof words, "%s%s%s", table[option].name, table[option].value != NULL ? " " : "",
 		    table[option].value != NULL ? table[option].value : "");
 		fprintf(to, "  %-26s %s\n", words, table[option].help);
 	}

@@ -59,7 +59,7 @@ must_check bool options_parse(int count, char **argv, unsigned allowed, struct o
 void options_release(struct options *options);
 /* The first option of `needed` that is not there; OPTION_COUNT when none is missing. */
 enum option_number options_find_missing(const struct options *options, unsigned needed);
-/* "server", and "H:P" or NULL for an option without a value. */
+/* "--server", and "H:P" or NULL for an option without a value. */
 const char *options_name(enum option_number option);
 const char *options_value(enum option_number option);
 /* One line of help for each option of the set. */

@@ -45,10 +45,13 @@ cli_receipt(struct cli *cli)
 {
 	struct guichet_request *request = NULL;
 	const char *out = cli_value(cli, OPTION_OUT);
-	enum guichet_error error = cli_log_in(cli);
+	struct cli_reference reference;
+	enum guichet_error error = cli_read_reference(cli, cli->options.arguments[0], &reference);
 
 	if (error == GUICHET_ERROR_none)
-		error = cli_ask_receipt(cli, cli->options.arguments[0], &request);
+		error = cli_log_in(cli);
+	if (error == GUICHET_ERROR_none)
+		error = cli_ask_receipt(cli, &reference, &request);
 	if (error == GUICHET_ERROR_none && out != NULL)
 		error = cli_write_receipt(cli, out, guichet_record_bytes(guichet_request_answer(request), "receipt"),
 		    guichet_record_bytes(guichet_request_answer(request), "proof"));

@@ -102,10 +102,13 @@ cli_show(struct cli *cli)
 {
 	struct guichet_request *request = NULL;
 	const char *directory = cli_value(cli, OPTION_OUT);
-	enum guichet_error error = cli_log_in(cli);
+	struct cli_reference reference;
+	enum guichet_error error = cli_read_reference(cli, cli->options.arguments[0], &reference);
 
 	if (error == GUICHET_ERROR_none)
-		error = cli_ask_filing(cli, cli->options.arguments[0], &request);
+		error = cli_log_in(cli);
+	if (error == GUICHET_ERROR_none)
+		error = cli_ask_filing(cli, &reference, &request);
 	if (error == GUICHET_ERROR_none && directory != NULL)
 		error = fetch_documents(cli, guichet_request_answer(request), directory);
 	if (error == GUICHET_ERROR_none)

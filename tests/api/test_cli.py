@@ -109,9 +109,9 @@ def test_commands_are_listed():
 
 
 @pytest.mark.parametrize("words,place", [
-    (["file"], "trust"),
+    (["file"], "--trust"),
     (["file", "--trust", "x"], "arguments"),
-    (["file", "--trust", "x", "r.json"], "server"),
+    (["file", "--trust", "x", "r.json"], "--server"),
     (["verify", "--trust", "x", "--nonsense", "r.json"], "--nonsense"),
     (["verify", "--trust", "x", "--check", "r.json"], "--check"),
     (["verify", "r.json", "--trust"], "--trust"),
@@ -126,11 +126,25 @@ def test_commands_are_listed():
     (["convert", "irj", "x", "--out", "y", "--income-year", "19"], "--income-year"),
     (["revoke", "--server", "h:1", "--trust", "x", "--as", "y", "--reason", "whim"], "--reason"),
     (["revoke", "--server", "h:1", "--trust", "x", "--as", "y", "--serial", "12"], "--serial"),
+    (["receipt", "--server", "h:1", "--trust", "x", "--as", "y", "1000"], "NUMBER-or-ID"),
+    (["show", "--server", "h:1", "--trust", "x", "--as", "y", "0" * 63], "NUMBER-or-ID"),
+    (["export-signature", "--server", "h:1", "--trust", "x", "--as", "y", "--out", "z", "1000-0000-0000-000Z"], "NUMBER-or-ID"),
 ])
 def test_usage_errors_name_the_word(words, place):
     assert re.search(rf"where: +{re.escape(place)}\n", guichet(*words, code=USAGE))
     if "--json" not in " ".join(words):
         assert json.loads(guichet(*words, "--json", code=USAGE))["error"] == "usage"
+
+
+@pytest.mark.parametrize("typed,why", [
+    ("1000-0000-0000-000Z", "one is mistyped"), ("0100 0000 0000 000y", "one is mistyped"),
+    ("1000-0000-0000-000", "four groups of four"), ("1000-0000-0000-000U", "64 hexadecimal digits"),
+])
+def test_a_mistyped_number_is_told_before_anything_is_asked(typed, why):
+    """Neither the trust nor the key file is there, and nobody answers at that address."""
+    for command in ("receipt", "show"):
+        told = json.loads(guichet(command, "--server", "127.0.0.1:1", "--trust", "x", "--as", "y", typed, "--json", code=USAGE))
+        assert told["value"] == typed and why in told["expected"]
 
 
 def test_missing_file_is_a_failure_that_names_it(tmp_path):

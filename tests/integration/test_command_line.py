@@ -86,7 +86,7 @@ def help_lists(text):
 @pytest.mark.parametrize("command", GUICHET)
 def test_help_lists_exactly_what_is_accepted(office, command):
     program = program_of(office)
-    known = options_of("client/cli", r'^\t\[OPTION_\w+\] = \{ "([a-z-]+)"')
+    known = options_of("client/cli", r'^\t\[OPTION_\w+\] = \{ "--([a-z-]+)"')
     assert len(known) > 20
     accepted = {name for name in known if "an option of this command" not in
                 subprocess.run([program, command, f"--{name}=x"], capture_output=True, text=True, check=False).stderr}

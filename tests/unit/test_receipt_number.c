@@ -56,8 +56,12 @@ test_typed_forms(void **state)
 		assert_string_equal(out, "1000-0000-0000-000Y");
 		assert_int_equal(receipt_number_valid(slice_of_text(good[i])), i == 0);
 	}
-	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		assert_false(receipt_number_parse(slice_of_text(bad[i]), out));
+		assert_int_equal(
+		    receipt_number_has_form(slice_of_text(bad[i])), strcmp(bad[i], "1000-0000-0000-000Z") == 0);
+	}
+	assert_true(receipt_number_has_form(slice_of_text(good[3])));
 	assert_false(receipt_number_parse(slice_of("1000-0000-0000-00\0Y", 19), out));
 }
 
