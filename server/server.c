@@ -26,6 +26,7 @@
 #include "server/log.h"
 #include "server/loop.h"
 #include "server/proof.h"
+#include "server/publication_record.h"
 #include "server/publish.h"
 #include "server/recovery.h"
 #include "server/room.h"
@@ -73,6 +74,7 @@ struct server {
 	struct disk_watch disk_watch;
 	struct tree *tree;
 	struct publications *publications;
+	struct publication_recorder *recorder;
 	struct publisher *publisher;
 	struct crl *crl;
 	struct office *office;
@@ -274,6 +276,7 @@ server_reload(void *context)
 		/* Requests under way hold the old office, and it the old publications. */
 		publications_release(server->publications);
 		server->publications = publications_hold(office->publications);
+		publication_recorder_take(server->recorder, server->publications);
 		office_release(server->office);
 		server->office = office;
 		dispatch_set_office(server->dispatch, office);
@@ -411,7 +414,9 @@ start_office(struct server *server, struct fault *fault)
 	server->publisher = publisher_create(server->options->directory, server->scribe, server->store, server->tree,
 	    server_publish_failed, server);
 	server->crl = crl_create(server->scribe_authority, server->store, server->scribe, server_crl_made, server);
-	if (server->verifier == NULL || server->inflater == NULL || server->publisher == NULL || server->crl == NULL)
+	server->recorder = publication_recorder_create(server->store, server->keyring, server_fail, server);
+	if (server->verifier == NULL || server->inflater == NULL || server->publisher == NULL || server->crl == NULL ||
+	    server->recorder == NULL)
 		return no_memory(fault);
 	const struct office instruments = {
 		.origin = slice_of_text(server->settings.origin),
@@ -423,7 +428,11 @@ start_office(struct server *server, struct fault *fault)
 		.tree = server->tree,
 	};
 	error = office_load(server->options->directory, &instruments, server->arena, &server->office, fault);
-	return error == ERROR_NONE ? campaign_year_check(server->store, server->office, server->arena, fault) : error;
+	if (error == ERROR_NONE)
+		error = campaign_year_check(server->store, server->office, server->arena, fault);
+	if (error != ERROR_NONE)
+		return error;
+	return publication_recorder_settle(server->recorder, server->publications, fault);
 }
 
 /* The checkpoint of the log as it stands: what is asked for before the first batch, and published if a crash came
@@ -549,6 +558,7 @@ server_destroy(struct server *server)
 	office_release(server->office);
 	crl_destroy(server->crl);
 	publisher_destroy(server->publisher);
+	publication_recorder_destroy(server->recorder);
 	publications_release(server->publications);
 	inflater_destroy(server->inflater);
 	key_verifier_destroy(server->verifier);
@@ -569,19 +579,6 @@ server_destroy(struct server *server)
 	loop_destroy(server->loop);
 	log_destroy(server->log);
 	free(server);
-}
-
-/* The fault's texts in the arena: they may be of what ends with the server. */
-static enum error
-keep_fault(struct arena *arena, struct fault *fault)
-{
-	struct fault kept = { .error = fault->error };
-
-	if (!arena_copy(arena, fault->place, &kept.place) || !arena_copy(arena, fault->value, &kept.value) ||
-	    !arena_copy(arena, fault->expected, &kept.expected))
-		return no_memory(fault);
-	*fault = kept;
-	return kept.error;
 }
 
 enum error
@@ -609,7 +606,8 @@ server_run(const struct server_options *options, struct arena *arena, struct fau
 		log_settle(server->log);
 		log_event(server->log, LOG_LEVEL_INFO, "stopped", log_error("error", server->failure));
 	} else {
-		error = keep_fault(arena, fault);
+		/* They may be of what ends with the server. */
+		error = settings_keep_fault(arena, fault);
 	}
 	server_destroy(server);
 	return error;

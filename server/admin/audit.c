@@ -24,7 +24,9 @@ static const struct admin_command command = {
 	"audit", "DIR", 1,
 	"Reads everything again and proves that records, archive, receipts, log and what is published agree: every\n"
 	"receipt with its filing, documents, signature and leaf; the tree with every earlier checkpoint; every\n"
-	"certificate and revocation. Refuses while a server uses DIR. Exit code 0 only if all agrees.",
+	"certificate and revocation. Campaign and catalogue have to be those that the office took last: what was\n"
+	"changed while no server ran disagrees until guichetd serve has taken it. Refuses while a server uses DIR.\n"
+	"Exit code 0 only if all agrees.",
 	NULL,
 };
 

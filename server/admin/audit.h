@@ -31,6 +31,7 @@
 	COUNT(published_checkpoints, "published checkpoints, signed and of this tree")                                 \
 	COUNT(published_tiles, "published tiles, equal to the recomputed hashes")                                      \
 	COUNT(published_revocations, "revocations in the published list")                                              \
+	COUNT(published_files, "of campaign and catalogue, as the office took them last")                              \
 	COUNT(filings, "filings, with manifest, receipt and signature")                                                \
 	COUNT(documents, "documents with the digest that was signed")                                                  \
 	COUNT(dossiers, "dossiers, each with its filing in force")                                                     \
@@ -150,6 +151,7 @@ void audit_revocation(struct audit *audit, struct slice value);
 void audit_identity_end(struct audit *audit);
 
 /* audit_published.c */
+void audit_publication(struct audit *audit, struct slice value);
 void audit_published(struct audit *audit);
 
 /* A leaf of the log that is a certificate's or a revocation's, by its serial (audit_identity.c); a receipt

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What DIR/public tells the world besides the checkpoint: tiles, and the list of revocations. All of it can be written
- * again, so what is missing is no matter; what is there has to be true. */
+ * What DIR/public tells the world besides the checkpoint. Tiles and the list of revocations can be written again, so
+ * what is missing is no matter; what is there has to be true. Campaign and catalogue are the operator's own: what is
+ * there has to be what the office took. */
 #include "server/admin/audit.h"
 
 #include <dirent.h>
@@ -13,8 +14,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "protocol/digest.h"
 #include "server/authority.h"
-#include "server/publications.h"
+#include "server/publication_record.h"
 
 #define TILE_PATH_MAX ((size_t)128)
 
@@ -176,6 +178,31 @@ check_list(struct audit *audit)
 		else
 			audit_disagree_number(audit, "published revocation", (uint64_t)i, "a revocation on record");
 	X509_CRL_free(list);
+}
+
+/* ---- campaign and catalogue ---- */
+
+/* What the operator changed while no server ran differs too: nobody took it yet, and nobody can tell it from damage. */
+void
+audit_publication(struct audit *audit, struct slice value)
+{
+	const char *file = publication_record_file(audit->keyring, audit->key, audit->arena);
+	struct rec_publication record;
+	struct slice content;
+	uint8_t digest[DIGEST_SIZE];
+
+	if (file == NULL || record_decode(record_publication(), value, audit->arena, &record) != ERROR_NONE) {
+		audit_disagree_record(audit, "a record of its kind");
+		return;
+	}
+	bool is_there = audit_published_file(audit, file, publications_size_max(file), &content);
+	if (is_there)
+		digest_bytes(content, digest);
+	if (is_there && slice_equal(record.digest, slice_of(digest, sizeof digest)))
+		audit->counts[AUDIT_published_files]++;
+	else
+		audit_disagree(audit, "published file", slice_of_text(file),
+		    "what the office took last; what was changed since, guichetd serve takes");
 }
 
 void

@@ -15,6 +15,7 @@
 #include "server/admin/admin.h"
 #include "server/authority.h"
 #include "server/clock.h"
+#include "server/publication_record.h"
 #include "server/store/disk.h"
 #include "server/store/keyring.h"
 #include "server/store/leveldb.h"
@@ -94,6 +95,23 @@ write_publications(
 	return error;
 }
 
+/* What an audit compares campaign and catalogue with until the server has taken others. */
+static enum error
+record_publications(
+    const char *directory, struct store *store, struct keyring *keyring, struct arena *arena, struct fault *fault)
+{
+	struct publications *publications = NULL;
+	struct publication_recorder *recorder = publication_recorder_create(store, keyring, NULL, NULL);
+	enum error error = recorder == NULL ? fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
+	    publications_load(directory, NULL, arena, &publications, fault);
+
+	if (error == ERROR_NONE)
+		error = publication_recorder_settle(recorder, publications, fault);
+	publication_recorder_destroy(recorder);
+	publications_release(publications);
+	return error;
+}
+
 static enum error
 make_store(const char *directory, const char *keys, struct arena *arena, struct fault *fault)
 {
@@ -112,6 +130,8 @@ make_store(const char *directory, const char *keys, struct arena *arena, struct 
 		};
 		error = leveldb_store_open(&config, worker, worker, &store, fault);
 	}
+	if (error == ERROR_NONE)
+		error = record_publications(directory, store, keyring, arena, fault);
 	store_close(store);
 	keyring_close(keyring);
 	worker_destroy(worker);

@@ -36,8 +36,8 @@ SERVER = [
     "address admission arrival clock keyset log loop share worker",
     "server/store",
     # the office's instruments: what it is set up, signs, keeps in order and publishes with
-    "authority authority_create authority_files authority_tls crl disk_watch profile proof publications publish "
-    "recovery revocation_list room settings tree",
+    "authority authority_create authority_files authority_tls crl disk_watch profile proof publication_record "
+    "publications publish recovery revocation_list room settings tree",
     "campaign_year office",
     # a decision: what it sees, what it may, what it does, what becomes of that
     "answer commit decide gate view",

@@ -5,10 +5,12 @@ at a time.)"""
 import json
 import pathlib
 import shutil
+import signal
 import subprocess
 
 import pytest
 import stranger
+from office import wait_until
 from visit import Visit
 
 
@@ -38,7 +40,8 @@ def issue(office, name):
 
 def test_a_new_office_agrees(offices):
     office = offices()
-    assert all(count == 0 for count in audit(office)["checked"].values())
+    checked = audit(office)["checked"]
+    assert {name: count for name, count in checked.items() if count} == {"records": 2, "published_files": 2}
     said = office.run("audit", office.directory).stdout
     assert "Everything agrees." in said
     assert "usage: guichetd audit DIR" in office.run("audit", "--help").stdout
@@ -165,11 +168,39 @@ def test_a_changed_byte_in_the_records_is_found(used, tmp_path):
             shutil.rmtree(hurt)
 
 
-@pytest.mark.parametrize("name", ["checkpoint", "crl.pem", "log.vkey", "ca.pem", "tls.pem"])
+@pytest.mark.parametrize("name", ["checkpoint", "crl.pem", "log.vkey", "ca.pem", "tls.pem", "campaign.json", "catalogue.json"])
 def test_a_changed_publication_is_found(used, tmp_path, name):
     directory = copy(used, tmp_path)
     flip(directory / "public" / name, 60)
     audit(used, directory, 1)
+
+
+def test_what_the_operator_changes_agrees_once_it_is_taken(offices):
+    office = offices()
+    path = office.public / "campaign.json"
+    first = path.read_text(encoding="utf-8")
+    office.start()
+    # Ever another one, as fast as they are taken: the last one counts.
+    for count in range(10):
+        before = office.log_text().count(" reloaded ")
+        path.write_text(first + " " * (count + 1), encoding="utf-8")
+        office.signal(signal.SIGHUP)
+        wait_until(lambda: office.log_text().count(" reloaded ") > before, "reloaded")
+    assert office.stop() == 0
+    assert audit(office)["checked"]["published_files"] == 2
+    # Changed while no server ran it is nobody's yet; the next start takes it.
+    path.write_text(first, encoding="utf-8")
+    [told] = audit(office, code=1)["disagreements"]
+    assert told["which"] == "campaign.json" and told["expected"].startswith("what the office took last")
+    assert office.start().stop() == 0
+    audit(office)
+    # What is refused is not taken.
+    office.start()
+    path.write_text("{", encoding="utf-8")
+    office.signal(signal.SIGHUP)
+    wait_until(lambda: "reload_refused" in office.log_text(), "refused")
+    assert office.stop() == 0
+    assert audit(office, code=1)["disagreements"][0]["which"] == "campaign.json"
 
 
 def test_another_offices_checkpoint_is_found(used, offices, tmp_path):

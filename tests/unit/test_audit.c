@@ -13,6 +13,7 @@
 #include "protocol/digest.h"
 #include "protocol/note.h"
 #include "server/admin/admin.h"
+#include "server/publication_record.h"
 #include "server/publish.h"
 #include "tests/unit/file.h"
 
@@ -98,6 +99,18 @@ publish(void)
 	write_public(fixture->directory, "checkpoint", slice_of_text(fixture->checkpoint));
 }
 
+static void
+record_publications(void)
+{
+	struct publication_recorder *recorder =
+	    publication_recorder_create(fixture->store, fixture->keyring, NULL, NULL);
+	struct fault fault;
+
+	assert_non_null(recorder);
+	assert_int_equal(publication_recorder_settle(recorder, fixture->publications, &fault), ERROR_NONE);
+	publication_recorder_destroy(recorder);
+}
+
 static int
 group_setup(void **state)
 {
@@ -143,6 +156,7 @@ group_setup(void **state)
 	assert_int_equal(decision_fixture_operate(fixture, OPERATION_enrol, &facts)->refusal.error,
 	    ERROR_identification_refused);
 	publish();
+	record_publications();
 	decision_fixture_close_store(fixture);
 	return 0;
 }
@@ -322,6 +336,7 @@ CHANGE(upload_time, upload, record->opened_at--)
 CHANGE(batch_leaf, log_batch, record->leaves = flipped(record->leaves, 0))
 CHANGE(batch_frontier, log_batch, record->frontier = flipped(record->frontier, 0))
 CHANGE(batch_archive, log_batch, record->archives = flipped(record->archives, 9))
+CHANGE(publication_digest, publication, record->digest = flipped(record->digest, 31))
 CHANGE(batch_size, log_batch, record->size_before ^= 3)
 
 #define PICK(name, kind, condition)                                                                                \
@@ -421,6 +436,8 @@ static const struct damage damages[] = {
 	{ "expected its archive entry behind its leaf", CHANGED(log_batch, 9, log_batch, batch_archive) },
 	{ "expected one frontier hash for each bit of the size", CHANGED(log_batch, 4, log_batch, batch_size) },
 	{ "tile of leaves 0: expected a record of a full tile", REMOVED(tile, 0) },
+	{ ".json: expected what the office took last", CHANGED(publication, 0, publication, publication_digest) },
+	{ ".json: expected what the office took last", CHANGED(publication, 1, publication, publication_digest) },
 };
 
 /* The key and value of a prefix's nth record, in the copy's arena. */
@@ -533,6 +550,7 @@ every_foreign_record_is_found(void **state)
 		{ "expected a tile that the log has filled", "t\11\0\0\0\0\0\0\0\0", 10, 8192 },
 		{ "filing 31: expected a record of its kind", "F1", 2, 9 },
 		{ "log_batch 31: expected a record of its kind", "L1", 2, 9 },
+		{ "publication 31: expected a record of its kind", "P1", 2, 9 },
 	};
 
 	(void)state;
@@ -582,7 +600,9 @@ every_false_publication_is_found(void **state)
 		{ "published file tile/0/000: expected the hashes of the log", "tile/0/000", 0, 8160 },
 		{ "published file tile/0/001.p/3: expected the hashes of the log", "tile/0/001.p/3", 0, 0 },
 		{ "published file crl.pem: expected a list signed", "crl.pem", 100, 0 },
-		{ "authority", "log.vkey", 30, 0 },
+		{ "published file campaign.json: expected what the office took last", "campaign.json", 831, 0 },
+		{ "published file catalogue.json: expected what the office took last", "catalogue.json", 0, 100 },
+		{ "authority log.vkey", "log.vkey", 30, 0 },
 	};
 	static const char *const extra[] = { "tile/0/002", "tile/0/001.p/255", "tile/0/x000", "tile/0/01", "tile/9" };
 
