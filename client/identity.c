@@ -339,7 +339,7 @@ guichet_identity_save(const struct guichet_identity *identity, const char *passw
 		*out = blob_take(buf);
 	if (*out != NULL)
 		return GUICHET_ERROR_none;
-	return problem_set(problem, ERROR_key_failed, "key file", SLICE_EMPTY, NULL);
+	return problem_set(problem, ERROR_key_failed, "key file", SLICE_EMPTY, "a PKCS#12 file that can be made");
 }
 
 /* ---- what the key does ---- */

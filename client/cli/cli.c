@@ -18,7 +18,6 @@
 #include "protocol/limits.h"
 #include "protocol/receipt.h"
 
-#define KEY_FILE_MAX ((size_t)64 * 1024)
 /* A command that takes longer says so, and then this often. */
 #define PROGRESS_MS 1000
 #define OUTPUT_MAX ((size_t)64 * 1024 * 1024)
@@ -41,7 +40,7 @@ cli_open_identity(struct cli *cli)
 	char password[PASSWORD_SIZE_MAX] = "";
 	const char *path = cli_value(cli, OPTION_AS);
 	struct guichet_blob *file = NULL;
-	enum guichet_error error = guichet_file_read(path, KEY_FILE_MAX, &file, cli->problem);
+	enum guichet_error error = guichet_file_read(path, CLI_KEY_FILE_MAX, &file, cli->problem);
 
 	if (error == GUICHET_ERROR_none)
 		error = password_get(

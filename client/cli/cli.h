@@ -51,12 +51,15 @@ cli_run cli_checkpoint, cli_convert, cli_enrol, cli_export_signature, cli_file, 
 
 /* The value of an option; NULL when it was not given. */
 const char *cli_value(const struct cli *cli, enum option_number option);
-/* Load the trust; open the identity, asking for the password; make the connection, for the identity if there is
- * one. What is opened is closed at the end of the program. */
+/* The largest .p12 file that is read. */
+#define CLI_KEY_FILE_MAX ((size_t)64 * 1024)
+
+/* Load the trust; open the identity, asking for the password; make the handle by which the office is called. What is
+ * opened is closed at the end of the program. */
 must_check enum guichet_error cli_load_trust(struct cli *cli);
 must_check enum guichet_error cli_open_identity(struct cli *cli);
 must_check enum guichet_error cli_connect(struct cli *cli);
-/* All three, as every command does that asks for one's own. */
+/* All three, and the handle speaks for the identity: as every command does that asks for one's own. */
 must_check enum guichet_error cli_log_in(struct cli *cli);
 
 /* Around what keeps this machine computing for a second and cannot be asked how far it is: a line at the terminal. */
@@ -88,7 +91,8 @@ must_check enum guichet_error cli_ask_receipt(struct cli *cli, const struct cli_
 enum exit_code cli_exit_code(enum guichet_error error);
 /* Says what is in cli->problem (on stderr, or with --json on stdout) and gives its code. */
 enum exit_code cli_fail(struct cli *cli);
-/* The same for a problem of the command line itself. */
+/* The same for a problem of the command line itself, and for memory that is short. */
+enum exit_code cli_fail_memory(struct cli *cli);
 enum exit_code cli_fail_usage(struct cli *cli, const char *place, const char *value, const char *expected);
 /* What the rules advise, on stderr. */
 void cli_print_findings(const struct guichet_problem *problem);

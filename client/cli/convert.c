@@ -8,6 +8,7 @@
 
 #include "client/blob.h"
 #include "client/cli/cli.h"
+#include "client/clock.h"
 #include "client/irj.h"
 #include "client/problem.h"
 #include "client/trust.h"
@@ -28,7 +29,7 @@ static uint64_t
 last_calendar_year(void)
 {
 	struct tm utc;
-	time_t now = time(NULL);
+	time_t now = (time_t)clock_now();
 
 	return gmtime_r(&now, &utc) == NULL ? 1970 : (uint64_t)(utc.tm_year + 1900 - 1);
 }

@@ -18,8 +18,6 @@
 #include "protocol/key.h"
 #include "protocol/time.h"
 
-#define KEY_FILE_MAX ((size_t)64 * 1024)
-
 struct task {
 	struct cli *cli;
 	const char *path; /* of the key file */
@@ -90,7 +88,7 @@ static enum guichet_error
 resume(struct task *task)
 {
 	struct guichet_blob *file = NULL;
-	enum guichet_error error = guichet_file_read(task->waiting_path, KEY_FILE_MAX, &file, task->cli->problem);
+	enum guichet_error error = guichet_file_read(task->waiting_path, CLI_KEY_FILE_MAX, &file, task->cli->problem);
 
 	if (error == GUICHET_ERROR_none)
 		error = open_waiting(task, guichet_blob_bytes(file));
@@ -162,6 +160,23 @@ ask(struct task *task, struct guichet_request *request)
 	return error;
 }
 
+/* A fact that no request can carry, which has the name of a field, by that of its option. */
+static void
+name_option(struct guichet_problem *problem)
+{
+	static const enum option_number facts[] = {
+		OPTION_SPI, OPTION_BIRTH_NAME, OPTION_FILER_NUMBER, OPTION_REFERENCE_INCOME, OPTION_EMAIL,
+	};
+	char option[64];
+
+	snprintf(option, sizeof option, "--%s", guichet_problem_place(problem));
+	for (char *at = option; *at != '\0'; at++)
+		*at = *at == '_' ? '-' : *at;
+	for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
+		if (strcmp(option, options_name(facts[i])) == 0)
+			problem_set_place(problem, option);
+}
+
 static enum guichet_error
 enrol(struct task *task)
 {
@@ -181,6 +196,8 @@ enrol(struct task *task)
 		error = cli_connect(cli);
 	if (error == GUICHET_ERROR_none)
 		error = guichet_enrol_create(cli->guichet, cli->identity, &facts, &request, cli->problem);
+	if (error == GUICHET_ERROR_usage)
+		name_option(cli->problem);
 	if (error == GUICHET_ERROR_none)
 		error = ask(task, request);
 	guichet_request_destroy(request);
@@ -244,7 +261,7 @@ cli_enrol(struct cli *cli)
 		return cli_fail_usage(cli, "--key", key, options_value(OPTION_KEY));
 	task.waiting_path = cli_path_beside(task.path, "", ".new");
 	if (task.waiting_path == NULL)
-		return EXIT_CODE_FAILED;
+		return cli_fail_memory(cli);
 	enum guichet_error error = run(&task);
 	OPENSSL_cleanse(task.password, sizeof task.password);
 	free(task.waiting_path);

@@ -211,6 +211,13 @@ cli_fail(struct cli *cli)
 }
 
 enum exit_code
+cli_fail_memory(struct cli *cli)
+{
+	problem_set(cli->problem, ERROR_out_of_memory, cli->command->name, SLICE_EMPTY, NULL);
+	return cli_fail(cli);
+}
+
+enum exit_code
 cli_fail_usage(struct cli *cli, const char *place, const char *value, const char *expected)
 {
 	problem_set(cli->problem, ERROR_usage, place, slice_of_text(value), expected);

@@ -327,7 +327,7 @@ cli_file(struct cli *cli)
 	struct task task = { .cli = cli, .receipt_path = out != NULL ? out : "receipt.json" };
 	task.saved_path = cli_path_beside(task.receipt_path, ".json", ".filing");
 	if (task.saved_path == NULL)
-		return EXIT_CODE_FAILED;
+		return cli_fail_memory(cli);
 	enum exit_code code = run(&task);
 	guichet_filing_destroy(task.filing);
 	free(task.saved_path);

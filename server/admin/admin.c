@@ -66,12 +66,29 @@ print_help(FILE *to, const struct admin_command *command, const struct admin_opt
 struct line {
 	const struct admin_command *command;
 	const struct admin_option *options;
+	bool as_json; /* a program is to be answered in JSON also when its command line is wrong */
 	int exit; /* once it is over */
 };
 
 static bool
-usage_error(struct line *line, const char *what, const char *word)
+wants_json(int argc, char **argv, const struct admin_option *options)
 {
+	bool is_known = false, is_there = false;
+
+	for (const struct admin_option *option = options; option->name != NULL; option++)
+		is_known |= strcmp(option->name, "--json") == 0;
+	for (int i = 1; i < argc; i++)
+		is_there |= strcmp(argv[i], "--json") == 0;
+	return is_known && is_there;
+}
+
+static bool
+usage_error(struct line *line, const char *what, const char *word, const char *expected)
+{
+	if (line->as_json) {
+		line->exit = admin_refuse(word[0] != '\0' ? word : "words", what, expected, true);
+		return false;
+	}
 	fprintf(stderr, "guichetd: %s%s%s\n", what, word[0] != '\0' ? ": " : "", word);
 	print_usage(stderr, line->command, line->options);
 	fprintf(stderr, "guichetd %s --help tells more.\n", line->command->name);
@@ -93,13 +110,13 @@ take_option(struct line *line, int argc, char **argv, int *at)
 	while (option->name != NULL && strcmp(argv[*at], option->name) != 0)
 		option++;
 	if (option->name == NULL)
-		return usage_error(line, "unknown option", argv[*at]);
+		return usage_error(line, "unknown option", argv[*at], "an option of this command, see --help");
 	if (option->word == NULL) {
 		*option->is_given = true;
 		return true;
 	}
 	if (*at + 1 == argc)
-		return usage_error(line, "the option needs a value", argv[*at]);
+		return usage_error(line, "the option needs a value", argv[*at], option->word);
 	*option->value = argv[++*at];
 	return true;
 }
@@ -108,7 +125,7 @@ bool
 admin_options(int argc, char **argv, const struct admin_command *command, const struct admin_option *options,
     const char **words, int *exit)
 {
-	struct line line = { command, options, ADMIN_DONE };
+	struct line line = { command, options, wants_json(argc, argv, options), ADMIN_DONE };
 	size_t count = 0;
 	bool good = true;
 
@@ -116,15 +133,15 @@ admin_options(int argc, char **argv, const struct admin_command *command, const 
 		if (strncmp(argv[i], "--", 2) == 0)
 			good = take_option(&line, argc, argv, &i);
 		else if (count == command->words_count)
-			good = usage_error(&line, "one word too many", argv[i]);
+			good = usage_error(&line, "one word too many", argv[i], command->words);
 		else
 			words[count++] = argv[i];
 	}
 	if (good && count != command->words_count)
-		good = usage_error(&line, "words are missing", "");
+		good = usage_error(&line, "words are missing", "", command->words);
 	for (const struct admin_option *option = options; good && option->name != NULL; option++)
 		if (option->is_needed && *option->value == NULL)
-			good = usage_error(&line, "an option is missing", option->name);
+			good = usage_error(&line, "an option is missing", option->name, option->word);
 	*exit = line.exit;
 	return good;
 }

@@ -47,7 +47,8 @@ struct admin_command {
 };
 
 /* Takes options (ended by ADMIN_OPTIONS_END) and exactly the command's words out of argv. Prints usage and returns
- * false on --help (*exit ADMIN_DONE) and on anything wrong (ADMIN_USAGE, after saying what). */
+ * false on --help (*exit ADMIN_DONE) and on anything wrong (ADMIN_USAGE, after saying what; as JSON where that is asked
+ * for by a command that has the option). */
 must_check bool admin_options(int argc, char **argv, const struct admin_command *command,
     const struct admin_option *options, const char **words, int *exit);
 /* Wrong usage of a value: says which, what was there and what was expected; the exit code. */

@@ -270,7 +270,8 @@ def test_enrolment(office, holders):
     holder.p12.unlink()
     assert "identification_refused" in holder.enrol(code=REFUSED, spi="3023217600053")
     assert not holder.p12.exists() and list(holder.place.glob("me.p12*")) == []
-    for changed, place in (({"email": "me"}, "email"), ({"birth-name": "x" * 200}, "birth_name"), ({"key": "dsa"}, "--key")):
+    for changed, place in (({"email": "me"}, "--email"), ({"birth-name": "x" * 200}, "--birth-name"),
+                           ({"key": "dsa"}, "--key")):
         told = json.loads(holder.enrol("--json", code=USAGE, **changed))
         assert (told["place"], told["value"]) == (place, *changed.values()) and told["expected"]
     holder.p12.write_bytes(before)

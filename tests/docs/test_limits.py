@@ -53,6 +53,11 @@ def test_what_is_told_is_what_holds(name, sentence):
     assert sentence.format(f"{value:,}", value // 1024, value // 1024**2, value) in TEXT
 
 
+def test_when_time_ends():
+    [latest] = re.findall(r"^#define TIME_MAX \(\(uint64_t\)(\d+)\)$", (ROOT / "protocol/time.h").read_text(), re.M)
+    assert f"at most {latest}, the last second of the year 9999" in TEXT
+
+
 def test_when_connections_give_way():
     header = (ROOT / "server/give_way.h").read_text()
     numbers = {name: int(value) for name, value in re.findall(r"^#define (GIVE_WAY_\w+) (\d+)$", header, re.M)}

@@ -148,6 +148,14 @@ def test_usage(someone, words):
     assert told["error"] == "usage" and told["place"]
 
 
+def test_what_only_the_library_finds_wrong_with_an_option_is_told_by_its_name(holder):
+    words = "--trust", holder.office.public, "--as", holder.key_file, *holder.password_words()
+    told = json.loads(holder.run("filings", "--server", "nowhere", *words, "--json", code=USAGE).stdout)
+    assert (told["place"], told["value"]) == ("--server", "nowhere")
+    told = holder.asked("file", "--replaces", "1000-0000-0000-000Z", holder.return_file, code=USAGE)
+    assert told["place"] == "--replaces" and "mistyped" in told["expected"]
+
+
 def test_no_such_command(someone):
     assert "filings" in guichet(program_of(someone.office), "files", code=USAGE).stderr
     done = subprocess.run([program_of(someone.office)], capture_output=True, check=False)

@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "protocol/default_campaign.h"
+#include "protocol/digest.h"
 #include "server/authority.h"
 #include "server/campaign_year.h"
-#include "server/publications.h"
+#include "server/publication_record.h"
 #include "server/settings.h"
+#include "server/store/memory.h"
 #include "tests/unit/file.h"
 #include "tests/unit/people.h"
 
@@ -151,6 +153,117 @@ another_log_is_refused(void **state)
 	office_release(next);
 }
 
+static void
+count_failure(void *context, enum error error)
+{
+	assert_int_not_equal(error, ERROR_NONE);
+	++*(unsigned *)context;
+}
+
+/* The digest that a store has of campaign.json; false when it has none. */
+static bool
+find_kept(struct store *store, struct decision_fixture *fixture, struct slice *digest)
+{
+	static const uint8_t from = KEY_publication, past = KEY_publication + 1;
+	struct rec_publication record;
+	struct store_pair *pairs;
+	size_t count;
+	bool found = false;
+
+	assert_int_equal(store_range_now(store, slice_of(&from, 1), slice_of(&past, 1), false, 10, fixture->arena,
+	    &pairs, &count), ERROR_NONE);
+	assert_true(count == 0 || count == 2);
+	for (size_t i = 0; i < count; i++) {
+		const char *file = publication_record_file(fixture->keyring, pairs[i].key, fixture->arena);
+		assert_non_null(file);
+		assert_int_equal(record_decode(record_publication(), pairs[i].value, fixture->arena, &record),
+		    ERROR_NONE);
+		if (strcmp(file, CAMPAIGN_FILE) == 0) {
+			*digest = record.digest;
+			found = true;
+		}
+	}
+	return found;
+}
+
+static void
+assert_kept(struct store *store, struct decision_fixture *fixture, const struct publications *publications)
+{
+	uint8_t digest[DIGEST_SIZE];
+	struct slice kept, campaign;
+
+	assert_true(publications_find(publications, SLICE_LITERAL(CAMPAIGN_FILE), &campaign));
+	digest_bytes(campaign, digest);
+	assert_true(find_kept(store, fixture, &kept));
+	assert_true(slice_equal(kept, slice_of(digest, sizeof digest)));
+}
+
+static struct publications *
+load_campaign(struct decision_fixture *fixture, const char *name)
+{
+	struct publications *publications;
+	struct fault fault;
+
+	change_campaign(fixture, "ir-2025", name);
+	assert_int_equal(
+	    publications_load(fixture->directory, NULL, fixture->arena, &publications, &fault), ERROR_NONE);
+	return publications;
+}
+
+/* While one batch is on its way, the last of those that come after it is the one that is put on record. */
+static void
+the_last_that_was_taken_is_kept(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	const struct memory_config late = { .defer_commits = true };
+	struct publications *second = load_campaign(fixture, "ir-second"), *third = load_campaign(fixture, "ir-third");
+	unsigned failures = 0;
+	struct slice kept;
+	struct store *store;
+
+	assert_int_equal(memory_store_open(&late, &store), ERROR_NONE);
+	struct publication_recorder *recorder =
+	    publication_recorder_create(store, fixture->keyring, count_failure, &failures);
+	assert_non_null(recorder);
+	publication_recorder_take(recorder, fixture->publications);
+	publication_recorder_take(recorder, second);
+	publication_recorder_take(recorder, third);
+	publications_release(second);
+	assert_false(find_kept(store, fixture, &kept));
+	assert_int_equal(memory_store_pump(store, 10), 1);
+	assert_kept(store, fixture, fixture->publications);
+	assert_int_equal(memory_store_pump(store, 10), 1);
+	assert_kept(store, fixture, third);
+	/* What is on record is not written again. */
+	publication_recorder_take(recorder, third);
+	assert_int_equal(memory_store_pending(store), 0);
+	publications_release(third);
+	publication_recorder_destroy(recorder);
+	store_close(store);
+	assert_int_equal(failures, 0);
+}
+
+static void
+what_cannot_be_kept_is_told(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	const struct memory_config failing = { .fail_commit_at = 1 };
+	struct publication_recorder *recorder;
+	struct fault fault;
+	struct store *store;
+	unsigned failures = 0;
+
+	assert_int_equal(memory_store_open(&failing, &store), ERROR_NONE);
+	recorder = publication_recorder_create(store, fixture->keyring, count_failure, &failures);
+	assert_non_null(recorder);
+	publication_recorder_take(recorder, fixture->publications);
+	assert_int_equal(failures, 1);
+	assert_int_not_equal(publication_recorder_settle(recorder, fixture->publications, &fault), ERROR_NONE);
+	assert_true(slice_equal_text(fault.place, "publication"));
+	publication_recorder_destroy(recorder);
+	store_close(store);
+}
+
 int
 main(void)
 {
@@ -159,6 +272,8 @@ main(void)
 		PEOPLE_TEST(a_slip_in_the_campaign_is_refused_and_named),
 		PEOPLE_TEST(a_year_is_kept_once_something_was_filed),
 		PEOPLE_TEST(another_log_is_refused),
+		PEOPLE_TEST(the_last_that_was_taken_is_kept),
+		PEOPLE_TEST(what_cannot_be_kept_is_told),
 	};
 	return RUN_OVER_BOTH("office", tests);
 }
