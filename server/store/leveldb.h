@@ -12,13 +12,17 @@
  * everything has to agree, or it stops the open: no batch missing in between, no file, no segment shorter or longer
  * than its records say.
  *
- * The flusher and LevelDB's own thread run at a lower priority. Block signals before opening. */
+ * The flusher and LevelDB's own thread are nicer than the rest by LEVELDB_NICER. Block signals before opening. */
 #ifndef GUICHET_STORE_LEVELDB_H
 #define GUICHET_STORE_LEVELDB_H
 
 #include "server/store/keyring.h"
 #include "server/store/store.h"
 #include "server/worker.h"
+
+/* Answers come first where processors are few; not further than this, since the committer waits for the flusher when
+ * the journal turns. */
+#define LEVELDB_NICER 10
 
 struct leveldb_config {
 	const char *directory;   /* DIR */

@@ -9,10 +9,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* The nice value of the flusher and of LevelDB's own thread: answers come first where processors are few. Not the
- * lowest there is, since the committer waits for the flusher when the journal turns. */
-#define FLUSHER_NICE 10
-
 void
 leveldb_space_measure(struct leveldb_store *leveldb)
 {
@@ -59,8 +55,8 @@ opening_run(void *argument)
 	struct opening *opening = argument;
 	struct leveldb_store *leveldb = opening->leveldb;
 
-	/* Of this thread. It can only become less, which nobody is refused. */
-	(void)!setpriority(PRIO_PROCESS, (id_t)gettid(), FLUSHER_NICE);
+	/* Of this thread, and of LevelDB's, which it starts. To become nicer is refused to nobody. */
+	(void)!setpriority(PRIO_PROCESS, (id_t)gettid(), getpriority(PRIO_PROCESS, (id_t)gettid()) + LEVELDB_NICER);
 	opening->error = db_open(opening->path, opening->create, &leveldb->db, &opening->failure);
 	if (opening->error == ERROR_NONE)
 		opening->error = db_flush(leveldb->db, &opening->failure);
