@@ -11,5 +11,8 @@
 /* All of an IPv4 address (mapped, RFC 4291 2.5.5.2), the network of 64 bits of an IPv6 one, since a subscriber has all
  * of such a network. Borrowed from `address`. */
 struct slice address_party(const uint8_t address[ADDRESS_SIZE]);
+/* The network of 48 bits that an IPv6 address is in: the most that a subscriber has (RFC 6177), with 65,536 parties of
+ * its own. Empty for an IPv4 one. Borrowed likewise. */
+struct slice address_network(const uint8_t address[ADDRESS_SIZE]);
 
 #endif

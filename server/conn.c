@@ -142,6 +142,7 @@ conn_send(struct conn *conn)
 		conn_stream_failed(conn, &result);
 		return;
 	}
+	conn->moved += result.size;
 	if (result.size != 0)
 		conn->waits.since_ms = loop_steady_ms(conn->shared->loop);
 	buf_shrink(answers);
@@ -161,7 +162,18 @@ conn_had_much(const struct conn *conn)
 {
 	uint64_t now_ms = loop_steady_ms(conn->shared->loop);
 
-	return share_had_much(&conn->share, now_ms) || address_book_had_much(conn->shared->book, conn->account, now_ms);
+	return share_had_much(&conn->share, now_ms) ||
+	    address_book_had_much(conn->shared->book, conn->account, now_ms) != NULL;
+}
+
+/* Behind whose other turns it waits for its own: of a network that had much, behind all of that network's. */
+static struct loop_group *
+conn_group(const struct conn *conn)
+{
+	struct address_account *account =
+	    address_book_had_much(conn->shared->book, conn->account, loop_steady_ms(conn->shared->loop));
+
+	return account != NULL ? &account->behind : &conn->account->behind;
 }
 
 void
@@ -170,7 +182,7 @@ conn_queue(struct conn *conn)
 	if (!loop_task_is_queued(&conn->task))
 		conn->turn_since_ms = loop_steady_ms(conn->shared->loop);
 	if (conn_had_much(conn))
-		loop_behind(conn->shared->loop, &conn->account->behind, &conn->task);
+		loop_behind(conn->shared->loop, conn_group(conn), &conn->task);
 	else
 		loop_later(conn->shared->loop, &conn->task);
 }
@@ -292,11 +304,10 @@ conn_destroy(struct conn *conn)
 	*conn->link = conn->next;
 	if (conn->next != NULL)
 		conn->next->link = conn->link;
-	shared->buffered -= conn->counted;
-	conn->account->buffered -= conn->counted;
+	conn_count_held(conn, 0);
 	shared->count--;
 	conn_stand_nowhere(conn);
-	conn_leave_line(shared, conn->account);
+	conn_leave_line(conn->account);
 	address_book_leave(shared->book, conn->account, loop_steady_ms(shared->loop));
 	free(conn);
 }
@@ -439,7 +450,6 @@ conn_fire(struct loop_timer *timer)
 bool
 conn_share_begin(struct conn_shared *shared)
 {
-	shared->line_end = &shared->line_first;
 	shared->line_task.run = conn_run_line;
 	shared->book = address_book_create(shared->limits.connections_max);
 	return shared->book != NULL;

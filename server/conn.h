@@ -22,6 +22,7 @@
 #define GUICHET_CONN_H
 
 #include "server/address.h"
+#include "server/chain.h"
 #include "server/give_way.h"
 #include "server/loop.h"
 
@@ -76,8 +77,9 @@ struct conn_shared {
 	size_t count, handshakes;
 	size_t buffered; /* bytes of memory for peers */
 	struct address_book *book;
-	/* Whose connections wait for handshakes, in the order of turns. */
-	struct address_account *line_first, **line_end;
+	struct chain standings[STANDING_COUNT]; /* all connections */
+	/* Whose connections wait for handshakes, in the order of turns: accounts with none above. */
+	struct chain line;
 	struct loop_task line_task;
 	bool is_crowded; /* when the line was last looked at, there was no handshake left for it */
 	uint64_t next_number;
@@ -93,6 +95,8 @@ must_check struct conn *conn_create(struct conn_shared *shared, int fd, const ui
 /* What becomes of a newcomer, the latest one, when there are more than connections_max? When it takes somebody's place,
  * *loser is that one. */
 must_check enum newcomer conn_find_place(const struct conn *newcomer, struct conn **loser);
+/* The one that gives way to any newcomer, if there is one (give_way_has_quiet); NULL: none. */
+struct conn *conn_find_quiet(const struct conn_shared *shared);
 /* Ends it for others' sake. Not from inside a call of its session. `reason`: a constant text. */
 void conn_give_way(struct conn *conn, const char *reason);
 /* Ends it without a word. Not from inside a call of its session. */

@@ -13,10 +13,11 @@
 
 /* ---- the line ---- */
 
+/* `top`: what is above it counts. */
 static bool
-account_has_room(const struct conn_shared *shared, const struct address_account *account)
+account_has_room(const struct conn_shared *shared, const struct address_account *top)
 {
-	return give_way_has_room(account->handshakes, shared->handshakes, shared->limits.handshakes_max);
+	return give_way_has_room(top->handshakes, shared->handshakes, shared->limits.handshakes_max);
 }
 
 static bool
@@ -25,45 +26,50 @@ account_has_queued(const struct address_account *account)
 	return account->standings[STANDING_QUEUED].first != NULL;
 }
 
+/* One of its connections waits; those below one take turns within its own. */
 static void
-line_append(struct conn_shared *shared, struct address_account *account)
+line_enter(struct conn_shared *shared, struct address_account *account)
 {
-	account->line_next = NULL;
-	account->line = shared->line_end;
-	*shared->line_end = account;
-	shared->line_end = &account->line_next;
-}
+	struct address_account *top = address_book_top(account);
 
-static void
-line_remove(struct conn_shared *shared, struct address_account *account)
-{
-	*account->line = account->line_next;
-	if (account->line_next != NULL)
-		account->line_next->line = account->line;
-	else
-		shared->line_end = account->line;
-	account->line = NULL;
-}
-
-/* The first in line whose turn may be given now; it then stands last. NULL: none. Past those that are at their limit
- * only, who have a handshake each, so there are few. */
-static struct address_account *
-line_next(struct conn_shared *shared)
-{
-	for (struct address_account *account = shared->line_first; account != NULL; account = account->line_next)
-		if (account_has_room(shared, account)) {
-			line_remove(shared, account);
-			line_append(shared, account);
-			return account;
-		}
-	return NULL;
+	if (top != account && account->line.chain == NULL)
+		chain_append(&top->waiting, &account->line);
+	if (top->line.chain == NULL)
+		chain_append(&shared->line, &top->line);
 }
 
 void
-conn_leave_line(struct conn_shared *shared, struct address_account *account)
+conn_leave_line(struct address_account *account)
 {
-	if (account->line != NULL && !account_has_queued(account))
-		line_remove(shared, account);
+	if (!account_has_queued(account) && account->waiting.first == NULL)
+		chain_remove(&account->line);
+	if (account->above != NULL && account->above->waiting.first == NULL)
+		chain_remove(&account->above->line);
+}
+
+static struct address_account *
+first_in_line(const struct chain *line)
+{
+	return chain_owner(line->first, struct address_account, line);
+}
+
+/* Whose turn may be given now; it then stands last, and so does what is above it. NULL: nobody's. Past those that are
+ * at their limit only, who have a handshake each, so there are few. */
+static struct address_account *
+line_next(struct conn_shared *shared)
+{
+	struct address_account *top = first_in_line(&shared->line);
+
+	while (top != NULL && !account_has_room(shared, top))
+		top = chain_owner(top->line.next, struct address_account, line);
+	if (top == NULL)
+		return NULL;
+	chain_append(&shared->line, &top->line);
+	struct address_account *account = first_in_line(&top->waiting);
+	if (account == NULL)
+		return top;
+	chain_append(&top->waiting, &account->line);
+	return account;
 }
 
 /* ---- handshakes ---- */
@@ -72,7 +78,8 @@ static void
 conn_take_place(struct conn *conn)
 {
 	conn->shared->handshakes++;
-	conn->account->handshakes++;
+	for (struct address_account *account = conn->account; account != NULL; account = account->above)
+		account->handshakes++;
 	conn_set_state(conn, CONN_HANDSHAKE);
 	conn->stream = stream_create(conn->shared->tls, conn->source.fd, NULL);
 	conn->in = buf_create(FRAME_HEADER_SIZE + LIMIT_FRAME_BODY);
@@ -86,8 +93,9 @@ conn_end_handshake(struct conn *conn)
 	struct conn_shared *shared = conn->shared;
 
 	shared->handshakes--;
-	conn->account->handshakes--;
-	if (shared->line_first != NULL)
+	for (struct address_account *account = conn->account; account != NULL; account = account->above)
+		account->handshakes--;
+	if (shared->line.first != NULL)
 		loop_later(shared->loop, &shared->line_task);
 }
 
@@ -99,10 +107,11 @@ conn_run_line(struct loop_task *task)
 	int begun = 0;
 
 	for (; begun < BEGUN_MAX && (account = line_next(shared)) != NULL; begun++) {
-		struct conn *conn = account->standings[STANDING_QUEUED].first;
+		struct conn *conn =
+		    chain_owner(account->standings[STANDING_QUEUED].first, struct conn, in_account);
 		conn_take_place(conn);
 		conn_stand(conn);
-		conn_leave_line(shared, account);
+		conn_leave_line(account);
 		conn_queue(conn);
 	}
 	if (begun == BEGUN_MAX)
@@ -115,20 +124,20 @@ conn_begin_handshake(struct conn *conn)
 {
 	if (conn->read_waits != 0)
 		return;
-	if (account_has_room(conn->shared, conn->account) && !account_has_queued(conn->account)) {
+	if (account_has_room(conn->shared, address_book_top(conn->account)) && !account_has_queued(conn->account)) {
 		conn_take_place(conn);
 		return;
 	}
 	conn_set_state(conn, CONN_QUEUED);
 	conn->shared->is_crowded = conn->shared->handshakes >= conn->shared->limits.handshakes_max;
-	if (conn->account->line == NULL)
-		line_append(conn->shared, conn->account);
+	line_enter(conn->shared, conn->account);
 }
 
 bool
 conn_handshake_is_pressed(const struct conn *conn)
 {
-	return account_has_queued(conn->account) || (conn->shared->line_first != NULL && conn->shared->is_crowded);
+	return account_has_queued(conn->account) || address_book_top(conn->account)->waiting.first != NULL ||
+	    (conn->shared->line.first != NULL && conn->shared->is_crowded);
 }
 
 void

@@ -94,6 +94,13 @@ pool_drained(struct loop_task *task)
 	pool->drained(pool->drained_context);
 }
 
+static void
+pool_shed(struct conn_pool *pool, struct conn *loser)
+{
+	pool->shed++;
+	conn_give_way(loser, "gives way to a newcomer");
+}
+
 struct conn_pool *
 conn_pool_create(struct loop *loop, struct log *log, const struct tls_config *tls, struct dispatch *dispatch,
     const struct conn_limits *limits)
@@ -112,9 +119,23 @@ conn_pool_create(struct loop *loop, struct log *log, const struct tls_config *tl
 	return pool;
 }
 
+/* One was taken that found nobody to give way to it, and no more since; by now somebody may have been quiet for long
+ * enough. */
+static void
+pool_look_again(struct conn_pool *pool)
+{
+	struct conn_shared *shared = &pool->shared;
+	struct conn *quiet = shared->count > shared->limits.connections_max ? conn_find_quiet(shared) : NULL;
+
+	if (quiet != NULL)
+		pool_shed(pool, quiet);
+	pool_changed(shared);
+}
+
 void
 conn_pool_tick(struct conn_pool *pool)
 {
+	pool_look_again(pool);
 	if (pool->shed != 0 || pool->refused != 0)
 		log_event(pool->shared.log, LOG_LEVEL_WARN, "connections_shed", log_uint("shed", pool->shed),
 		    log_uint("refused", pool->refused));
@@ -141,8 +162,10 @@ conn_pool_has_room(void *context)
 {
 	struct conn_pool *pool = context;
 	const struct conn_shared *shared = &pool->shared;
-	bool has_room = !shared->is_stopping && (shared->count < shared->limits.connections_max ||
-	    (shared->count == shared->limits.connections_max && address_book_largest(shared->book)->connections > 1));
+	size_t max = shared->limits.connections_max;
+	bool somebody_goes = shared->count == max &&
+	    (address_book_largest(shared->book)->connections > 1 || conn_find_quiet(shared) != NULL);
+	bool has_room = !shared->is_stopping && (shared->count < max || somebody_goes);
 
 	if (!has_room)
 		pool->was_full = true;
@@ -160,8 +183,8 @@ pool_make_room(struct conn_pool *pool, struct conn *newcomer)
 	pool_tell_full(pool);
 	switch (conn_find_place(newcomer, &loser)) {
 	case NEWCOMER_REPLACES:
-		pool->shed++;
-		conn_give_way(loser, "gives way to a newcomer");
+	case NEWCOMER_REPLACES_QUIET:
+		pool_shed(pool, loser);
 		break;
 	case NEWCOMER_REFUSED:
 		pool->refused++;

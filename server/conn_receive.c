@@ -15,14 +15,28 @@ memory_max(const struct conn_shared *shared)
 }
 
 void
+conn_count_held(struct conn *conn, size_t held)
+{
+	conn->shared->buffered += held - conn->counted;
+	for (struct address_account *account = conn->account; account != NULL; account = account->above)
+		account->buffered += held - conn->counted;
+	conn->counted = held;
+}
+
+void
 conn_count_buffered(struct conn *conn)
 {
 	size_t held = conn->in == NULL ? 0 : buf_allocated(conn->in);
 	if (conn->session != NULL)
 		held += buf_allocated(session_answers(conn->session));
-	conn->shared->buffered += held - conn->counted;
-	conn->account->buffered += held - conn->counted;
-	conn->counted = held;
+	conn_count_held(conn, held);
+}
+
+/* Of its address, or of the network that is in. */
+static size_t
+conn_address_holds(const struct conn *conn)
+{
+	return address_book_top(conn->account)->buffered;
 }
 
 bool
@@ -30,7 +44,7 @@ conn_is_short(const struct conn *conn)
 {
 	const struct conn_shared *shared = conn->shared;
 
-	return !give_way_has_room(conn->account->buffered, shared->buffered, memory_max(shared));
+	return !give_way_has_room(conn_address_holds(conn), shared->buffered, memory_max(shared));
 }
 
 /* Its address holds three times what is left. */
@@ -39,7 +53,7 @@ conn_is_very_short(const struct conn *conn)
 {
 	const struct conn_shared *shared = conn->shared;
 
-	return !give_way_has_room(conn->account->buffered / 3, shared->buffered, memory_max(shared));
+	return !give_way_has_room(conn_address_holds(conn) / 3, shared->buffered, memory_max(shared));
 }
 
 /* When memory is short, who has answers to collect collects them first. */
@@ -150,6 +164,7 @@ conn_read(struct conn *conn, struct share_turn *turn)
 	switch (result.status) {
 	case STREAM_PROGRESS:
 		turn->bytes -= result.size;
+		conn->moved += result.size;
 		conn->received_ms = loop_wall_ms(conn->shared->loop);
 		conn->waits.heard_ms = loop_steady_ms(conn->shared->loop);
 		conn->read_waits = result.pending ? 0 : LOOP_READ;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Each connection's place in the lists of its address, from which the one that gives way to a newcomer is taken. */
+ * Each connection's place among those of its address and among all, from which the one that gives way to a newcomer is
+ * taken. */
 #include "server/conn_state.h"
 #include "server/session.h"
 
@@ -16,8 +17,10 @@ conn_standing(const struct conn *conn)
 		return STANDING_HANDSHAKE;
 	case CONN_OPEN:
 	case CONN_DRAINING:
-		if (session_unanswered(conn->session) != 0 || buf_size(session_answers(conn->session)) != 0)
+		if (session_unanswered(conn->session) != 0)
 			return STANDING_ASKING;
+		if (buf_size(session_answers(conn->session)) != 0)
+			return STANDING_READING;
 		if (buf_size(conn->in) != 0)
 			return STANDING_SENDING;
 		if (conn->state == CONN_OPEN)
@@ -32,51 +35,136 @@ conn_standing(const struct conn *conn)
 void
 conn_stand_nowhere(struct conn *conn)
 {
-	if (conn->standing_link == NULL)
-		return;
-	*conn->standing_link = conn->standing_next;
-	if (conn->standing_next != NULL)
-		conn->standing_next->standing_link = conn->standing_link;
-	else
-		conn->account->standings[conn->standing].end = conn->standing_link;
-	conn->standing_link = NULL;
+	chain_remove(&conn->in_account);
+	chain_remove(&conn->in_all);
 }
 
-/* Whatever is settled has just had a sign of life, and goes to the end; but the queue is kept. */
+/* Has there been progress, in the standing in which it was? Who waits keeps its place, and so does who is slow. */
+static bool
+conn_got_on(const struct conn *conn)
+{
+	switch (conn->standing) {
+	case STANDING_QUEUED:
+	case STANDING_HANDSHAKE:
+		return false;
+	case STANDING_SENDING:
+	case STANDING_READING:
+		return conn->moved >= GIVE_WAY_PROGRESS;
+	default:
+		return true;
+	}
+}
+
 void
 conn_stand(struct conn *conn)
 {
 	enum standing standing = conn_standing(conn);
-	struct conn_list *list = &conn->account->standings[standing];
 
-	if (standing == STANDING_QUEUED && conn->standing == standing && conn->standing_link != NULL)
+	if (conn->in_all.chain != NULL && conn->standing == standing && !conn_got_on(conn))
 		return;
-	conn_stand_nowhere(conn);
-	if (list->first == NULL)
-		list->end = &list->first;
 	conn->standing = standing;
 	conn->standing_since_ms = loop_steady_ms(conn->shared->loop);
-	conn->standing_next = NULL;
-	conn->standing_link = list->end;
-	*list->end = conn;
-	list->end = &conn->standing_next;
+	conn->moved = 0;
+	chain_append(&conn->account->standings[standing], &conn->in_account);
+	chain_append(&conn->shared->standings[standing], &conn->in_all);
+}
+
+/* ---- who gives way ---- */
+
+static uint64_t
+conn_stood_ms(const struct conn *conn, uint64_t now_ms)
+{
+	return conn == NULL ? GIVE_WAY_NONE : now_ms - conn->standing_since_ms;
+}
+
+static struct conn *
+first_of_account(const struct address_account *account, size_t standing)
+{
+	return chain_owner(account->standings[standing].first, struct conn, in_account);
+}
+
+static struct conn *
+first_of_all(const struct conn_shared *shared, size_t standing)
+{
+	return chain_owner(shared->standings[standing].first, struct conn, in_all);
+}
+
+static struct give_way_stood
+stood_of_all(const struct conn_shared *shared)
+{
+	struct give_way_stood stood;
+
+	for (size_t i = 0; i < STANDING_COUNT; i++)
+		stood.ms[i] = conn_stood_ms(first_of_all(shared, i), loop_steady_ms(shared->loop));
+	return stood;
+}
+
+struct conn *
+conn_find_quiet(const struct conn_shared *shared)
+{
+	struct give_way_stood stood = stood_of_all(shared);
+	enum standing standing;
+
+	return give_way_has_quiet(&stood, &standing) ? first_of_all(shared, standing) : NULL;
+}
+
+/* In a network of many that hold as much, those are looked at first whose peers do nothing, as far as so few looks find
+ * them. */
+#define LOOKS_MAX 8
+
+static struct give_way_stood
+stood_of_account(const struct conn_shared *shared, const struct address_account *account)
+{
+	struct give_way_stood stood;
+
+	for (size_t i = 0; i < STANDING_COUNT; i++)
+		stood.ms[i] = conn_stood_ms(first_of_account(account, i), loop_steady_ms(shared->loop));
+	return stood;
+}
+
+static const struct address_account *
+find_largest(const struct conn_shared *shared, struct address_account *top)
+{
+	struct address_account *account = address_book_largest_below(top);
+
+	for (int looks = 1; account != top && looks < LOOKS_MAX; looks++) {
+		struct give_way_stood stood = stood_of_account(shared, account);
+		enum standing standing;
+		if (give_way_has_quiet(&stood, &standing))
+			break;
+		address_book_pass_over(account);
+		account = address_book_largest_below(top);
+	}
+	return account;
+}
+
+/* An address in a network with many that hold little each is one of them; when one of the others holds much by itself,
+ * it is not. */
+static bool
+holder_is_own(const struct conn *newcomer, const struct address_account *top, const struct address_account *largest)
+{
+	size_t much = newcomer->shared->limits.connections_max / GIVE_WAY_PART;
+
+	if (address_book_top(newcomer->account) != top)
+		return false;
+	return newcomer->account == largest || largest->connections <= much;
 }
 
 enum newcomer
 conn_find_place(const struct conn *newcomer, struct conn **loser)
 {
 	const struct conn_shared *shared = newcomer->shared;
-	const struct address_account *largest = address_book_largest(shared->book);
-	struct give_way_holder holder = { largest->connections, largest == newcomer->account, { 0 } };
+	struct address_account *top = address_book_largest(shared->book);
+	const struct address_account *largest = find_largest(shared, top);
+	struct give_way_holder holder = { top->connections, holder_is_own(newcomer, top, largest),
+		stood_of_account(shared, largest) };
+	struct give_way_stood all = stood_of_all(shared);
 	enum standing standing = STANDING_COUNT;
 
-	for (size_t i = 0; i < STANDING_COUNT; i++) {
-		const struct conn *first = largest->standings[i].first;
-		holder.stood_ms[i] =
-		    first == NULL ? GIVE_WAY_NONE : loop_steady_ms(shared->loop) - first->standing_since_ms;
-	}
-	enum newcomer outcome = give_way_to_newcomer(&holder, shared->limits.connections_max, &standing);
+	enum newcomer outcome = give_way_to_newcomer(&holder, &all, shared->limits.connections_max, &standing);
 	if (outcome == NEWCOMER_REPLACES)
-		*loser = largest->standings[standing].first;
+		*loser = first_of_account(largest, standing);
+	else if (outcome == NEWCOMER_REPLACES_QUIET)
+		*loser = first_of_all(shared, standing);
 	return outcome;
 }

@@ -35,7 +35,7 @@ struct conn {
 	struct conn_shared *shared;
 	struct conn *next, **link;
 	struct address_account *account;
-	struct conn *standing_next, **standing_link; /* in account->standings[standing]; link NULL: in none */
+	struct chain_link in_account, in_all; /* the account's and shared->standings[standing] */
 	struct stream *stream;   /* from the handshake until lingering */
 	struct session *session; /* from open until lingering */
 	struct buf *in;          /* from the handshake on. Received, not delivered: whole frames only while is_held */
@@ -47,7 +47,8 @@ struct conn {
 	struct share share;
 	size_t window_sent;      /* in that window */
 	size_t counted;          /* in shared->buffered and the account's */
-	uint64_t standing_since_ms; /* steady clock */
+	uint64_t standing_since_ms; /* steady clock: since its last progress (give_way.h) */
+	size_t moved;               /* bytes received and sent since then */
 	uint8_t address[ADDRESS_SIZE];
 	enum conn_state state;
 	enum standing standing;
@@ -89,8 +90,8 @@ void conn_handshake(struct conn *conn);
 void conn_end_handshake(struct conn *conn);
 /* Begins handshakes for those who wait, as many as there is room for (shared->line_task). */
 void conn_run_line(struct loop_task *task);
-/* One of its connections is gone: is the account still to stand in line? */
-void conn_leave_line(struct conn_shared *shared, struct address_account *account);
+/* One of its connections waits no more: is the account still to stand in line? */
+void conn_leave_line(struct address_account *account);
 /* Others of its address wait for such as this to end, or everybody does. */
 bool conn_handshake_is_pressed(const struct conn *conn);
 
@@ -111,7 +112,8 @@ bool conn_may_read(struct conn *conn);
 bool conn_wants_more(struct conn *conn);
 /* Memory is short, and this connection's address gives way. */
 bool conn_is_short(const struct conn *conn);
-/* Brings shared->buffered and the account's up to date. */
+/* Brings shared->buffered and the accounts' up to date; with conn_count_held to so many bytes. */
 void conn_count_buffered(struct conn *conn);
+void conn_count_held(struct conn *conn, size_t held);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who gives way when something is short: the address that holds most of it, never one that holds little. Otherwise
- * whoever takes all there is has shut the office for everybody. An address is one party here, for it is all that can be
- * known of a peer that has not spoken; one through which many come (a balancer, a company) may have all that nobody
- * else wants.
+ * Who gives way when something is short: the address that holds most of it, and of those that hold little only what its
+ * peer does nothing with. Otherwise whoever takes all there is, from one place or from many, has shut the office for
+ * everybody. An address is one party here, for it is all that can be known of a peer that has not spoken; one through
+ * which many come (a balancer, a company) may have all that nobody else wants.
  *
  * Arithmetic on what is held. */
 #ifndef GUICHET_GIVE_WAY_H
@@ -27,33 +27,47 @@ enum standing {
 	STANDING_QUEUED,    /* waits for its handshake to begin */
 	STANDING_HANDSHAKE,
 	STANDING_SENDING,   /* half a frame is here */
-	STANDING_ASKING,    /* a request is unanswered, or an answer unread */
+	STANDING_READING,   /* an answer is unread */
+	STANDING_ASKING,    /* a request is unanswered */
 	STANDING_COUNT,
+};
+
+/* How long the connection has stood so that has done so longest, by standing; GIVE_WAY_NONE: there is none. Counted
+ * from the last sign of life; while the peer is to send or to take bytes, from the last GIVE_WAY_PROGRESS of them, so
+ * that a slow line goes on for as long as it gets on, and a byte now and then keeps nothing. */
+struct give_way_stood {
+	uint64_t ms[STANDING_COUNT];
 };
 
 /* The address that has most connections, as a newcomer finds it who is one too many. */
 struct give_way_holder {
 	size_t connections;
 	bool is_own; /* the newcomer is one of them */
-	/* How long the connection has stood so that has done so longest, by standing; GIVE_WAY_NONE: there is none. */
-	uint64_t stood_ms[STANDING_COUNT];
+	struct give_way_stood stood;
 };
 
 #define GIVE_WAY_NONE UINT64_MAX
+/* Within GIVE_WAY_QUIET_MS a line of 7 Kbit/s. */
+#define GIVE_WAY_PROGRESS ((size_t)8 * 1024)
 /* Holding more than this part of all connections is holding much: such a one loses what is under way, too. */
 #define GIVE_WAY_PART 64
-/* To a newcomer of its own address a connection gives way that nothing happened on for so long. With less, a crowd that
- * comes from one address would throw out those whose first request is on its way, and nobody would get anywhere. */
+/* A connection that has stood for so long gives way to any newcomer, whoever holds it, unless it is the office that
+ * owes the next step. With less, a crowd would throw out those whose first request is on its way, and nobody would get
+ * anywhere. */
 #define GIVE_WAY_QUIET_MS 10000
 
 enum newcomer {
-	NEWCOMER_REPLACES, /* the connection that has stood longest in that standing gives way */
-	NEWCOMER_WAITS,    /* a crowd of which nobody holds much: no more are taken until somebody goes */
-	NEWCOMER_REFUSED,  /* its own address has most already, and nothing idle */
+	NEWCOMER_REPLACES, /* the holder's connection gives way that has stood longest in that standing */
+	NEWCOMER_REPLACES_QUIET, /* likewise, of all connections */
+	NEWCOMER_WAITS,   /* a crowd of which nobody holds much and everybody does something: no more for now */
+	NEWCOMER_REFUSED, /* its own address has most already, and nothing quiet */
 };
 
-/* What becomes of a newcomer beyond connections_max; *standing is set for NEWCOMER_REPLACES. */
-must_check enum newcomer give_way_to_newcomer(const struct give_way_holder *holder, size_t connections_max,
-    enum standing *standing);
+/* What becomes of a newcomer beyond connections_max; `all`: of all connections. *standing is set when it replaces
+ * one. */
+must_check enum newcomer give_way_to_newcomer(const struct give_way_holder *holder, const struct give_way_stood *all,
+    size_t connections_max, enum standing *standing);
+/* Is one among them that has stood for GIVE_WAY_QUIET_MS and waits for its peer? *standing: the first such. */
+must_check bool give_way_has_quiet(const struct give_way_stood *stood, enum standing *standing);
 
 #endif

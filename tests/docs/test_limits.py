@@ -62,4 +62,6 @@ def test_when_connections_give_way():
     header = (ROOT / "server/give_way.h").read_text()
     numbers = {name: int(value) for name, value in re.findall(r"^#define (GIVE_WAY_\w+) (\d+)$", header, re.M)}
     assert f"more than a {numbers['GIVE_WAY_PART']}th of all" in TEXT
-    assert f"has been idle for {numbers['GIVE_WAY_QUIET_MS'] // 1000} s, or is closed" in TEXT
+    kib, = re.findall(r"^#define GIVE_WAY_PROGRESS \(\(size_t\)(\d+) \* 1024\)$", header, re.M)
+    assert f"quiet for {numbers['GIVE_WAY_QUIET_MS'] // 1000} s: idle" in TEXT
+    assert f"less than {kib} KiB sent and taken in that time" in TEXT

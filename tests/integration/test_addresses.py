@@ -116,6 +116,15 @@ def test_connections(town, crowd, greedy):
     wait_until(lambda: shed(town.office.log_text()) >= len(newcomers), "one gone for each newcomer, in the log")
 
 
+def test_connections_of_many(town, crowd):
+    """Everything is taken by addresses that hold no more than anybody else, each with half a frame that never goes on: who
+    comes then gets in once they have been quiet for long enough, and well before such a frame's own time is over."""
+    for number in range(CONNECTIONS_MAX):
+        crowd.enter_context(connect(town, f"127.0.2.{number + 1}")).send_bytes(half_of(1000))
+    for source in (OTHER, ANOTHER, OTHER):
+        expect_filed(town, source)
+
+
 def test_handshakes(town, crowd, greedy):
     """One address begins more than there may be and says no more; others begin and end theirs."""
     for _ in range(2 * HANDSHAKES_MAX):

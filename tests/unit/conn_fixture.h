@@ -183,6 +183,9 @@ struct fixture {
 	struct conn_pool *pool;
 	struct client clients[16];
 	size_t clients_count;
+	/* Whose connections come each from another /64 of one IPv6 /48 when true, and how many did. */
+	bool is_network;
+	uint8_t networks;
 	unsigned rooms, drained;
 };
 
@@ -244,15 +247,22 @@ tear_down(void **state)
 
 static const uint8_t test_address[16] = { [10] = 0xff, [11] = 0xff, [12] = 192, [13] = 0, [14] = 2, [15] = 7 };
 
+/* Whoever is greedy is this one. */
+#define GREEDY_LAST 66
+
 /* Of another address by its last byte. */
 static int
 connect_from(struct fixture *f, uint8_t last)
 {
-	uint8_t address[16];
+	uint8_t address[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 };
 	int pair[2];
 
-	memcpy(address, test_address, sizeof address);
-	address[15] = last;
+	if (f->is_network && last == GREEDY_LAST) {
+		address[7] = f->networks++;
+	} else {
+		memcpy(address, test_address, sizeof address);
+		address[15] = last;
+	}
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
 	conn_pool_take(f->pool, pair[1], address);
 	return pair[0];

@@ -79,7 +79,12 @@ a_party_is_an_address_or_a_network(void **state)
 		for (size_t k = 0; k < i; k++)
 			assert_ptr_not_equal(accounts[i], accounts[k]);
 	assert_ptr_equal(enter(book, v6(1, 77)), accounts[2]);
-	assert_int_equal(address_book_count(book), 4);
+	/* Both networks are in one. */
+	assert_null(accounts[0]->above);
+	assert_non_null(accounts[2]->above);
+	assert_ptr_equal(accounts[2]->above, accounts[3]->above);
+	assert_int_equal(accounts[2]->above->connections, 3);
+	assert_int_equal(address_book_count(book), 5);
 	leave(book, accounts[0], 2);
 	leave(book, accounts[2], 2);
 	leave(book, accounts[1], 1);
@@ -116,6 +121,63 @@ the_largest_is_known_at_any_time(void **state)
 	assert_int_equal(address_book_count(book), 0);
 }
 
+/* The network of 48 bits against others; in it, who has most, to the factor of two, and by turns among equals. */
+static void
+a_network_of_networks_is_one_holder(void **state)
+{
+	struct address_book *book = *state;
+	const uint64_t site = (uint64_t)0x20010db80007 << 16;
+	struct address_account *below[6], *other = enter(book, v6((site + (1 << 16)), 1));
+
+	for (unsigned i = 0; i < 2; i++)
+		(void)enter(book, v4(7));
+	for (unsigned i = 0; i < 6; i++)
+		below[i] = enter(book, v6(site + i, 1));
+	struct address_account *above = below[0]->above;
+	assert_int_equal(above->connections, 6);
+	assert_ptr_equal(address_book_largest(book), above);
+	assert_ptr_equal(address_book_top(below[5]), above);
+	assert_ptr_not_equal(address_book_top(other), above);
+	for (unsigned i = 0; i < 12; i++) {
+		assert_ptr_equal(address_book_largest_below(above), below[i % 6]);
+		address_book_pass_over(below[i % 6]);
+	}
+	for (unsigned i = 0; i < 3; i++)
+		(void)enter(book, v6(site + 4, i));
+	assert_ptr_equal(address_book_largest_below(above), below[4]);
+	leave(book, below[4], 4);
+	assert_ptr_equal(address_book_largest_below(above), below[0]);
+	for (unsigned i = 0; i < 6; i++)
+		if (i != 4)
+			leave(book, below[i], 1);
+	assert_int_equal(address_book_largest(book)->connections, 2);
+	assert_ptr_equal(address_book_largest_below(address_book_largest(book)), address_book_largest(book));
+	leave(book, address_book_largest(book), 2);
+	leave(book, other, 1);
+	assert_int_equal(address_book_count(book), 0);
+}
+
+/* A fresh network of its 65,536 owes what the one above it does. */
+static void
+a_network_of_networks_owes_its_time(void **state)
+{
+	struct address_book *book = *state;
+	struct address_account *other = enter(book, v4(1)), *greedy = NULL;
+
+	address_book_count_turn(book, other, NOW_MS, NOW_MS);
+	for (uint64_t i = 0; i < 2 * SHARE_BURST_MS; i++) {
+		greedy = enter(book, v6(i, 1));
+		address_book_count_turn(book, greedy, NOW_MS - 1, NOW_MS);
+		leave(book, greedy, 1);
+	}
+	greedy = enter(book, v6(9999, 1));
+	assert_ptr_equal(address_book_had_much(book, greedy, NOW_MS), greedy->above);
+	assert_null(address_book_had_much(book, other, NOW_MS));
+	leave(book, greedy, 1);
+	address_book_leave(book, other, NOW_MS + 4 * SHARE_BURST_MS * SHARE_PARTS);
+	assert_int_equal(address_book_count(book), 0);
+}
+
 static void
 who_owes_time_is_known_when_coming_again(void **state)
 {
@@ -124,12 +186,12 @@ who_owes_time_is_known_when_coming_again(void **state)
 
 	address_book_count_turn(book, other, NOW_MS, NOW_MS);
 	address_book_count_turn(book, greedy, NOW_MS - MUCH_MS, NOW_MS);
-	assert_true(address_book_had_much(book, greedy, NOW_MS));
-	assert_false(address_book_had_much(book, other, NOW_MS));
+	assert_non_null(address_book_had_much(book, greedy, NOW_MS));
+	assert_null(address_book_had_much(book, other, NOW_MS));
 	leave(book, greedy, 1);
 	assert_int_equal(address_book_count(book), 2);
 	greedy = enter(book, v4(2));
-	assert_true(address_book_had_much(book, greedy, NOW_MS));
+	assert_non_null(address_book_had_much(book, greedy, NOW_MS));
 	leave(book, greedy, 1);
 	/* Once it owes nothing, it is forgotten as soon as anybody comes or goes. */
 	address_book_leave(book, other, NOW_MS + MUCH_MS * SHARE_PARTS);
@@ -145,7 +207,7 @@ debt_ends_in_seconds(void **state)
 
 	address_book_count_turn(book, greedy, NOW_MS, ended_ms);
 	address_book_count_turn(book, other, ended_ms, ended_ms);
-	assert_true(address_book_had_much(book, greedy, ended_ms));
+	assert_non_null(address_book_had_much(book, greedy, ended_ms));
 	assert_true(share_owes(&greedy->share, ended_ms + SHARE_OWES_MAX_MS - 1));
 	assert_false(share_owes(&greedy->share, ended_ms + SHARE_OWES_MAX_MS));
 	leave(book, other, 1);
@@ -160,18 +222,18 @@ nobody_is_behind_while_nobody_else_wants_the_loop(void **state)
 	uint64_t now_ms = NOW_MS;
 
 	address_book_count_turn(book, greedy, now_ms, now_ms + MUCH_MS);
-	assert_false(address_book_had_much(book, greedy, now_ms + MUCH_MS));
+	assert_null(address_book_had_much(book, greedy, now_ms + MUCH_MS));
 	address_book_count_turn(book, other, now_ms, now_ms);
 	for (unsigned i = 0; i < ADDRESS_BOOK_RECENT_MS; i += MUCH_MS) {
-		assert_true(address_book_had_much(book, greedy, now_ms));
+		assert_non_null(address_book_had_much(book, greedy, now_ms));
 		address_book_count_turn(book, greedy, now_ms, now_ms + MUCH_MS);
 		now_ms += MUCH_MS;
 	}
-	assert_false(address_book_had_much(book, greedy, NOW_MS + ADDRESS_BOOK_RECENT_MS));
+	assert_null(address_book_had_much(book, greedy, NOW_MS + ADDRESS_BOOK_RECENT_MS));
 	/* The other wants it still when it is gone: it may come again. */
 	address_book_count_turn(book, other, now_ms, now_ms);
 	leave(book, other, 1);
-	assert_true(address_book_had_much(book, greedy, now_ms));
+	assert_non_null(address_book_had_much(book, greedy, now_ms));
 	leave(book, greedy, 1);
 }
 
@@ -203,6 +265,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_party_is_an_address_or_a_network),
 		TEST(the_largest_is_known_at_any_time),
+		TEST(a_network_of_networks_is_one_holder),
+		TEST(a_network_of_networks_owes_its_time),
 		TEST(who_owes_time_is_known_when_coming_again),
 		TEST(debt_ends_in_seconds),
 		TEST(nobody_is_behind_while_nobody_else_wants_the_loop),

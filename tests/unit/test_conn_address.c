@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Connections of several network addresses: whatever one of them takes, another still gets in, is read, and
- * answered. */
+ * answered. The same when it is not one address but the networks of an IPv6 /48. */
 #include "tests/unit/unit.h"
 
 #include "tests/unit/conn_fixture.h"
 
-enum { GREEDY = 66, OTHER = 99 };
+enum { GREEDY = GREEDY_LAST, OTHER = 99 };
 
 static struct client *
 client_from(struct fixture *f, uint8_t last)
@@ -177,6 +177,30 @@ who_waits_for_a_handshake_may_go(void **state)
 
 /* ---- connections ---- */
 
+/* So much more of a frame that is never whole. */
+static void
+send_more(struct client *client, size_t size)
+{
+	uint8_t *body = calloc(1, size);
+
+	assert_non_null(body);
+	buf_put(client->out, slice_of(body, size));
+	free(body);
+}
+
+/* So much of its body. */
+static void
+send_half(struct client *client, size_t size)
+{
+	struct frame half = { .op = OP_ECHO, .stream = 3, .body = SLICE_EMPTY };
+	uint8_t length[4];
+
+	frame_put(client->out, &half);
+	bytes_poke_u32(length, LIMIT_FRAME_BODY);
+	buf_poke(client->out, 0, slice_of(length, 4));
+	send_more(client, size);
+}
+
 static void
 a_newcomer_takes_the_place_of_the_idlest_of_the_largest(void **state)
 {
@@ -268,21 +292,112 @@ a_full_address_replaces_its_own_after_a_while(void **state)
 	assert_int_equal(conn_pool_count(f->pool), 2);
 }
 
-/* ---- memory ---- */
+enum { CROWD = 64 };
 
-/* So much of a frame that is never whole. */
+/* Of a full office in which nobody has more than one connection: who waits for bytes that do not come, to be sent or to
+ * be taken, goes; a slow line gets on. */
 static void
-send_half(struct client *client, size_t size)
+who_gets_nowhere_gives_way_and_who_is_slow_does_not(void **state)
 {
-	struct frame half = { .op = OP_ECHO, .stream = 3, .body = SLICE_EMPTY };
-	uint8_t length[4], *body = calloc(1, size);
+	struct fixture *f = *state;
+	int crowd[CROWD];
 
-	frame_put(client->out, &half);
-	bytes_poke_u32(length, LIMIT_FRAME_BODY);
-	buf_poke(client->out, 0, slice_of(length, 4));
-	buf_put(client->out, slice_of(body, size));
-	free(body);
+	f->limits.connections_max = CROWD;
+	start(f);
+	struct client *drips = client_from(f, 1), *slow = client_from(f, 2), *deaf = client_from(f, 3);
+	struct client *owed = client_from(f, 4);
+	deaf->is_reading = false;
+	for (uint32_t i = 0; i < 4; i++)
+		request(deaf, OP_LOAD, i, 0);
+	request(owed, OP_HOLD, 5, 0);
+	send_half(drips, 1000);
+	send_half(slow, 1000);
+	pump(f);
+	for (int i = 0; i < 5; i++) {
+		later(f, GIVE_WAY_QUIET_MS / 5);
+		send_more(drips, 1);
+		send_more(slow, GIVE_WAY_PROGRESS / 2);
+		pump(f);
+	}
+	for (uint8_t i = 0; i < CROWD - 4; i++)
+		crowd[i] = connect_from(f, (uint8_t)(100 + i));
+	pump(f);
+	assert_int_equal(conn_pool_count(f->pool), CROWD);
+	for (uint8_t i = 0; i < 2; i++) {
+		assert_true(conn_pool_has_room(f->pool));
+		expect_served(f, client_from(f, (uint8_t)(5 + i)));
+		assert_int_equal(conn_pool_count(f->pool), CROWD);
+	}
+	assert_int_equal(drips->end, STREAM_CUT);
+	assert_int_equal(slow->end, STREAM_PROGRESS);
+	assert_int_equal(owed->end, STREAM_PROGRESS);
+	/* Nobody else, for now; when there is, whoever waits in the backlog is told. */
+	assert_false(conn_pool_has_room(f->pool));
+	crowd[CROWD - 4] = connect_from(f, 250);
+	assert_int_equal(conn_pool_count(f->pool), CROWD + 1);
+	conn_pool_tick(f->pool);
+	assert_int_equal(f->rooms, 0);
+	later(f, GIVE_WAY_QUIET_MS);
+	send_more(slow, GIVE_WAY_PROGRESS);
+	pump(f);
+	conn_pool_tick(f->pool);
+	assert_int_equal(conn_pool_count(f->pool), CROWD);
+	assert_int_equal(f->rooms, 1);
+	assert_int_equal(slow->end, STREAM_PROGRESS);
+	release(f->dispatch.holding);
+	pump(f);
+	expect_answer(owed, 5, ERROR_NONE);
+	for (int i = 0; i <= CROWD - 4; i++)
+		close(crowd[i]);
 }
+
+/* Each of its networks has one connection, with half a frame. */
+static void
+a_network_of_networks_gives_way(void **state)
+{
+	struct fixture *f = *state;
+	struct client *greedy[4];
+
+	f->limits.connections_max = 5;
+	start(f);
+	struct client *modest = client_from(f, OTHER);
+	for (int i = 0; i < 4; i++) {
+		greedy[i] = client_from(f, GREEDY);
+		send_half(greedy[i], 100);
+		pump(f);
+	}
+	expect_served(f, client_from(f, OTHER + 1));
+	expect_served(f, modest);
+	unsigned cut = 0;
+	for (int i = 0; i < 4; i++)
+		cut += greedy[i]->end == STREAM_CUT;
+	assert_int_equal(cut, 1);
+	/* One more of them does not take from those outside, while the others get on. */
+	struct client *more = client_from(f, GREEDY);
+	assert_int_equal(more->end, STREAM_CUT);
+	expect_served(f, modest);
+}
+
+/* One that holds much by itself gives way to its neighbours in the network at once. */
+static void
+a_neighbour_in_the_network_gets_in(void **state)
+{
+	struct fixture *f = *state;
+	struct client *greedy[4];
+
+	f->limits.connections_max = 4;
+	start(f);
+	for (int i = 0; i < 4; i++) {
+		f->networks = 0;
+		greedy[i] = client_from(f, GREEDY);
+		send_half(greedy[i], 100);
+		pump(f);
+	}
+	expect_served(f, client_from(f, GREEDY));
+	assert_int_equal(greedy[0]->end, STREAM_CUT);
+}
+
+/* ---- memory ---- */
 
 static void
 frames_of_others_are_read_when_one_address_holds_much(void **state)
@@ -383,21 +498,45 @@ a_fresh_connection_owes_what_its_address_does(void **state)
 			expect_answer(greedy[i], k, ERROR_NONE);
 }
 
+static int
+set_up_network(void **state)
+{
+	if (set_up(state) != 0)
+		return -1;
+	((struct fixture *)*state)->is_network = true;
+	return 0;
+}
+
+#define TEST_NETWORK(name)                                                                                         \
+	{                                                                                                          \
+		#name " (network)", name, set_up_network, tear_down, NULL                                          \
+	}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(silence_takes_no_handshake),
 		TEST(one_address_leaves_handshakes_to_others),
+		TEST_NETWORK(one_address_leaves_handshakes_to_others),
 		TEST(the_last_handshakes_go_round_by_address),
+		TEST_NETWORK(the_last_handshakes_go_round_by_address),
 		TEST(a_crowd_from_one_address_gets_in),
+		TEST_NETWORK(a_crowd_from_one_address_gets_in),
 		TEST(who_waits_for_a_handshake_may_go),
+		TEST_NETWORK(who_waits_for_a_handshake_may_go),
 		TEST(a_newcomer_takes_the_place_of_the_idlest_of_the_largest),
 		TEST(who_holds_much_loses_even_what_is_under_way),
 		TEST(a_full_address_replaces_its_own_after_a_while),
+		TEST(who_gets_nowhere_gives_way_and_who_is_slow_does_not),
+		TEST_NETWORK(a_network_of_networks_gives_way),
+		TEST_NETWORK(a_neighbour_in_the_network_gets_in),
 		TEST(frames_of_others_are_read_when_one_address_holds_much),
+		TEST_NETWORK(frames_of_others_are_read_when_one_address_holds_much),
 		TEST(others_are_answered_when_one_address_does_not_read),
+		TEST_NETWORK(others_are_answered_when_one_address_does_not_read),
 		TEST(a_fresh_connection_owes_what_its_address_does),
+		TEST_NETWORK(a_fresh_connection_owes_what_its_address_does),
 	};
 	return cmocka_run_group_tests_name("conn_address", tests, pair_set_up, pair_tear_down);
 }

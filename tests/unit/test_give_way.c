@@ -42,14 +42,31 @@ something_is_left_for_whoever_comes(void **state)
 	assert_false(give_way_has_room(SIZE_MAX, 0, 512));
 }
 
-static struct give_way_holder
-holder_of(size_t connections, bool is_own)
+static const struct give_way_stood *
+nobody(void)
 {
-	struct give_way_holder holder = { connections, is_own, { 0 } };
+	static struct give_way_stood stood;
 
 	for (size_t i = 0; i < STANDING_COUNT; i++)
-		holder.stood_ms[i] = GIVE_WAY_NONE;
-	return holder;
+		stood.ms[i] = GIVE_WAY_NONE;
+	return &stood;
+}
+
+/* One connection that has stood so for so long. */
+static struct give_way_stood
+one(enum standing standing, uint64_t ms)
+{
+	struct give_way_stood stood = *nobody();
+
+	stood.ms[standing] = ms;
+	return stood;
+}
+
+/* It is the peer that something is waited for from. */
+static bool
+waits_for_peer(int standing)
+{
+	return standing != STANDING_QUEUED && standing != STANDING_ASKING;
 }
 
 static void
@@ -58,10 +75,10 @@ those_with_least_under_way_give_way_first(void **state)
 	enum standing standing;
 
 	(void)state;
-	struct give_way_holder holder = holder_of(100, false);
+	struct give_way_holder holder = { 100, false, *nobody() };
 	for (int last = STANDING_ASKING; last >= STANDING_LEAVING; last--) {
-		holder.stood_ms[last] = 0;
-		assert_int_equal(give_way_to_newcomer(&holder, 100, &standing), NEWCOMER_REPLACES);
+		holder.stood.ms[last] = 0;
+		assert_int_equal(give_way_to_newcomer(&holder, nobody(), 100, &standing), NEWCOMER_REPLACES);
 		assert_int_equal(standing, last);
 	}
 }
@@ -72,16 +89,47 @@ who_holds_little_loses_nothing_that_is_under_way(void **state)
 	enum standing standing;
 
 	(void)state;
-	for (int is_own = 0; is_own < 2; is_own++)
-		for (int each = STANDING_QUEUED; each <= STANDING_ASKING; each++) {
-			struct give_way_holder holder = holder_of(1000 / GIVE_WAY_PART, is_own);
-			holder.stood_ms[each] = UINT64_MAX - 1;
-			assert_int_equal(give_way_to_newcomer(&holder, 1000, &standing), NEWCOMER_WAITS);
-			/* Who holds much does, to others. */
-			holder.connections++;
-			assert_int_equal(give_way_to_newcomer(&holder, 1000, &standing),
-			    is_own ? NEWCOMER_REFUSED : NEWCOMER_REPLACES);
+	for (int each = STANDING_QUEUED; each <= STANDING_ASKING; each++) {
+		struct give_way_stood stood = one(each, GIVE_WAY_QUIET_MS - 1);
+		struct give_way_holder holder = { 1000 / GIVE_WAY_PART, false, stood };
+		for (int is_own = 0; is_own < 2; is_own++) {
+			holder.is_own = is_own;
+			assert_int_equal(give_way_to_newcomer(&holder, &stood, 1000, &standing), NEWCOMER_WAITS);
 		}
+		/* Who holds much does, to others. */
+		holder.connections++;
+		assert_int_equal(give_way_to_newcomer(&holder, &stood, 1000, &standing), NEWCOMER_REFUSED);
+		holder.is_own = false;
+		assert_int_equal(give_way_to_newcomer(&holder, &stood, 1000, &standing), NEWCOMER_REPLACES);
+	}
+}
+
+/* However little those hold who keep them. */
+static void
+what_nothing_happens_on_gives_way_whoever_holds_it(void **state)
+{
+	enum standing standing;
+
+	(void)state;
+	for (int each = STANDING_LEAVING; each <= STANDING_ASKING; each++) {
+		const struct give_way_holder holder = { 1, false, *nobody() };
+		struct give_way_stood all = one(each, GIVE_WAY_QUIET_MS - 1);
+		assert_int_equal(give_way_to_newcomer(&holder, &all, 1000, &standing), NEWCOMER_WAITS);
+		all.ms[each]++;
+		assert_int_equal(give_way_has_quiet(&all, &standing), waits_for_peer(each));
+		/* What the office owes is waited for. */
+		if (!waits_for_peer(each)) {
+			all.ms[each] = GIVE_WAY_NONE - 1;
+			assert_int_equal(give_way_to_newcomer(&holder, &all, 1000, &standing), NEWCOMER_WAITS);
+			continue;
+		}
+		assert_int_equal(give_way_to_newcomer(&holder, &all, 1000, &standing), NEWCOMER_REPLACES_QUIET);
+		assert_int_equal(standing, each);
+		/* Who has most does not take them from others. */
+		const struct give_way_holder own = { 100, true, *nobody() };
+		assert_int_equal(give_way_to_newcomer(&own, &all, 1000, &standing), NEWCOMER_REFUSED);
+	}
+	assert_false(give_way_has_quiet(nobody(), &standing));
 }
 
 static void
@@ -90,13 +138,14 @@ an_address_replaces_its_own_only_after_a_while(void **state)
 	enum standing standing;
 
 	(void)state;
-	for (int each = STANDING_LEAVING; each <= STANDING_IDLE; each++) {
-		struct give_way_holder holder = holder_of(100, true);
-		holder.stood_ms[each] = GIVE_WAY_QUIET_MS - 1;
-		assert_int_equal(give_way_to_newcomer(&holder, 100, &standing), NEWCOMER_REFUSED);
-		holder.stood_ms[each]++;
-		assert_int_equal(give_way_to_newcomer(&holder, 100, &standing), NEWCOMER_REPLACES);
-		assert_int_equal(standing, each);
+	for (int each = STANDING_LEAVING; each <= STANDING_ASKING; each++) {
+		struct give_way_holder holder = { 100, true, one(each, GIVE_WAY_QUIET_MS - 1) };
+		assert_int_equal(give_way_to_newcomer(&holder, nobody(), 100, &standing), NEWCOMER_REFUSED);
+		holder.stood.ms[each]++;
+		enum newcomer expected = waits_for_peer(each) ? NEWCOMER_REPLACES : NEWCOMER_REFUSED;
+		assert_int_equal(give_way_to_newcomer(&holder, nobody(), 100, &standing), expected);
+		if (waits_for_peer(each))
+			assert_int_equal(standing, each);
 	}
 }
 
@@ -107,6 +156,7 @@ main(void)
 		cmocka_unit_test(something_is_left_for_whoever_comes),
 		cmocka_unit_test(those_with_least_under_way_give_way_first),
 		cmocka_unit_test(who_holds_little_loses_nothing_that_is_under_way),
+		cmocka_unit_test(what_nothing_happens_on_gives_way_whoever_holds_it),
 		cmocka_unit_test(an_address_replaces_its_own_only_after_a_while),
 	};
 	return cmocka_run_group_tests_name("give_way", tests, NULL, NULL);
