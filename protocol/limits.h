@@ -42,10 +42,13 @@
 #define LIMIT_ATTACHMENT_SIZE (20 * 1024 * 1024)
 /* * Bytes that one signer may have in uploads not completed: one filing with every attachment at its limit. */
 #define LIMIT_UPLOAD_QUOTA ((uint64_t)LIMIT_ATTACHMENTS * LIMIT_ATTACHMENT_SIZE)
-/* * Filings of one household in an hour and in a day, from the first of them on. Who corrects a return all evening
+/* * Filings of one signer in an hour and in a day, from the first of them on. Who corrects a return all evening
  * stays below; who files for ever fills no disk: an hour's are 60 MiB at most, but for uploads. */
 #define LIMIT_FILINGS_HOUR 60
 #define LIMIT_FILINGS_DAY 120
+/* * A household may file as often as so many of its persons together: neither of two spouses takes from the other, and
+ * a household of more persons has no more. */
+#define LIMIT_FILING_SHARES 2
 /* * Bytes of documents that one household may file in one campaign, all filings together: the largest one twice.
  * Beyond, a filing may still have LIMIT_RETURNS_TOTAL. */
 #define LIMIT_FILED_QUOTA (2 * LIMIT_UPLOAD_QUOTA)

@@ -39,7 +39,7 @@ struct slice filing_dossier_key(struct decision *decision, const struct filing *
  * the same bytes signed by another person of the household, which leaves everything in force as it is (A11). Noted when
  * it may not take its place: that is in the manifest, so no gigabyte has to come first. */
 must_check enum outcome filing_stage_dossier(struct decision *decision, struct signed_filing *filing);
-/* The household has not filed too often for now; otherwise refused, with when it may. */
+/* Neither the signer nor the household has filed too often for now; otherwise refused, with when it goes on. */
 must_check enum outcome filing_stage_rate(struct decision *decision, struct signed_filing *filing);
 /* The documents are no more bytes than the household may still file in this campaign; noted otherwise. Nor are the
  * return documents more than one filing may have; refused otherwise, with everything noted. */

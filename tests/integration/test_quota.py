@@ -36,7 +36,7 @@ def test_a_household_files_so_often_and_no_more(offices, tmp_path):
             one.file(filing, content)
         refusal = answer.value.body
         assert (answer.value.status, refusal[3]) == (99, "line 4")  # filings_exceeded, the subject
-        assert refusal[4].startswith("filing 61 of this household in the hour from ")
+        assert refusal[4].startswith("filing 61 of this signer in the hour from ")
         assert refusal[5].startswith("at most 60, the next not before ")
         assert 0 < refusal[6] <= 3600 * 1000
         office.restart()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The accounts that filings keep. How often one household may file, and how many bytes: to the last one and not beyond,
- * whoever of it signs, and never against who sends the same again. And the campaign's year, once. */
+ * The accounts that filings keep. How often each may file and how often a household, and how many bytes: to the last
+ * one and not beyond, and never against who sends the same again. And the campaign's year, once. */
 #include <stdio.h>
 #include <string.h>
 
@@ -91,7 +91,7 @@ an_hour_has_its_number(void **state)
 	fixture->now += 60;
 	struct effects *effects = try_correction(&jeanne);
 	assert_refused(effects, ERROR_filings_exceeded, "line 4",
-	    "filing 61 of this household in the hour from 2026-04-01T10:00:00Z on",
+	    "filing 61 of this signer in the hour from 2026-04-01T10:00:00Z on",
 	    "at most 60, the next not before 2026-04-01T11:00:00Z");
 	assert_int_equal(effects->retry_after_ms, (HOUR - 660) * 1000);
 	assert_null(effects->puts);
@@ -119,7 +119,7 @@ a_day_has_its_number(void **state)
 		correct(&jeanne, 40);
 	struct effects *effects = try_correction(&jeanne);
 	assert_refused(effects, ERROR_filings_exceeded, "line 4",
-	    "filing 121 of this household in the day from 2026-04-01T10:00:00Z on",
+	    "filing 121 of this signer in the day from 2026-04-01T10:00:00Z on",
 	    "at most 120, the next not before 2026-04-02T10:00:00Z");
 	assert_int_equal(effects->retry_after_ms, (DAY - 3 * HOUR) * 1000);
 	fixture->now = FIXTURE_NOW + DAY;
@@ -157,27 +157,67 @@ a_clock_set_back_makes_nobody_wait_longer(void **state)
 	assert_int_equal(effects->retry_after_ms, HOUR * 1000);
 }
 
-/* Both spouses have one account: rectifications and second signatures of either. */
+/* Rectifications and second signatures of either count for who signs; neither spouse takes from the other. */
 static void
-a_household_has_one_account(void **state)
+spouses_do_not_take_from_each_other(void **state)
 {
 	struct decision_fixture *fixture = *state;
 	struct corrector jeanne = { .fixture = fixture, .person = people_enrol(fixture, 3000000001, "H1") };
 	struct corrector paul = { .fixture = fixture, .person = people_enrol(fixture, 3000000002, "H1") };
 
-	correct(&jeanne, LIMIT_FILINGS_HOUR - 2);
+	correct(&jeanne, LIMIT_FILINGS_HOUR - 1);
 	struct draft *last = correction(&jeanne);
 	assert_int_equal(try_draft(&jeanne, last)->refusal.error, ERROR_NONE);
+	assert_refused(try_correction(&jeanne), ERROR_filings_exceeded, "line 4", "*", "*");
 	struct rec_dossier before = dossier_of(fixture, "H1"), after;
 	const struct msg_file_request countersigned = draft_sign(fixture, last, paul.person);
 	(void)people_file(fixture, &countersigned);
 	/* It is counted, and leaves in force what is in force. */
 	after = dossier_of(fixture, "H1");
 	assert_true(slice_equal(after.number, before.number) && slice_equal(after.signer, before.signer));
-	assert_int_equal(after.hour_filings, LIMIT_FILINGS_HOUR);
+	assert_int_equal(after.hour_filings, LIMIT_FILINGS_HOUR + 1);
+	assert_int_equal(after.signers_count, 2);
+	fixture->now += 60;
 	paul.number = jeanne.number;
-	assert_refused(try_correction(&paul), ERROR_filings_exceeded, "line 4", "*", "*");
-	assert_refused(try_correction(&jeanne), ERROR_filings_exceeded, "line 4", "*", "*");
+	correct(&paul, LIMIT_FILINGS_HOUR - 1);
+	assert_refused(try_correction(&paul), ERROR_filings_exceeded, "line 4",
+	    "filing 61 of this signer in the hour from 2026-04-01T10:00:00Z on", "at most 60, the next not before 2026-04-01T11:00:00Z");
+	/* An account that counts nothing any more is not kept. */
+	fixture->now += DAY;
+	correct(&paul, 1);
+	assert_int_equal(dossier_of(fixture, "H1").signers_count, 1);
+}
+
+/* However many they are. */
+static void
+a_household_files_as_often_as_two(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct corrector people[3];
+	struct effects *effects;
+
+	for (unsigned i = 0; i < 3; i++)
+		people[i] = (struct corrector){ .fixture = fixture,
+			.person = people_enrol(fixture, 3000000001 + i, "H1") };
+	correct(&people[0], LIMIT_FILINGS_HOUR);
+	fixture->now += 60;
+	people[1].number = people[0].number;
+	correct(&people[1], LIMIT_FILINGS_HOUR - 1);
+	people[2].number = people[1].number;
+	correct(&people[2], 1);
+	effects = try_correction(&people[2]);
+	assert_refused(effects, ERROR_filings_exceeded, "line 4",
+	    "filing 121 of this household in the hour from 2026-04-01T10:00:00Z on",
+	    "at most 120, the next not before 2026-04-01T11:00:00Z");
+	assert_int_equal(effects->retry_after_ms, (HOUR - 60) * 1000);
+	people[1].number = people[2].number;
+	assert_refused(try_correction(&people[1]), ERROR_filings_exceeded, "line 4",
+	    "filing 121 of this household in the hour from 2026-04-01T10:00:00Z on", "*");
+	/* The household may again, and of each signer what is left. */
+	fixture->now = FIXTURE_NOW + HOUR;
+	correct(&people[1], 1);
+	assert_refused(try_correction(&people[1]), ERROR_filings_exceeded, "line 4",
+	    "filing 61 of this signer in the hour from 2026-04-01T10:01:00Z on", "*");
 }
 
 /* ---- bytes ---- */
@@ -264,7 +304,8 @@ main(void)
 		PEOPLE_TEST(a_day_has_its_number),
 		PEOPLE_TEST(of_two_waits_the_longer_is_told),
 		PEOPLE_TEST(a_clock_set_back_makes_nobody_wait_longer),
-		PEOPLE_TEST(a_household_has_one_account),
+		PEOPLE_TEST(spouses_do_not_take_from_each_other),
+		PEOPLE_TEST(a_household_files_as_often_as_two),
 		PEOPLE_TEST(a_campaign_s_year_is_put_on_record_once),
 		PEOPLE_TEST(documents_are_bounded_but_a_return_can_be_corrected),
 	};
