@@ -55,7 +55,8 @@ static void
 conn_log(const struct conn *conn, enum log_level level, const char *reason)
 {
 	log_peer_event(conn->shared->log, level, "connection_ended", log_uint("connection", conn->number),
-	    log_field_text("state", states[conn->state].name), log_field_text("reason", reason));
+	    log_field_text("state", states[conn->state].name), log_field_text("reason", reason),
+	    log_address("address", conn->address));
 }
 
 void
@@ -83,7 +84,7 @@ void
 conn_refuse(struct conn *conn, const struct frame *frame, enum error error)
 {
 	log_peer_event(conn->shared->log, LOG_LEVEL_INFO, "frame_refused", log_uint("connection", conn->number),
-	    log_error("error", error), log_uint("op", frame->op));
+	    log_error("error", error), log_uint("op", frame->op), log_address("address", conn->address));
 	session_refuse_frame(conn->session, frame, error);
 	conn_start_draining(conn, LOG_LEVEL_DEBUG, "frame refused");
 }

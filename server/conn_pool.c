@@ -44,13 +44,14 @@ static void
 pool_tell_full(struct conn_pool *pool)
 {
 	const struct conn_shared *shared = &pool->shared;
+	const struct address_account *largest = address_book_largest(shared->book);
 
 	if (pool->is_full_told)
 		return;
 	pool->is_full_told = true;
 	log_event(shared->log, LOG_LEVEL_WARN, "connections_full",
 	    log_uint("connections_max", shared->limits.connections_max),
-	    log_uint("of_one_address", address_book_largest(shared->book)->connections));
+	    log_uint("of_one_address", largest->connections), log_network("address", largest->address));
 }
 
 static void

@@ -134,7 +134,7 @@ dispatch_answer(struct dispatch *dispatch, struct dispatch_asker *asker, const s
 {
 	enum error error = answer_error(effects->refusal.error);
 	const struct dispatch_event event = { operation, error, effects->refusal.error, effects_write(effects),
-		correlation, received_ms };
+		correlation, received_ms, asker == NULL ? NULL : asker->address };
 
 	const struct frame frame = {
 		.op = op,

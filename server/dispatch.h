@@ -33,6 +33,7 @@ struct dispatch_event {
 	bool has_stored; /* what is durable now */
 	const uint8_t *correlation; /* CORRELATION_SIZE bytes */
 	uint64_t received_ms;
+	const uint8_t *address; /* of who asked, 16 bytes; NULL: nobody did, or is gone */
 };
 
 struct dispatch_config {

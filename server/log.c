@@ -16,18 +16,28 @@
 /* Time whose lines may go out at once. */
 #define CREDIT_MAX_MS 2000U
 
+/* Addresses counted for one event: whoever causes more than one line in COUNTED_MAX + 1 of those withheld is among
+ * them, with too few lines at most (Misra and Gries 1982). */
+#define COUNTED_MAX 8
+
 /* A token bucket for one event. */
 struct limit {
 	const char *event; /* NULL: none yet */
 	uint64_t seen_ms;
 	uint64_t credit_ms; /* for lines; at so many a second each costs its share of one */
 	uint64_t withheld;
+	struct counted {
+		uint8_t network[ADDRESS_SIZE];
+		uint64_t lines; /* 0: free */
+	} counted[COUNTED_MAX];
 };
 
 struct log {
 	int fd;
 	enum log_level most;
 	uint64_t (*wall_ms)(void);
+	void (*name)(const void *context, struct slice address, uint8_t *out); /* NULL: no names */
+	const void *name_context;
 	uint64_t dropped;
 	struct limit limits[LOG_PEER_EVENTS_MAX];
 };
@@ -81,6 +91,14 @@ log_set_level(struct log *log, enum log_level most)
 	log->most = most;
 }
 
+void
+log_name_addresses(struct log *log, void (*name)(const void *context, struct slice address, uint8_t *out),
+    const void *context)
+{
+	log->name = name;
+	log->name_context = context;
+}
+
 uint64_t
 log_dropped(const struct log *log)
 {
@@ -124,7 +142,36 @@ static struct log_field
 log_hex(const char *key, const uint8_t bytes[8])
 {
 	struct log_field field = { .type = LOG_FIELD_HEX, .key = key };
-	memcpy(field.bytes, bytes, sizeof field.bytes);
+	memcpy(field.bytes, bytes, 8);
+	return field;
+}
+
+/* What an address is counted by: its network of 48 bits, or all of it. The rest is zero. */
+static void
+network_of(const uint8_t address[ADDRESS_SIZE], uint8_t out[ADDRESS_SIZE])
+{
+	struct slice network = address_network(address);
+
+	memset(out, 0, ADDRESS_SIZE);
+	memcpy(out, address, network.size != 0 ? network.size : ADDRESS_SIZE);
+}
+
+struct log_field
+log_address(const char *key, const uint8_t *address)
+{
+	struct log_field field = { .type = address == NULL ? LOG_FIELD_NONE : LOG_FIELD_ADDRESS, .key = key };
+
+	if (address != NULL)
+		memcpy(field.bytes, address, ADDRESS_SIZE);
+	return field;
+}
+
+struct log_field
+log_network(const char *key, const uint8_t address[ADDRESS_SIZE])
+{
+	struct log_field field = { .type = LOG_FIELD_NETWORK, .key = key };
+
+	network_of(address, field.bytes);
 	return field;
 }
 
@@ -197,7 +244,30 @@ line_put_quoted(struct line *line, const char *text)
 }
 
 static bool
-line_put_value(struct line *line, const struct log_field *field)
+line_put_name(struct line *line, const struct log *log, struct slice address)
+{
+	uint8_t name[LOG_NAME_SIZE];
+	char text[2 * LOG_NAME_SIZE + 1];
+
+	log->name(log->name_context, address, name);
+	hex_encode(slice_of(name, sizeof name), text);
+	return line_put_text(line, text);
+}
+
+/* Both names of an IPv6 address, or the first. */
+static bool
+line_put_address(struct line *line, const struct log *log, const struct log_field *field)
+{
+	struct slice network = address_network(field->bytes), party = address_party(field->bytes);
+
+	if (network.size == 0)
+		return line_put_name(line, log, party);
+	return line_put_name(line, log, network) &&
+	    (field->type == LOG_FIELD_NETWORK || (line_put(line, "/", 1) && line_put_name(line, log, party)));
+}
+
+static bool
+line_put_value(struct line *line, const struct log *log, const struct log_field *field)
 {
 	char text[24];
 
@@ -205,25 +275,34 @@ line_put_value(struct line *line, const struct log_field *field)
 	case LOG_FIELD_UINT:
 		return line_put(line, text, decimal_encode(field->number, 1, text));
 	case LOG_FIELD_HEX:
-		hex_encode(slice_of(field->bytes, sizeof field->bytes), text);
+		hex_encode(slice_of(field->bytes, 8), text);
 		return line_put_text(line, text);
 	case LOG_FIELD_TEXT:
 		return is_bare(field->text) ? line_put_text(line, field->text) : line_put_quoted(line, field->text);
+	case LOG_FIELD_ADDRESS:
+	case LOG_FIELD_NETWORK:
+		return line_put_address(line, log, field);
 	case LOG_FIELD_NONE:
 		break;
 	}
 	return true;
 }
 
+static bool
+is_address(const struct log_field *field)
+{
+	return field->type == LOG_FIELD_ADDRESS || field->type == LOG_FIELD_NETWORK;
+}
+
 static void
-line_put_field(struct line *line, const struct log_field *field)
+line_put_field(struct line *line, const struct log *log, const struct log_field *field)
 {
 	size_t before = line->size;
 
-	if (line->truncated || field->type == LOG_FIELD_NONE)
+	if (line->truncated || field->type == LOG_FIELD_NONE || (is_address(field) && log->name == NULL))
 		return;
 	if (line_put(line, " ", 1) && line_put_text(line, field->key) && line_put(line, "=", 1) &&
-	    line_put_value(line, field))
+	    line_put_value(line, log, field))
 		return;
 	line->size = before;
 	line->truncated = true;
@@ -273,13 +352,13 @@ line_write(struct log *log, enum log_level level, const char *event, const struc
 	if (log->dropped != 0) {
 		struct log_field lines = log_uint("lines", log->dropped);
 		line_begin(&line, wall_ms, LOG_LEVEL_WARN, "log_lines_dropped");
-		line_put_field(&line, &lines);
+		line_put_field(&line, log, &lines);
 		if (line_end(&line, log->fd))
 			log->dropped = 0;
 	}
 	line_begin(&line, wall_ms, level, event);
 	for (size_t i = 0; i < count; i++)
-		line_put_field(&line, &fields[i]);
+		line_put_field(&line, log, &fields[i]);
 	/* What follows a gap must not hide it: while the gap is not owned up to, nothing else goes out. */
 	if (log->dropped == 0 && line_end(&line, log->fd))
 		return true;
@@ -321,6 +400,52 @@ limit_take(struct limit *limit, unsigned rate, uint64_t now_ms)
 	return true;
 }
 
+static void
+limit_count(struct limit *limit, const uint8_t address[ADDRESS_SIZE])
+{
+	struct counted *at = NULL;
+	uint8_t network[ADDRESS_SIZE];
+
+	network_of(address, network);
+	for (size_t i = 0; i < COUNTED_MAX; i++) {
+		struct counted *counted = &limit->counted[i];
+		if (counted->lines != 0 && memcmp(counted->network, network, sizeof network) == 0) {
+			counted->lines++;
+			return;
+		}
+		if (counted->lines == 0)
+			at = counted;
+	}
+	if (at != NULL) {
+		memcpy(at->network, network, sizeof network);
+		at->lines = 1;
+		return;
+	}
+	for (size_t i = 0; i < COUNTED_MAX; i++)
+		limit->counted[i].lines--;
+}
+
+static void
+limit_withhold(struct limit *limit, const struct log_field *fields, size_t count)
+{
+	limit->withheld++;
+	for (size_t i = 0; i < count; i++)
+		if (is_address(&fields[i]))
+			limit_count(limit, fields[i].bytes);
+}
+
+/* The one with most lines; NULL when no line had an address. */
+static const struct counted *
+limit_most(const struct limit *limit)
+{
+	const struct counted *most = &limit->counted[0];
+
+	for (size_t i = 1; i < COUNTED_MAX; i++)
+		if (limit->counted[i].lines > most->lines)
+			most = &limit->counted[i];
+	return most->lines == 0 ? NULL : most;
+}
+
 void
 log_write_peer(struct log *log, enum log_level level, unsigned rate, const char *event, const struct log_field *fields,
     size_t count)
@@ -332,7 +457,7 @@ log_write_peer(struct log *log, enum log_level level, unsigned rate, const char 
 	if (level == LOG_LEVEL_ERROR || log->most == LOG_LEVEL_DEBUG || limit_take(limit, rate, log->wall_ms()))
 		log_write(log, level, event, fields, count);
 	else
-		limit->withheld++;
+		limit_withhold(limit, fields, count);
 }
 
 void
@@ -340,10 +465,15 @@ log_settle(struct log *log)
 {
 	for (size_t i = 0; i < LOG_PEER_EVENTS_MAX; i++) {
 		struct limit *limit = &log->limits[i];
+		const struct counted *most = log->name == NULL ? NULL : limit_most(limit);
 		const struct log_field fields[] = {
 			log_field_text("event", limit->event), log_uint("lines", limit->withheld),
+			most == NULL ? (struct log_field){ 0 } : log_network("most_of", most->network),
+			most == NULL ? (struct log_field){ 0 } : log_uint("at_least", most->lines),
 		};
-		if (limit->withheld != 0 && line_write(log, LOG_LEVEL_WARN, "log_lines_withheld", fields, 2))
-			limit->withheld = 0;
+		if (limit->withheld == 0 || !line_write(log, LOG_LEVEL_WARN, "log_lines_withheld", fields, 4))
+			continue;
+		limit->withheld = 0;
+		memset(limit->counted, 0, sizeof limit->counted);
 	}
 }

@@ -6,19 +6,22 @@
  *
  * No line can hold personal data, by construction: a field is a number, a text constant of this program, the
  * beginning of a digest, an identifier that was drawn at random, or what the operator wrote in the configuration.
- * There is no way to put a string of any other origin in. Addresses of peers are personal data too and have no
- * constructor.
+ * There is no way to put a string of any other origin in. Addresses of peers are personal data too: what stands for
+ * one is a keyed hash, by which the lines of one address are known as such, and which the operator, who has the key,
+ * finds again (guichetd address).
  *
  * Never blocks: a line that the descriptor cannot take at once is dropped and counted, and the next line that
  * goes through follows one that says how many are missing. Nor can a peer fill a disk with it: of each event that
  * peers can cause as often as they like, so many lines a second are written, and then one that says how many were
- * withheld. What they cannot cause for nothing, that something was stored or that the office failed, always has its
- * line (server_log.h). At the level debug nothing is withheld. For the loop's thread only. */
+ * withheld, and of which address most. What they cannot cause for nothing, that something was stored or that the
+ * office failed, always has its line (server_log.h). At the level debug nothing is withheld. For the loop's thread
+ * only. */
 #ifndef GUICHET_LOG_H
 #define GUICHET_LOG_H
 
 #include "protocol/error.h"
 #include "protocol/limits.h"
+#include "server/address.h"
 
 struct log;
 
@@ -35,20 +38,32 @@ void log_destroy(struct log *log);
 /* The level called "error", "warn", "info" or "debug"; false for any other word. */
 must_check bool log_level_parse(struct slice word, enum log_level *out);
 void log_set_level(struct log *log, enum log_level most);
+/* What stands for a network address (address_party or address_network); `out` is LOG_NAME_SIZE bytes. Until it is set,
+ * and when it is NULL, fields of addresses are left out. `context` is borrowed for as long. */
+#define LOG_NAME_SIZE ((size_t)8)
+void log_name_addresses(struct log *log, void (*name)(const void *context, struct slice address, uint8_t *out),
+    const void *context);
 /* Lines dropped and not yet owned up to. */
 uint64_t log_dropped(const struct log *log);
-/* Once a second and at the end: says how many lines of each event were withheld since the last call. */
+/* Once a second and at the end: says how many lines of each event were withheld since the last call; and of which
+ * network (log_network) most, and how many of them at least. */
 void log_settle(struct log *log);
 
 /* ---- fields ---- */
 
 struct log_field {
-	enum { LOG_FIELD_NONE, LOG_FIELD_UINT, LOG_FIELD_TEXT, LOG_FIELD_HEX } type;
+	enum {
+		LOG_FIELD_NONE,
+		LOG_FIELD_UINT,
+		LOG_FIELD_TEXT,
+		LOG_FIELD_HEX,
+		LOG_FIELD_ADDRESS,
+		LOG_FIELD_NETWORK,
+	} type;
 	const char *key;
 	uint64_t number;
 	const char *text;
-	uint8_t bytes[8];
-	size_t size;
+	uint8_t bytes[ADDRESS_SIZE];
 };
 
 struct log_field log_uint(const char *key, uint64_t value);
@@ -64,6 +79,11 @@ struct log_field log_setting(const char *key, const char *text);
 struct log_field log_digest(const char *key, const uint8_t digest[DIGEST_SIZE]);
 /* A correlation id. */
 struct log_field log_correlation(const char *key, const uint8_t id[CORRELATION_SIZE]);
+/* A peer: the name of an IPv4 address; of an IPv6 one, those of its networks of 48 and of 64 bits, NAME/NAME. NULL: no
+ * field. */
+struct log_field log_address(const char *key, const uint8_t *address);
+/* The first of these names alone. */
+struct log_field log_network(const char *key, const uint8_t address[ADDRESS_SIZE]);
 /* For the macro, and for names that stand in a constant table of this program. */
 struct log_field log_field_text(const char *key, const char *constant);
 

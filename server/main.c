@@ -18,6 +18,7 @@ static const struct {
 	{ "revoke", admin_revoke, "revoke a certificate (server stopped)" },
 	{ "renew-tls", admin_renew_tls, "make a new TLS key and certificate (server stopped)" },
 	{ "audit", admin_audit, "re-read everything and prove that it agrees (server stopped)" },
+	{ "address", admin_address, "say what stands for a network address in the log" },
 };
 
 #define COMMANDS_COUNT (sizeof commands / sizeof commands[0])

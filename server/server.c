@@ -378,6 +378,7 @@ start_storage(struct server *server, struct fault *fault)
 		error = keyring_open(keys, server->arena, &server->keyring, fault);
 	if (error != ERROR_NONE)
 		return error;
+	log_name_addresses(server->log, server_log_name, server->keyring);
 	const struct leveldb_config config = {
 		.directory = directory,
 		.keyring = server->keyring,

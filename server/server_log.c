@@ -4,8 +4,19 @@
 #include "server/server_log.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "server/office.h"
+#include "server/store/keyring.h"
+
+void
+server_log_name(const void *keyring, struct slice address, uint8_t *out)
+{
+	uint8_t hash[KEYRING_HASH_SIZE];
+
+	keyring_hash(keyring, "log_address", address, hash);
+	memcpy(out, hash, LOG_NAME_SIZE);
+}
 
 void
 server_log_answer(struct log *log, const struct dispatch_event *event, uint64_t now_ms)
@@ -16,21 +27,22 @@ server_log_answer(struct log *log, const struct dispatch_event *event, uint64_t 
 			       cause = event->cause == event->error ? (struct log_field){ 0 } :
 								      log_error("cause", event->cause),
 			       correlation = log_correlation("correlation", event->correlation),
+			       address = log_address("address", event->address),
 			       ms = log_uint("ms", now_ms > event->received_ms ? now_ms - event->received_ms : 0);
 
 	if (operation != NULL && operation->number == 0)
 		log_event(log, LOG_LEVEL_DEBUG, "own_work", error, cause, correlation, ms);
 	else if (event->error == ERROR_busy)
 		/* In a crowd one line for each would be work that those who wait pay for. */
-		log_peer_event(log, LOG_LEVEL_INFO, "busy", op, cause, correlation);
+		log_peer_event(log, LOG_LEVEL_INFO, "busy", op, cause, correlation, address);
 	else if (event->error == ERROR_internal)
 		log_event(log, LOG_LEVEL_ERROR, "answer", op, error, cause, correlation, ms);
 	else if (event->error != ERROR_NONE)
-		log_answer_event(log, LOG_LEVEL_INFO, "refusal", op, error, cause, correlation, ms);
+		log_answer_event(log, LOG_LEVEL_INFO, "refusal", op, error, cause, correlation, ms, address);
 	else if (event->has_stored)
 		log_event(log, LOG_LEVEL_INFO, "answer", op, error, correlation, ms);
 	else
-		log_answer_event(log, LOG_LEVEL_INFO, "read", op, error, correlation, ms);
+		log_answer_event(log, LOG_LEVEL_INFO, "read", op, error, correlation, ms, address);
 }
 
 void

@@ -4,7 +4,8 @@
  *
  * What was accepted and stored has its line, always: it costs whoever asks more than the line, and the answer's
  * correlation id is what people ask about. So has what failed here. Refusals, and answers for which nothing was stored,
- * cost nothing: of each kind LOG_ANSWER_RATE lines a second are written and the others counted. */
+ * cost nothing: of each kind LOG_ANSWER_RATE lines a second are written and the others counted. Only these say of which
+ * address they are: who files is not followed about. */
 #ifndef GUICHET_SERVER_LOG_H
 #define GUICHET_SERVER_LOG_H
 
@@ -14,6 +15,9 @@
 /* An answer, when it is given: `answer` when something was stored or the office failed, `read` when nothing was stored,
  * `refusal`, or `busy`. The office's own work, which nobody asked for, is for debugging only. */
 void server_log_answer(struct log *log, const struct dispatch_event *event, uint64_t now_ms);
+/* For log_name_addresses: 64 bits of a hash under the office's key, the same for as long as that key. `keyring`: a
+ * struct keyring. */
+void server_log_name(const void *keyring, struct slice address, uint8_t *out);
 /* The campaign that is in force from now on. */
 void server_log_reloaded(struct log *log, const struct campaign *campaign);
 /* What stands in the files that the operator writes, and what should. */

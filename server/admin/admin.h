@@ -21,6 +21,7 @@ int admin_issue(int argc, char **argv);
 int admin_revoke(int argc, char **argv);
 int admin_renew_tls(int argc, char **argv);
 int admin_audit(int argc, char **argv);
+int admin_address(int argc, char **argv);
 
 /* ---- options ---- */
 

@@ -44,8 +44,9 @@ refuse_filings(struct decision *decision, const struct window *window)
 	uint64_t end = window_end(window);
 	struct slice from = decision_utc(decision, *window->begin), until = decision_utc(decision, end);
 	enum outcome outcome = refuse_value(decision, ERROR_filings_exceeded, "line 4",
-	    decision_text(decision, "filing %llu of this %s in the %s from %.*s on", (unsigned long long)*window->count + 1,
-		window->whose, window->name, (int)from.size, (const char *)from.data),
+	    decision_text(decision, "filing %llu of this %s in the %s from %.*s on",
+		(unsigned long long)*window->count + 1, window->whose, window->name, (int)from.size,
+		(const char *)from.data),
 	    decision_text(decision, "at most %llu, the next not before %.*s", (unsigned long long)window->max,
 		(int)until.size, (const char *)until.data));
 

@@ -2,6 +2,7 @@
 """What one network address takes, another is not denied. Loopback has 127.0.0.0/8, so each test has a greedy address and
 others; the office has little of everything, so that little is enough to take it all."""
 import contextlib
+import json
 import re
 import socket
 import struct
@@ -114,6 +115,25 @@ def test_connections(town, crowd, greedy):
     log = town.office.log_text()
     assert f"connections_full connections_max={CONNECTIONS_MAX} of_one_address=" in log
     wait_until(lambda: shed(town.office.log_text()) >= len(newcomers), "one gone for each newcomer, in the log")
+    # Whose they were is told by a name, which the operator finds for any address.
+    name, address = town.office.run("address", town.office.directory, greedy).stdout.split()
+    assert address == greedy and greedy not in log and re.fullmatch("[0-9a-f]{16}", name)
+    assert re.search(rf"connections_full .* address={name}\n", log)
+    of_greedy = rf"connection_ended .* address={name}\n|withheld event=connection_ended lines=\d+ most_of={name} "
+    wait_until(lambda: re.search(of_greedy, town.office.log_text()), "whose connections had to go, in the log")
+
+
+def test_names_of_addresses(town):
+    """One for an IPv4 address, in whatever form; two for an IPv6 one, of which the first is its whole network's."""
+    def name(address, **words):
+        return town.office.run("address", town.office.directory, address, **words).stdout.rsplit(" ", 1)[0]
+    assert name("::ffff:192.0.2.7") == name("192.0.2.7") != name("192.0.2.8")
+    one, neighbour, other = (name(f"2001:db8:{tail}").split("/") for tail in ("7:1::5", "7:2::5", "8:1::5"))
+    assert one[0] == neighbour[0] != other[0] and len({*one, *neighbour, *other}) == 5
+    assert name("2001:db8:7:1::6").split("/") == one
+    told = json.loads(town.office.run("address", town.office.directory, "2001:db8:7:1::5", options=["--json"]).stdout)
+    assert told == {"type": "guichet-address", "address": "2001:db8:7:1::5", "name": "/".join(one)}
+    name("192.0.2", code=2)
 
 
 def test_connections_of_many(town, crowd):

@@ -181,7 +181,8 @@ spouses_do_not_take_from_each_other(void **state)
 	paul.number = jeanne.number;
 	correct(&paul, LIMIT_FILINGS_HOUR - 1);
 	assert_refused(try_correction(&paul), ERROR_filings_exceeded, "line 4",
-	    "filing 61 of this signer in the hour from 2026-04-01T10:00:00Z on", "at most 60, the next not before 2026-04-01T11:00:00Z");
+	    "filing 61 of this signer in the hour from 2026-04-01T10:00:00Z on",
+	    "at most 60, the next not before 2026-04-01T11:00:00Z");
 	/* An account that counts nothing any more is not kept. */
 	fixture->now += DAY;
 	correct(&paul, 1);

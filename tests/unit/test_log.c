@@ -146,6 +146,52 @@ its_lines_come_back_at_the_rate(void **state)
 	test_ms = TEST_MS;
 }
 
+/* How many bytes there are, and the last one: enough to be told apart. */
+static void
+name_of(const void *context, struct slice address, uint8_t *out)
+{
+	memset(out, *(const uint8_t *)context, LOG_NAME_SIZE);
+	out[6] = (uint8_t)address.size;
+	out[7] = address.data[address.size - 1];
+}
+
+/* Whose they are stands in the lines, and of those withheld whose most are, by a name that only the operator knows. */
+static void
+an_address_has_a_name(void **state)
+{
+	struct log_pipe *f = *state;
+	const uint8_t context = 0xee;
+	uint8_t v4[ADDRESS_SIZE] = { [10] = 0xff, [11] = 0xff, [12] = 192, [14] = 2, [15] = 7 };
+	uint8_t v6[ADDRESS_SIZE] = { 0x20, 0x01, 0x0d, 0xb8, [5] = 5, [7] = 7, [15] = 1 };
+
+	log_peer_event(f->log, LOG_LEVEL_INFO, "busy", log_address("address", v4));
+	assert_string_equal(log_pipe_read(f), "2026-11-22T15:40:29.123Z info busy\n");
+	log_name_addresses(f->log, name_of, &context);
+	log_peer_event(f->log, LOG_LEVEL_INFO, "busy", log_address("address", v4), log_address("other", NULL));
+	assert_string_equal(log_pipe_read(f), "2026-11-22T15:40:29.123Z info busy address=eeeeeeeeeeee1007\n");
+	log_event(f->log, LOG_LEVEL_INFO, "busy", log_address("address", v6), log_network("network", v6));
+	assert_string_equal(log_pipe_read(f), "2026-11-22T15:40:29.123Z info busy "
+	    "address=eeeeeeeeeeee0605/eeeeeeeeeeee0807 network=eeeeeeeeeeee0605\n");
+	for (unsigned i = 0; i < LOG_PEER_BURST - 2; i++) {
+		log_peer_event(f->log, LOG_LEVEL_INFO, "busy");
+		log_pipe_read(f);
+	}
+	/* Of 300 withheld a network of the same 48 bits has 200; the others have one each. */
+	for (unsigned i = 0; i < 300; i++) {
+		uint8_t *address = i % 3 == 0 ? v4 : v6;
+		bytes_poke_u16(address + (i % 3 == 0 ? 14 : 6), (uint16_t)i);
+		log_peer_event(f->log, LOG_LEVEL_INFO, "busy", log_address("address", address));
+	}
+	log_settle(f->log);
+	const char *at = strstr(log_pipe_read(f), "event=busy lines=300 most_of=eeeeeeeeeeee0605 at_least=");
+	assert_non_null(at);
+	assert_in_range(strtoul(strrchr(at, '=') + 1, NULL, 10), 200 - 300 / 9, 200);
+	/* And counts anew. */
+	log_peer_event(f->log, LOG_LEVEL_INFO, "busy", log_address("address", v4));
+	log_settle(f->log);
+	assert_non_null(strstr(log_pipe_read(f), "lines=1 most_of=eeeeeeeeeeee1029 at_least=1\n"));
+}
+
 /* Answers have a measure of their own, and it is a larger one. */
 static void
 answers_are_limited_too(void **state)
@@ -204,6 +250,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(levels_are_kept, open_log, log_pipe_close),
 		cmocka_unit_test_setup_teardown(nobody_reading_costs_lines_but_never_blocks, open_log, log_pipe_close),
 		cmocka_unit_test_setup_teardown(a_peer_cannot_fill_the_log, open_log, log_pipe_close),
+		cmocka_unit_test_setup_teardown(an_address_has_a_name, open_log, log_pipe_close),
 		cmocka_unit_test_setup_teardown(its_lines_come_back_at_the_rate, open_log, log_pipe_close),
 		cmocka_unit_test_setup_teardown(answers_are_limited_too, open_log, log_pipe_close),
 		cmocka_unit_test_setup_teardown(debugging_withholds_nothing, open_log, log_pipe_close),

@@ -16,10 +16,23 @@ test_clock(void)
 	return UINT64_C(1795362029123);
 }
 
+static const uint8_t peer[ADDRESS_SIZE] = { [10] = 0xff, [11] = 0xff, [12] = 192, [14] = 2, [15] = 7 };
+
+static void
+name_of(const void *context, struct slice address, uint8_t *out)
+{
+	(void)context;
+	memset(out, address.data[address.size - 1], LOG_NAME_SIZE);
+}
+
 static int
 open_log(void **state)
 {
-	return log_pipe_open(state, test_clock);
+	int result = log_pipe_open(state, test_clock);
+
+	if (result == 0)
+		log_name_addresses(((struct log_pipe *)*state)->log, name_of, NULL);
+	return result;
 }
 
 /* Answers `count` requests alike; how many lines that gave. The last answer's is then in `p`. */
@@ -40,7 +53,7 @@ what_was_stored_always_has_its_line(void **state)
 {
 	static const uint8_t correlation[CORRELATION_SIZE] = { 0xab, [7] = 1 };
 	const struct dispatch_event event = { operation_find(OPERATION_file), ERROR_NONE, ERROR_NONE, true,
-		correlation, 3 };
+		correlation, 3, peer };
 
 	assert_int_equal(lines_of(*state, &event, MANY), MANY);
 	assert_string_equal(((struct log_pipe *)*state)->text,
@@ -52,7 +65,7 @@ what_failed_here_always_has_its_line(void **state)
 {
 	static const uint8_t correlation[CORRELATION_SIZE] = { 0 };
 	const struct dispatch_event event = { operation_find(OPERATION_receipt), ERROR_internal, ERROR_store_damaged,
-		false, correlation, 3 };
+		false, correlation, 3, peer };
 
 	assert_int_equal(lines_of(*state, &event, MANY), MANY);
 	assert_non_null(strstr(((struct log_pipe *)*state)->text, " error answer op=receipt error=internal cause="));
@@ -64,9 +77,9 @@ what_costs_nothing_is_limited(void **state)
 {
 	static const uint8_t correlation[CORRELATION_SIZE] = { 0 };
 	const struct dispatch_event events[] = {
-		{ NULL, ERROR_operation_unknown, ERROR_operation_unknown, false, correlation, 3 },
-		{ operation_find(OPERATION_file), ERROR_NONE, ERROR_NONE, false, correlation, 3 },
-		{ operation_find(OPERATION_file), ERROR_busy, ERROR_busy, false, correlation, 3 },
+		{ NULL, ERROR_operation_unknown, ERROR_operation_unknown, false, correlation, 3, peer },
+		{ operation_find(OPERATION_file), ERROR_NONE, ERROR_NONE, false, correlation, 3, peer },
+		{ operation_find(OPERATION_file), ERROR_busy, ERROR_busy, false, correlation, 3, peer },
 	};
 	static const unsigned lines[] = { 2 * LOG_ANSWER_RATE, 2 * LOG_ANSWER_RATE, LOG_PEER_BURST };
 
@@ -74,8 +87,27 @@ what_costs_nothing_is_limited(void **state)
 		assert_int_equal(lines_of(*state, &events[i], MANY), lines[i]);
 	/* Neither kind takes from the other. A refusal that stored something, a failed attempt, is a refusal. */
 	const struct dispatch_event attempt = { operation_find(OPERATION_enrol), ERROR_identification_refused,
-		ERROR_identification_refused, true, correlation, 3 };
+		ERROR_identification_refused, true, correlation, 3, peer };
 	assert_int_equal(lines_of(*state, &attempt, MANY), 0);
+}
+
+/* Whoever can cause lines for nothing can be found by them; who files is not followed about. */
+static void
+what_costs_nothing_says_whose_it_is(void **state)
+{
+	static const uint8_t correlation[CORRELATION_SIZE] = { 0 };
+	static const enum error errors[] = { ERROR_NONE, ERROR_busy, ERROR_operation_unknown };
+
+	for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+		const struct dispatch_event event = { operation_find(OPERATION_file), errors[i], errors[i], false,
+			correlation, 3, peer };
+		assert_int_equal(lines_of(*state, &event, 1), 1);
+		assert_non_null(strstr(((struct log_pipe *)*state)->text, " address=0707070707070707\n"));
+	}
+	const struct dispatch_event stored = { operation_find(OPERATION_file), ERROR_NONE, ERROR_NONE, true,
+		correlation, 3, peer };
+	assert_int_equal(lines_of(*state, &stored, 1), 1);
+	assert_null(strstr(((struct log_pipe *)*state)->text, "address"));
 }
 
 static void
@@ -84,7 +116,7 @@ own_work_is_silent(void **state)
 	static const uint8_t correlation[CORRELATION_SIZE] = { 0 };
 	static const struct operation own_work = { 0, "own_work", message_nothing, message_done, ROLE_NOBODY, true,
 		true, "", "" };
-	const struct dispatch_event event = { &own_work, ERROR_NONE, ERROR_NONE, true, correlation, 3 };
+	const struct dispatch_event event = { &own_work, ERROR_NONE, ERROR_NONE, true, correlation, 3, peer };
 
 	assert_int_equal(lines_of(*state, &event, 3), 0);
 }
@@ -96,6 +128,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(what_was_stored_always_has_its_line, open_log, log_pipe_close),
 		cmocka_unit_test_setup_teardown(what_failed_here_always_has_its_line, open_log, log_pipe_close),
 		cmocka_unit_test_setup_teardown(what_costs_nothing_is_limited, open_log, log_pipe_close),
+		cmocka_unit_test_setup_teardown(what_costs_nothing_says_whose_it_is, open_log, log_pipe_close),
 		cmocka_unit_test_setup_teardown(own_work_is_silent, open_log, log_pipe_close),
 	};
 	return cmocka_run_group_tests_name("server_log", tests, NULL, NULL);
