@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * From the stream to whole frames for the session, a turn at a time, with the account of how long they lay. */
-#include <sys/ioctl.h>
-
 #include "protocol/limits.h"
 #include "server/conn_state.h"
 #include "server/session.h"
@@ -72,12 +70,12 @@ conn_waited_ms(const struct conn *conn)
 	return conn_now_ms(conn) - conn->unread_since_ms;
 }
 
-/* Nothing of the peer's waits for us now; or what does, waits for the peer itself. */
+/* Nothing of the peer's that came before then waits for us; or what does, waits for the peer itself. */
 static void
-conn_is_up_to_date(struct conn *conn)
+conn_is_up_to_date(struct conn *conn, uint64_t then_ms)
 {
 	conn->is_up_to_date = true;
-	conn->unread_since_ms = conn_now_ms(conn);
+	conn->unread_since_ms = then_ms;
 }
 
 /* A whole frame. Beyond all patience even those who owe nothing get no answer that takes memory. */
@@ -167,11 +165,13 @@ conn_read(struct conn *conn, struct share_turn *turn)
 		conn->moved += result.size;
 		conn->received_ms = loop_wall_ms(conn->shared->loop);
 		conn->waits.heard_ms = loop_steady_ms(conn->shared->loop);
-		conn->read_waits = result.pending ? 0 : LOOP_READ;
+		conn->read_waits = result.pending || !result.drained ? 0 : LOOP_READ;
+		conn->drained_ms = loop_steady_ms(conn->shared->loop);
 		return true;
 	case STREAM_WANT_READ:
 	case STREAM_WANT_WRITE:
 		conn->read_waits = conn_event_of(result.status);
+		conn->drained_ms = loop_steady_ms(conn->shared->loop);
 		return false;
 	case STREAM_CLOSED:
 		conn->is_ended = true;
@@ -183,15 +183,6 @@ conn_read(struct conn *conn, struct share_turn *turn)
 	}
 }
 
-/* One read need not have taken all that was there. */
-static bool
-conn_socket_is_empty(const struct conn *conn)
-{
-	int unread;
-
-	return conn->read_waits != 0 && ioctl(conn->source.fd, FIONREAD, &unread) == 0 && unread == 0;
-}
-
 void
 conn_receive(struct conn *conn)
 {
@@ -200,6 +191,9 @@ conn_receive(struct conn *conn)
 	conn_deliver(conn, &turn);
 	while (turn.bytes != 0 && conn_may_read(conn) && conn->read_waits == 0 && conn_read(conn, &turn))
 		conn_deliver(conn, &turn);
-	if (conn->is_held ? !conn_wants_more(conn) : conn_socket_is_empty(conn))
-		conn_is_up_to_date(conn);
+	/* More may have come since. */
+	if (conn->is_held && !conn_wants_more(conn))
+		conn_is_up_to_date(conn, conn_now_ms(conn));
+	else if (!conn->is_held && conn->read_waits != 0)
+		conn_is_up_to_date(conn, conn->drained_ms);
 }

@@ -43,6 +43,7 @@ struct conn {
 	uint64_t received_ms;    /* wall clock of the wake-up that last read */
 	struct waits waits;
 	uint64_t unread_since_ms; /* steady clock: nothing older waits to be read and delivered */
+	uint64_t drained_ms;      /* likewise: of the last read, which took all that was there if it waits for more */
 	uint64_t turn_since_ms;   /* likewise: waits for its turn since then, when the task is queued */
 	struct share share;
 	size_t window_sent;      /* in that window */

@@ -27,9 +27,11 @@ socket_read(BIO *bio, char *to, size_t size, size_t *got)
 
 	BIO_clear_retry_flags(bio);
 	*got = 0;
+	/* Fewer bytes than there was room for are all, of a stream (recv(2)). */
 	do
 		n = recv(wire->fd, to, size, 0);
 	while (n < 0 && errno == EINTR);
+	wire->drained = n < 0 || (size_t)n < size;
 	if (n > 0) {
 		*got = (size_t)n;
 		return 1;

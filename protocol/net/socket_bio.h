@@ -13,6 +13,7 @@
 struct wire {
 	int fd;
 	bool ended;       /* a read found the end of the stream */
+	bool drained;     /* the last read took all that was there */
 	int error_number; /* errno of a read or write that failed for good, 0 until then */
 };
 

@@ -26,6 +26,7 @@ enum stream_status {
 struct stream_result {
 	enum stream_status status;
 	bool pending;       /* read again before waiting for the socket */
+	bool drained;       /* of a read: it took all that the socket had */
 	size_t size;        /* STREAM_PROGRESS of read and write */
 	const char
 	    *reason; /* STREAM_CUT, STREAM_FAILED: a constant text for the log, nothing of the peer's; else NULL */

@@ -65,7 +65,8 @@ static struct stream_result
 result_progress(const struct stream *stream, size_t size)
 {
 	return (struct stream_result){
-		.status = STREAM_PROGRESS, .size = size, .pending = SSL_has_pending(stream->ssl) == 1
+		.status = STREAM_PROGRESS, .size = size, .pending = SSL_has_pending(stream->ssl) == 1,
+		.drained = stream->wire.drained,
 	};
 }
 
@@ -264,7 +265,8 @@ stream_read(struct stream *stream, struct buf *to, size_t size_max)
 	/* Bytes first; whatever stopped the reading is told at the next call. Only an empty socket tells it by
 	 * itself. */
 	return (struct stream_result){
-		.status = STREAM_PROGRESS, .size = total, .pending = result.status != STREAM_WANT_READ
+		.status = STREAM_PROGRESS, .size = total, .pending = result.status != STREAM_WANT_READ,
+		.drained = stream->wire.drained,
 	};
 }
 

@@ -230,6 +230,33 @@ pending_tells_what_the_socket_will_not(void **state)
 	pair_close(&pair);
 }
 
+/* As many bytes as there was room for need not be all. */
+static void
+drained_tells_that_the_socket_has_no_more(void **state)
+{
+	static const uint8_t bytes[60000] = { 1 };
+	size_t size = 0;
+
+	(void)state;
+	struct pair pair = pair_establish();
+	struct buf *out = buf_create(sizeof bytes), *in = buf_create(sizeof bytes);
+	buf_put(out, slice_of(bytes, sizeof bytes));
+	assert_int_equal(stream_write(pair.client, out).size, sizeof bytes);
+	struct stream_result result = stream_read(pair.server, in, 1000);
+	assert_false(result.drained);
+	for (size = result.size; size < sizeof bytes; size += result.size)
+		result = stream_read(pair.server, in, sizeof bytes);
+	if (!result.drained)
+		assert_int_equal(pair_read_nothing(pair.server).status, STREAM_WANT_READ);
+	pair_send_text(pair.client, "more");
+	buf_reset(in);
+	result = stream_read(pair.server, in, 100);
+	assert_true(result.drained);
+	buf_destroy(out);
+	buf_destroy(in);
+	pair_close(&pair);
+}
+
 /* A client that sends its first request behind its Finished must not be left waiting. */
 static void
 request_behind_the_handshake_is_announced(void **state)
@@ -630,6 +657,7 @@ main(void)
 		cmocka_unit_test(writing_to_a_vanished_peer_raises_no_signal),
 		cmocka_unit_test(damaged_bytes_fail),
 		cmocka_unit_test(pending_tells_what_the_socket_will_not),
+		cmocka_unit_test(drained_tells_that_the_socket_has_no_more),
 		cmocka_unit_test(request_behind_the_handshake_is_announced),
 		cmocka_unit_test(large_transfers_survive_back_pressure),
 		cmocka_unit_test(strangers_are_not_trusted),
