@@ -320,22 +320,41 @@ entries_done(struct commit_entry *entry)
 	}
 }
 
+/* Each decides again, or has done so too often; how many of these there are. */
+static size_t
+entries_again(struct commit_entry *entry)
+{
+	struct commit_entry *next;
+	size_t busy = 0;
+
+	for (; entry != NULL; entry = next) {
+		next = entry->next;
+		check(entry->again != NULL);
+		if (++entry->conflicts < COMMIT_CONFLICTS_MAX) {
+			entry->again(entry);
+			continue;
+		}
+		check(entry->busy != NULL);
+		busy++;
+		entry->busy(entry);
+	}
+	return busy;
+}
+
 /* The batch is given up: its decisions run again, then those who waited for it. */
 static void
 commit_conflicted(struct commit *commit)
 {
 	struct batch *batch = commit->away;
-	struct commit_entry *entry = batch->entries, *waiters = batch->waiters, *next;
+	struct commit_entry *entries = batch->entries, *waiters = batch->waiters;
 
 	if (batch->merkle != NULL)
 		tree_unseal(commit->config.tree);
 	batch_clear(batch);
 	commit->away = NULL;
-	for (; entry != NULL; entry = next) {
-		next = entry->next;
-		check(entry->again != NULL);
-		entry->again(entry);
-	}
+	size_t busy = entries_again(entries);
+	if (busy != 0)
+		commit->config.gave_up(commit->config.context, busy);
 	entries_done(waiters);
 }
 

@@ -7,7 +7,8 @@
  * No decision rests on what one before it, in its batch or in the one on its way, is about to change: it has to wait
  * (commit_conflicts). What other processes write to a store that is shared, the store compares when it commits, with
  * all that the batch's decisions read: a batch in conflict is given up whole, with its places in the log, before
- * anything of it was answered or signed, and its decisions are run again.
+ * anything of it was answered or signed, and its decisions are run again; one that was in conflict COMMIT_CONFLICTS_MAX
+ * times is not any more, so that no request is decided for ever.
  *
  * Any failed commit is final: `failed` is called once, no answer leaves any more, and the process must stop. */
 #ifndef GUICHET_COMMIT_H
@@ -22,6 +23,10 @@
 /* Records that one decision writes or removes: what keeps a batch within KEYSET_MAX. */
 #define COMMIT_PUTS_MAX ((size_t)256)
 
+/* Batches in conflict that one decision may have been in. Of two processes that write the same few records in every
+ * batch one gets through each time, and hardly any decision of the other's is in more than thirty. */
+#define COMMIT_CONFLICTS_MAX 64U
+
 struct commit;
 struct tree;
 
@@ -35,11 +40,14 @@ struct commit_config {
 	/* A batch is durable and its checkpoint signed (text borrowed for the call; empty when the batch had no
 	 * leaves). */
 	void (*settled)(void *context, struct slice checkpoint);
+	/* So many decisions of one batch were given up, each after COMMIT_CONFLICTS_MAX conflicts. May be NULL where
+	 * the store is exclusive. */
+	void (*gave_up)(void *context, size_t count);
 	void *context;
 };
 
-/* One decided request in a batch. The owner embeds it and keeps view, effects and their arena until `done` or
- * `again`. */
+/* One decided request in a batch. The owner embeds it and keeps view, effects and their arena until `done`, `again` or
+ * `busy`. */
 struct commit_entry {
 	struct commit_entry *next;
 	const struct view *view; /* what it read, nothing loading; NULL: nothing */
@@ -51,6 +59,9 @@ struct commit_entry {
 	/* Another process has written what was read: decide again. What sealing put into the effects is void. Unused,
 	 * and may be NULL, where the store is exclusive. */
 	void (*again)(struct commit_entry *entry);
+	/* The same, but too often: answer busy. Nothing of it is stored. NULL where `again` may be. */
+	void (*busy)(struct commit_entry *entry);
+	unsigned conflicts; /* counted here; 0 at a request's first decision */
 };
 
 must_check struct commit *commit_create(const struct commit_config *config);

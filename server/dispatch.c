@@ -225,6 +225,13 @@ job_refuse(struct job *job, enum error error)
 	job_answer(job);
 }
 
+/* Other processes have written what it read, each time that it was decided. */
+static void
+job_busy(struct commit_entry *entry)
+{
+	job_refuse((struct job *)entry, ERROR_busy);
+}
+
 /* Its batch is durable. */
 static void
 job_settled(struct commit_entry *entry)
@@ -347,6 +354,7 @@ job_commit(struct job *job)
 	}
 	job->entry.done = job_settled;
 	job->entry.again = job_again;
+	job->entry.busy = job_busy;
 	commit_add(job->dispatch->config.commit, &job->entry);
 }
 

@@ -123,6 +123,12 @@ server_settled(void *context, struct slice checkpoint)
 }
 
 static void
+server_gave_up(void *context, size_t count)
+{
+	server_log_gave_up(((struct server *)context)->log, count);
+}
+
+static void
 server_answered(void *context, const struct dispatch_event *event)
 {
 	struct server *server = context;
@@ -467,6 +473,7 @@ start_dispatch(struct server *server, struct fault *fault)
 		.batch_max = (size_t)server->settings.batch_max,
 		.failed = server_fail,
 		.settled = server_settled,
+		.gave_up = server_gave_up,
 		.context = server,
 	};
 	server->commit = commit_create(&commit);

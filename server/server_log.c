@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/commit.h"
 #include "server/office.h"
 #include "server/store/keyring.h"
 
@@ -43,6 +44,13 @@ server_log_answer(struct log *log, const struct dispatch_event *event, uint64_t 
 		log_event(log, LOG_LEVEL_INFO, "answer", op, error, correlation, ms);
 	else
 		log_answer_event(log, LOG_LEVEL_INFO, "read", op, error, correlation, ms, address);
+}
+
+void
+server_log_gave_up(struct log *log, size_t count)
+{
+	log_event(log, LOG_LEVEL_WARN, "conflicts", log_uint("requests", count),
+	    log_uint("times", COMMIT_CONFLICTS_MAX), log_text("answer", "busy: others write what they read"));
 }
 
 void

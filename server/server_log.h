@@ -18,6 +18,8 @@ void server_log_answer(struct log *log, const struct dispatch_event *event, uint
 /* For log_name_addresses: 64 bits of a hash under the office's key, the same for as long as that key. `keyring`: a
  * struct keyring. */
 void server_log_name(const void *keyring, struct slice address, uint8_t *out);
+/* Requests that are answered busy since each was decided COMMIT_CONFLICTS_MAX times in vain. */
+void server_log_gave_up(struct log *log, size_t count);
 /* The campaign that is in force from now on. */
 void server_log_reloaded(struct log *log, const struct campaign *campaign);
 /* What stands in the files that the operator writes, and what should. */

@@ -121,6 +121,15 @@ own_work_is_silent(void **state)
 	assert_int_equal(lines_of(*state, &event, 3), 0);
 }
 
+static void
+requests_decided_in_vain_have_a_line(void **state)
+{
+	struct log_pipe *p = *state;
+
+	server_log_gave_up(p->log, 3);
+	assert_non_null(strstr(log_pipe_read(p), " warn conflicts requests=3 times=64 answer="));
+}
+
 int
 main(void)
 {
@@ -130,6 +139,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(what_costs_nothing_is_limited, open_log, log_pipe_close),
 		cmocka_unit_test_setup_teardown(what_costs_nothing_says_whose_it_is, open_log, log_pipe_close),
 		cmocka_unit_test_setup_teardown(own_work_is_silent, open_log, log_pipe_close),
+		cmocka_unit_test_setup_teardown(requests_decided_in_vain_have_a_line, open_log, log_pipe_close),
 	};
 	return cmocka_run_group_tests_name("server_log", tests, NULL, NULL);
 }

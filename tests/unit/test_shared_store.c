@@ -92,6 +92,7 @@ struct process {
 	struct dispatch *dispatch;
 	struct answered answered[REQUESTS_MAX]; /* by stream */
 	unsigned settled;
+	size_t gave_up;
 };
 
 static uint64_t
@@ -129,6 +130,12 @@ settled(void *context, struct slice checkpoint)
 {
 	(void)checkpoint;
 	((struct process *)context)->settled++;
+}
+
+static void
+gave_up(void *context, size_t count)
+{
+	((struct process *)context)->gave_up += count;
 }
 
 static void
@@ -172,7 +179,7 @@ process_create(struct decision_fixture *fixture)
 	assert_int_equal(tree_open(fixture->store, &process->tree, &fault), ERROR_NONE);
 	const struct commit_config commit = { .store = fixture->store, .tree = process->tree,
 		.origin = SLICE_LITERAL(FIXTURE_ORIGIN), .log_key = authority_log_key(fixture->authority),
-		.batch_max = 8, .failed = failed, .settled = settled, .context = process };
+		.batch_max = 8, .failed = failed, .settled = settled, .gave_up = gave_up, .context = process };
 	process->commit = commit_create(&commit);
 	assert_non_null(process->commit);
 	const struct dispatch_config dispatch = { .store = fixture->store, .commit = process->commit,
@@ -372,6 +379,41 @@ a_refusal_rests_on_what_is_so(void **state)
 	processes_end(&both);
 }
 
+/* Somebody else writes the same record at every turn: after so many decisions in vain the answer is busy, for what went
+ * with it too, and nothing is kept of either. What comes later is decided as ever. */
+static void
+conflicts_have_an_end(void **state)
+{
+	struct office_of_two both = processes_begin(decision_fixture_create(&shared), false);
+	struct process *one = both.processes[0], *other = both.processes[1];
+	uint32_t turn = 0;
+
+	(void)state;
+	ask(other, 1, 'a', TASK_LOG);
+	ask(other, 2, 'b', TASK_COUNT);
+	for (; other->answered[1].count == 0; turn++) {
+		assert_true(turn < COMMIT_CONFLICTS_MAX);
+		ask(one, 1, 'a', TASK_COUNT);
+		commit_seal(one->commit);
+		commit_seal(other->commit);
+		assert_int_equal(memory_store_pump(both.fixture->store, 2), 2);
+	}
+	assert_int_equal(turn, COMMIT_CONFLICTS_MAX);
+	assert_int_equal(other->answered[1].status, ERROR_busy);
+	assert_int_equal(other->answered[2].status, ERROR_busy);
+	assert_int_equal(other->gave_up, 2);
+	assert_true(commit_is_idle(other->commit));
+	ask(other, 3, 'b', TASK_COUNT);
+	ask(other, 4, 'a', TASK_LOG);
+	drain(&both);
+	assert_int_equal(other->answered[3].received, 1);
+	assert_int_equal(other->answered[4].received, turn + 1);
+	assert_int_equal(counter_of(&both, 'b').announced, 1);
+	assert_int_equal(other->gave_up, 2);
+	assert_log_is_whole(&both, other, 1);
+	processes_end(&both);
+}
+
 static uint32_t
 draw(uint32_t *seed, uint32_t below)
 {
@@ -490,6 +532,7 @@ main(void)
 		cmocka_unit_test(no_count_is_lost_between_two),
 		cmocka_unit_test(places_in_the_log_are_given_anew),
 		cmocka_unit_test(a_refusal_rests_on_what_is_so),
+		cmocka_unit_test(conflicts_have_an_end),
 		cmocka_unit_test(no_order_of_events_loses_a_count),
 		cmocka_unit_test(two_spouses_never_file_two_initial_returns),
 	};
