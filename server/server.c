@@ -105,6 +105,13 @@ server_fail(void *context, enum error error)
 }
 
 static void
+server_heed(struct server *server, enum error error)
+{
+	if (error != ERROR_NONE)
+		server_fail(server, error);
+}
+
+static void
 server_damaged(void *context, enum error error, const uint8_t *correlation)
 {
 	struct server *server = context;
@@ -226,6 +233,8 @@ tick_fire(struct loop_timer *timer)
 {
 	struct server *server = loop_owner(timer, struct server, tick);
 
+	/* The next commit would tell it; in an idle office none may come. */
+	server_heed(server, store_error(server->store));
 	publisher_tick(server->publisher);
 	for (const decide *sweep = services_sweeps(); *sweep != NULL; sweep++)
 		dispatch_work(server->dispatch, *sweep, loop_wall_ms(server->loop));
@@ -539,6 +548,17 @@ start_listening(struct server *server, struct fault *fault)
 	return error == ERROR_NONE ? write_port_file(server, fault) : error;
 }
 
+/* After the last answer: a disk that fails now is told like one that failed before. */
+static void
+settle_store(struct server *server)
+{
+	if (server->failure != ERROR_NONE)
+		return;
+	worker_wait(server->committer);
+	worker_wait(server->reader);
+	server_heed(server, store_settle(server->store));
+}
+
 /* Everything in the reverse order of its making; NULL is allowed everywhere. */
 static void
 server_destroy(struct server *server)
@@ -611,6 +631,7 @@ server_run(const struct server_options *options, struct arena *arena, struct fau
 		server->tick.fire = tick_fire;
 		loop_timer_set(server->loop, &server->tick, loop_steady_ms(server->loop));
 		loop_run(server->loop);
+		settle_store(server);
 		log_settle(server->log);
 		log_event(server->log, LOG_LEVEL_INFO, "stopped", log_error("error", server->failure));
 	} else {

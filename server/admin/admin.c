@@ -19,6 +19,7 @@
 #include "server/crl.h"
 #include "server/publish.h"
 #include "server/recovery.h"
+#include "server/store/disk.h"
 #include "server/store/keyring.h"
 #include "server/store/leveldb.h"
 #include "server/tree.h"
@@ -250,6 +251,16 @@ admin_year(void)
 
 /* ---- an office, offline ---- */
 
+enum error
+admin_settle(struct store *store, struct arena *arena, struct fault *fault)
+{
+	enum error error = store_settle(store);
+
+	if (error == ERROR_NONE)
+		return error;
+	return disk_fault(fault, arena, error, 0, "a disk that takes it", "%s", store_failure(store));
+}
+
 struct admin_office {
 	const char *directory;
 	struct settings settings;
@@ -366,6 +377,13 @@ admin_office_open(const char *directory, struct arena *arena, struct admin_offic
 	}
 	*out = office;
 	return ERROR_NONE;
+}
+
+enum error
+admin_office_settle(struct admin_office *office, struct arena *arena, struct fault *fault)
+{
+	worker_wait(office->worker);
+	return admin_settle(office->store, arena, fault);
 }
 
 void

@@ -11,6 +11,7 @@
 #include "protocol/error.h"
 #include "server/decide.h"
 #include "server/settings.h"
+#include "server/store/store.h"
 
 enum admin_exit { ADMIN_DONE = 0, ADMIN_FAILED = 1, ADMIN_USAGE = 2, ADMIN_REFUSED = 3 };
 
@@ -74,6 +75,9 @@ void admin_say(FILE *to, const struct admin_fact *facts);
 /* This year (UTC): what the retention of an import counts from. */
 uint16_t admin_year(void);
 
+/* store_settle with the store's words for an error, copied into `arena`. */
+must_check enum error admin_settle(struct store *store, struct arena *arena, struct fault *fault);
+
 /* ---- an office opened while no server runs ---- */
 
 struct admin_office;
@@ -81,6 +85,8 @@ struct admin_office;
 /* Opens keys, store and log; refuses with ERROR_directory_locked while a server holds DIR. */
 must_check enum error admin_office_open(
     const char *directory, struct arena *arena, struct admin_office **out, struct fault *fault);
+/* After all that was written to it: a disk that fails at what is left to do is told, its words in `arena`. */
+must_check enum error admin_office_settle(struct admin_office *office, struct arena *arena, struct fault *fault);
 void admin_office_close(struct admin_office *office);
 struct store *admin_office_store(struct admin_office *office);
 struct keyring *admin_office_keyring(struct admin_office *office);

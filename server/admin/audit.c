@@ -308,6 +308,14 @@ open_authority(struct audit *audit)
 	check_chain(audit, AUTHORITY_TLS_FILE, NULL);
 }
 
+/* A start that had something to do again wrote it, too. */
+static void
+audit_settle(struct audit *audit)
+{
+	if (store_settle(audit->store) != ERROR_NONE)
+		audit_disagree(audit, "store", slice_of_text(store_failure(audit->store)), "a disk that takes it");
+}
+
 static void
 audit_run(struct audit *audit)
 {
@@ -323,6 +331,7 @@ audit_run(struct audit *audit)
 	audit_documents_end(audit);
 	audit_published(audit);
 	audit_archive_all(audit);
+	audit_settle(audit);
 }
 
 static void

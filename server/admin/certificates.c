@@ -151,6 +151,8 @@ admin_issue(int argc, char **argv)
 	if (error == ERROR_NONE)
 		error = admin_office_run(office, decide_issue, message_certificate_answer(), &request, ROLE_OPERATOR,
 		    arena, &answer, &fault);
+	if (error == ERROR_NONE)
+		error = admin_office_settle(office, arena, &fault);
 	if (error == ERROR_NONE && (out != NULL || !as_json))
 		error = write_certificate(out, ((struct msg_certificate_answer *)answer)->certificate, &fault);
 	if (error == ERROR_NONE && as_json)
@@ -228,6 +230,8 @@ admin_revoke(int argc, char **argv)
 		    office, decide_revoke, message_revoke_answer(), &request, ROLE_OPERATOR, arena, &answer, &fault);
 	if (error == ERROR_NONE)
 		error = admin_office_publish_crl(office, &fault);
+	if (error == ERROR_NONE)
+		error = admin_office_settle(office, arena, &fault);
 	exit = error == ERROR_NONE ? ADMIN_DONE : admin_report(&fault, as_json);
 	if (exit == ADMIN_DONE)
 		say_revoked(request.serial, answer, as_json);

@@ -585,6 +585,8 @@ admin_import(int argc, char **argv)
 		import->retention = (struct retention){ RETENTION_REGISTER, admin_year() };
 		error = import_file(import, &fault);
 	}
+	if (error == ERROR_NONE)
+		error = admin_office_settle(import->office, arena, &fault);
 	if (error != ERROR_NONE) {
 		exit = admin_report(&fault, as_json);
 		goto done;

@@ -132,6 +132,8 @@ make_store(const char *directory, const char *keys, struct arena *arena, struct 
 	}
 	if (error == ERROR_NONE)
 		error = record_publications(directory, store, keyring, arena, fault);
+	if (error == ERROR_NONE)
+		error = admin_settle(store, arena, fault);
 	store_close(store);
 	keyring_close(keyring);
 	worker_destroy(worker);

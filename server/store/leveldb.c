@@ -507,26 +507,65 @@ leveldb_store_free(struct leveldb_store *leveldb)
 	free(leveldb);
 }
 
+/* The flusher's error and words stay as they are once it has failed: it is not started again. */
+static enum error
+leveldb_error(struct store *store)
+{
+	struct leveldb_store *leveldb = leveldb_of_store(store);
+
+	if (!atomic_load_explicit(&leveldb->flush.has_failed, memory_order_acquire))
+		return ERROR_NONE;
+	disk_failure_set(&leveldb->failure, 0, "%s", leveldb->flush.failure.text);
+	return leveldb->flush.error;
+}
+
+/* Nothing is on its way, and the flusher has nothing to do. */
+static void
+quiet_wait(struct leveldb_store *leveldb)
+{
+	while (leveldb->space_asked)
+		worker_wait(leveldb->committer);
+	check(leveldb->commits == 0 && leveldb->blobs.reading_count == 0);
+	worker_wait(leveldb->flush.worker);
+}
+
+/* The last batch's number, a bound by which the next open finds damage. */
+static enum error
+committed_note(struct leveldb_store *leveldb)
+{
+	char text[24];
+
+	snprintf(text, sizeof text, "%llu", (unsigned long long)leveldb->number);
+	if (disk_write_file(NULL, leveldb->directory, LEVELDB_COMMITTED_NAME, slice_of_text(text)))
+		return ERROR_NONE;
+	int code = errno;
+	disk_failure_set(&leveldb->failure, code, LEVELDB_COMMITTED_NAME);
+	return disk_error(code);
+}
+
+static enum error
+leveldb_settle(struct store *store)
+{
+	struct leveldb_store *leveldb = leveldb_of_store(store);
+
+	quiet_wait(leveldb);
+	enum error error = leveldb->broken;
+	if (error == ERROR_NONE)
+		error = leveldb_error(store);
+	if (error == ERROR_NONE && leveldb->number != leveldb->marked) {
+		error = leveldb_flush_now(leveldb, &leveldb->failure);
+		if (error == ERROR_NONE)
+			error = leveldb_mark(leveldb, &leveldb->failure);
+	}
+	return error == ERROR_NONE ? committed_note(leveldb) : error;
+}
+
 static void
 leveldb_close_store(struct store *store)
 {
 	struct leveldb_store *leveldb = leveldb_of_store(store);
-	char text[24];
 
-	while (leveldb->space_asked)
-		worker_wait(leveldb->committer);
-	check(leveldb->commits == 0 && leveldb->blobs.reading_count == 0);
-	if (leveldb->flush.worker != NULL)
-		worker_wait(leveldb->flush.worker);
-	/* Without it the next start has more to do, and no more. */
-	if (leveldb->broken == ERROR_NONE && leveldb->number != leveldb->marked &&
-	    leveldb_flush_now(leveldb, &leveldb->failure) == ERROR_NONE)
-		(void)!leveldb_mark(leveldb, &leveldb->failure);
-	/* Only a bound that helps to find damage: not having it is no damage. */
-	snprintf(text, sizeof text, "%llu", (unsigned long long)leveldb->number);
-	if (leveldb->broken == ERROR_NONE &&
-	    !disk_write_file(NULL, leveldb->directory, LEVELDB_COMMITTED_NAME, slice_of_text(text)))
-		disk_failure_set(&leveldb->failure, errno, LEVELDB_COMMITTED_NAME);
+	quiet_wait(leveldb);
 	leveldb_store_free(leveldb);
 }
 
@@ -543,6 +582,8 @@ const struct store_operations leveldb_operations = {
 	.space_left = leveldb_space_left,
 	.space_free = leveldb_space_free,
 	.failure = leveldb_failure,
+	.error = leveldb_error,
 	.wait = leveldb_wait,
+	.settle = leveldb_settle,
 	.close = leveldb_close_store,
 };

@@ -48,7 +48,7 @@ struct leveldb_batch {
 struct leveldb_flush {
 	struct worker *worker;
 	struct segment_files files;
-	enum error error; /* these two are the flusher's while it runs */
+	enum error error; /* these two are the flusher's while it runs, and nobody's to change once it has failed */
 	struct disk_failure failure;
 	_Atomic bool has_failed;
 	void (*flushing)(void *context);

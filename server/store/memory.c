@@ -514,11 +514,25 @@ memory_failure(const struct store *store)
 	return ((const struct memory_store *)(const void *)store)->failed ? "memory: the commit was told to fail" : "";
 }
 
+static enum error
+memory_error(struct store *store)
+{
+	return of_store(store)->failed ? ERROR_file_unreadable : ERROR_NONE;
+}
+
 static void
 memory_wait(struct store *store)
 {
 	while (memory_store_pump(store, SIZE_MAX) != 0)
 		;
+}
+
+/* Nothing is put away. */
+static enum error
+memory_settle(struct store *store)
+{
+	check(of_store(store)->pending == 0);
+	return memory_error(store);
 }
 
 static void
@@ -545,7 +559,9 @@ static const struct store_operations operations = {
 	.space_left = memory_space_left,
 	.space_free = memory_space_free,
 	.failure = memory_failure,
+	.error = memory_error,
 	.wait = memory_wait,
+	.settle = memory_settle,
 	.close = memory_close,
 };
 

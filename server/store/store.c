@@ -129,10 +129,23 @@ store_failure(const struct store *store)
 	return store->operations->failure(store);
 }
 
+enum error
+store_error(struct store *store)
+{
+	return store->operations->error(store);
+}
+
 void
 store_wait(struct store *store)
 {
 	store->operations->wait(store);
+}
+
+enum error
+store_settle(struct store *store)
+{
+	check(store->open == NULL);
+	return store->operations->settle(store);
 }
 
 void

@@ -153,9 +153,17 @@ uint64_t store_space_free(struct store *store);
 bool store_is_exclusive(const struct store *store);
 /* What the first final error was: file, call and the system's words. Borrowed from the store; empty before. */
 const char *store_failure(const struct store *store);
+/* An engine may still have to put away what it told to be durable, and fail at it while no commit is there to be told:
+ * ask from time to time. ERROR_NONE, or the error, which is final and store_failure has the words for. */
+must_check enum error store_error(struct store *store);
 /* Blocks until every read and commit on its way is done, their callbacks called. For tools and an orderly stop. */
 void store_wait(struct store *store);
-/* Closes; no batch may be open, nothing on its way (asserted). NULL is allowed. */
+/* The end of all writing, before an orderly close: blocks until everything is put away, so that the next open has
+ * nothing to do again. ERROR_NONE, or the final error, of before or of now. No batch may be open, nothing on its way
+ * (asserted). */
+must_check enum error store_settle(struct store *store);
+/* Closes; no batch may be open, nothing on its way (asserted). What was not settled is durable nevertheless. NULL is
+ * allowed. */
 void store_close(struct store *store);
 
 /* ---- convenience for offline tools and tests: wait for the answer (other callbacks may run meanwhile) ---- */
@@ -187,7 +195,9 @@ struct store_operations {
 	uint64_t (*space_left)(struct store *store, enum store_purpose purpose);
 	uint64_t (*space_free)(struct store *store);
 	const char *(*failure)(const struct store *store);
+	enum error (*error)(struct store *store);
 	void (*wait)(struct store *store);
+	enum error (*settle)(struct store *store);
 	void (*close)(struct store *store);
 };
 

@@ -157,6 +157,8 @@ main(int argc, char **argv)
 	for (uint64_t left = count; left > 0; left -= left < BATCH ? left : BATCH)
 		turn(mill, left < BATCH ? left : BATCH);
 	commit_destroy(mill->commit);
+	if (admin_office_settle(mill->office, open, &fault) != ERROR_NONE)
+		return admin_report(&fault, false);
 	admin_office_close(mill->office);
 	arena_destroy(mill->arena);
 	arena_destroy(open);

@@ -203,8 +203,10 @@ decision_fixture_open_store(struct decision_fixture *fixture)
 void
 decision_fixture_close_store(struct decision_fixture *fixture)
 {
-	if (fixture->worker != NULL && fixture->store != NULL)
+	if (fixture->worker != NULL && fixture->store != NULL) {
 		worker_wait(fixture->worker);
+		assert_int_equal(store_settle(fixture->store), ERROR_NONE);
+	}
 	store_close(fixture->store);
 	keyring_close(fixture->keyring);
 	worker_destroy(fixture->worker);

@@ -79,6 +79,7 @@ directory_close(struct directory *directory)
 	if (directory->conformance.store == NULL)
 		return;
 	store_wait(directory->conformance.store);
+	directory->settled = store_settle(directory->conformance.store);
 	store_close(directory->conformance.store);
 	directory->conformance.store = NULL;
 	workers_end(directory);

@@ -14,6 +14,7 @@ struct directory {
 	struct keyring *keyring;
 	struct leveldb_config config;
 	struct fault fault;
+	enum error settled; /* what the last orderly close said */
 };
 
 /* A new directory under /tmp with a keyring and an open store. */

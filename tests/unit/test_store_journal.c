@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -418,6 +419,80 @@ nth_failure_behind_is_final_too(void **state)
 	assert_true(failures >= 9 * 4 + 2 * 3 + 2 * 2);
 }
 
+/* Commits seven batches while the flusher is held, which then fails at its first call. */
+static void
+fail_behind(struct shop *shop)
+{
+	shop->directory->config.journal_size = SMALL_JOURNAL;
+	/* Each with its blob, records and the journal's write and sync; two data keys; a segment is made. */
+	shop->directory->config.fail_at = 7 * 4 + 2 * 3 + 1 + 1;
+	shop->directory->config.fail_errno = EIO;
+	reopen(shop->directory);
+	shop->is_closed = true;
+	commit(shop, 0, 7);
+	assert_int_equal(store_error(shop->directory->conformance.store), ERROR_NONE);
+	shop->is_closed = false;
+	assert_int_equal(sem_post(&shop->gate), 0);
+}
+
+/* No commit comes that could be told of it. */
+static void
+failure_behind_is_told_to_who_asks(void **state)
+{
+	struct shop *shop = *state;
+
+	fail_behind(shop);
+	struct store *store = shop->directory->conformance.store;
+	while (store_error(store) == ERROR_NONE)
+		sched_yield();
+	assert_int_equal(store_error(store), ERROR_file_unreadable);
+	assert_string_equal(store_failure(store), "segments: sync: Input/output error");
+	shop->directory->config.fail_at = 0;
+	directory_close(shop->directory);
+	assert_int_equal(shop->directory->settled, ERROR_file_unreadable);
+	assert_int_equal(directory_open(shop->directory), ERROR_NONE);
+	assert_all(shop, 7);
+}
+
+static void
+failure_behind_is_told_at_the_close(void **state)
+{
+	struct shop *shop = *state;
+
+	fail_behind(shop);
+	struct store *store = shop->directory->conformance.store;
+	assert_int_equal(store_settle(store), ERROR_file_unreadable);
+	assert_string_equal(store_failure(store), "segments: sync: Input/output error");
+}
+
+/* Every call that settling makes, in its turn. */
+static void
+nth_failure_at_the_close_is_told(void **state)
+{
+	const uint64_t before = 4 + 2 * 3 + 1; /* a batch, two data keys, a segment made */
+	uint64_t nth = before;
+	enum error settled;
+
+	(void)state;
+
+	do {
+		struct shop fresh = { .directory = directory_create() };
+		assert_true(++nth < before + 20);
+		fresh.directory->config.fail_at = nth;
+		fresh.directory->config.fail_errno = ENOSPC;
+		reopen(fresh.directory);
+		commit(&fresh, 0, 1);
+		fresh.directory->config.fail_at = 0;
+		reopen(fresh.directory);
+		settled = fresh.directory->settled;
+		assert_true(settled == ERROR_NONE || settled == ERROR_disk_full);
+		assert_all(&fresh, 1);
+		directory_destroy(fresh.directory);
+	} while (settled != ERROR_NONE);
+	/* The segment and its directory, LevelDB, and two marks written and synced. */
+	assert_int_equal(nth - before - 1, 2 + 1 + 2 * 2);
+}
+
 static int
 nice_of(const char *task)
 {
@@ -477,6 +552,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(missing_file_of_the_journal_stops_the_open, setup, teardown),
 		cmocka_unit_test_setup_teardown(journal_is_not_written_over_before_it_may_be, setup, teardown),
 		cmocka_unit_test_setup_teardown(nth_failure_behind_is_final_too, setup, teardown),
+		cmocka_unit_test_setup_teardown(failure_behind_is_told_to_who_asks, setup, teardown),
+		cmocka_unit_test_setup_teardown(failure_behind_is_told_at_the_close, setup, teardown),
+		cmocka_unit_test_setup_teardown(nth_failure_at_the_close_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(threads_behind_are_nicer, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("store journal", tests, NULL, NULL);
