@@ -74,19 +74,29 @@ options_set(struct db *db, bool create)
 
 /* ---- LevelDB's logs ---- */
 
-/* LevelDB's name of a log is its number: NNNNNN.log. */
+/* A log's name is its number and this; other names LevelDB leaves alone. */
+#define LOG_END ".log"
+#define ASIDE_END ".log.aside"
+#define LOG_NAME_SIZE 40
+
+static void
+log_name(uint64_t number, const char *end, char name[LOG_NAME_SIZE])
+{
+	snprintf(name, LOG_NAME_SIZE, "%06" PRIu64 "%s", number, end);
+}
+
 static bool
-log_parse(const char *name, uint64_t *number)
+log_parse(const char *name, const char *end, uint64_t *number)
 {
 	size_t digits = strspn(name, "0123456789");
 
 	*number = strtoull(name, NULL, 10);
-	return digits > 0 && strcmp(name + digits, ".log") == 0;
+	return digits > 0 && strcmp(name + digits, end) == 0;
 }
 
-/* Finds the newest, 0 when there is none; or removes them all. False with errno. */
+/* Finds the newest whose name ends so, 0 when there is none. False with errno. */
 static bool
-logs_look(int directory, bool removes, uint64_t *newest)
+logs_look(int directory, const char *end, uint64_t *newest)
 {
 	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
@@ -101,27 +111,44 @@ logs_look(int directory, bool removes, uint64_t *newest)
 		errno = code;
 		return false;
 	}
-	while (errno = 0, (entry = readdir(entries)) != NULL) {
-		if (!log_parse(entry->d_name, &number))
-			continue;
-		if (removes && unlinkat(directory, entry->d_name, 0) != 0)
-			break;
-		if (number > *newest)
+	while (errno = 0, (entry = readdir(entries)) != NULL)
+		if (log_parse(entry->d_name, end, &number) && number > *newest)
 			*newest = number;
-	}
 	code = errno;
 	closedir(entries);
 	errno = code;
 	return code == 0;
 }
 
+/* The newest first, so that one who is interrupted has left only older ones. What is newer than those that are aside is
+ * of an open that came to nothing: all that can be in it, it had from the journal. False with errno. */
+static bool
+logs_set_aside(int directory)
+{
+	char name[LOG_NAME_SIZE], aside[LOG_NAME_SIZE];
+	uint64_t newest, newest_aside;
+
+	if (!logs_look(directory, ASIDE_END, &newest_aside))
+		return false;
+	while (logs_look(directory, LOG_END, &newest)) {
+		if (newest == 0)
+			return true;
+		log_name(newest, LOG_END, name);
+		log_name(newest, ASIDE_END, aside);
+		if (newest_aside != 0 && newest >= newest_aside ? unlinkat(directory, name, 0) != 0 :
+								  renameat(directory, name, directory, aside) != 0)
+			return false;
+	}
+	return false;
+}
+
 /* False with errno when that cannot be known. */
 static bool
 log_is_there(int directory, uint64_t number, bool *is_there)
 {
-	char name[32];
+	char name[LOG_NAME_SIZE];
 
-	snprintf(name, sizeof name, "%06" PRIu64 ".log", number);
+	log_name(number, LOG_END, name);
 	*is_there = faccessat(directory, name, F_OK, 0) == 0;
 	return *is_there || errno == ENOENT;
 }
@@ -141,15 +168,16 @@ enum error
 db_open(const char *path, bool create, struct db **out, struct disk_failure *failure)
 {
 	char *words = NULL;
-	uint64_t newest;
 	struct db *db = calloc(1, sizeof *db);
 
 	if (db == NULL)
 		return ERROR_out_of_memory;
 	db->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	/* What logs hold the journal has too, and only there it was synced: of these, any part may be missing. What is
-	 * wrong with a directory that is none LevelDB says better. */
-	if (db->directory < 0 ? errno != ENOENT && errno != ENOTDIR : !logs_look(db->directory, true, &newest)) {
+	 * wrong with a directory that is none, or that has a store where there is to be a new one, LevelDB says
+	 * better. */
+	if (db->directory < 0 ? errno != ENOENT && errno != ENOTDIR :
+	    !create && !logs_set_aside(db->directory)) {
 		enum error error = logs_failed(failure);
 		db_close(db);
 		return error;
@@ -168,6 +196,25 @@ db_open(const char *path, bool create, struct db **out, struct disk_failure *fai
 	}
 	*out = db;
 	return ERROR_NONE;
+}
+
+/* The oldest last: as long as one is there, it is known what is newer. */
+enum error
+db_forget_logs(struct db *db, struct disk_failure *failure)
+{
+	char name[LOG_NAME_SIZE];
+	uint64_t newest;
+	bool is_changed = false;
+
+	while (logs_look(db->directory, ASIDE_END, &newest)) {
+		if (newest == 0 && (!is_changed || disk_sync_directory(NULL, db->directory)))
+			return ERROR_NONE;
+		log_name(newest, ASIDE_END, name);
+		if (newest == 0 || unlinkat(db->directory, name, 0) != 0)
+			break;
+		is_changed = true;
+	}
+	return logs_failed(failure);
 }
 
 void
@@ -373,14 +420,15 @@ db_flush(struct db *db, struct disk_failure *failure)
 	unsigned begun = 0;
 	bool is_there;
 
-	if (!logs_look(db->directory, false, &log))
+	if (!logs_look(db->directory, LOG_END, &log))
 		return logs_failed(failure);
 	for (newest = log; begun < LOGS_KEPT_MAX; begun += newest != newest_before) {
 		newest_before = newest;
 		enum error error = flush_ask(db, failure);
 		if (error != ERROR_NONE)
 			return error;
-		if (!log_is_there(db->directory, log, &is_there) || !logs_look(db->directory, false, &newest))
+		if (!log_is_there(db->directory, log, &is_there) ||
+		    !logs_look(db->directory, LOG_END, &newest))
 			return logs_failed(failure);
 		if (!is_there)
 			return ERROR_NONE;

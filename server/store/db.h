@@ -5,7 +5,8 @@
  * threads at the same time.
  *
  * Writes are not synced: the journal has them (journal.h) until db_flush. So after a crash LevelDB's own logs hold
- * nothing that the journal does not, perhaps with holes, and are removed at open.
+ * nothing that the journal does not, perhaps with holes, and are not read at open. They are set aside, as
+ * NNNNNN.log.aside, until it is known that the journal is the one that goes with them (db_forget_logs).
  *
  * LevelDB's thread is started by the first db_flush of the process, with the priority of the thread that calls it.
  *
@@ -20,6 +21,8 @@ struct db;
 
 /* Opens, or makes, which must be asked for; PATH must exist. */
 must_check enum error db_open(const char *path, bool create, struct db **out, struct disk_failure *failure);
+/* Removes the logs that this open, or one before it that came to nothing, has set aside; they do not come back. */
+must_check enum error db_forget_logs(struct db *db, struct disk_failure *failure);
 /* NULL is allowed. */
 void db_close(struct db *db);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How the engine starts: lock, journal, LevelDB without its logs, the journal replayed, segments and records compared.
- * And how the whole archive is read. */
+ * How the engine starts: lock, journal, LevelDB without its logs, the journal replayed, everything compared, the logs
+ * forgotten. And how the whole archive is read. */
 #include "server/store/leveldb_engine.h"
 
 #include <errno.h>
@@ -245,7 +245,11 @@ state_recover(struct leveldb_store *leveldb, const struct leveldb_config *config
 	if (error == ERROR_NONE)
 		error = segments_check(leveldb->segments, lengths, count, config->arena, fault);
 	arena_destroy(arena);
-	return error;
+	if (error != ERROR_NONE)
+		return error;
+	/* Not before: LevelDB's logs may have what a journal that is not theirs lacks. */
+	error = db_forget_logs(leveldb->db, &leveldb->failure);
+	return error == ERROR_NONE ? ERROR_NONE : open_failed(leveldb, config, error, fault);
 }
 
 /* Everything that has to agree, and then the journal begins anew. */

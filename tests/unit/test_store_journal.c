@@ -251,6 +251,93 @@ log_of_leveldb_is_not_trusted(void **state)
 	assert_all(shop, 10);
 }
 
+/* The one file of LevelDB's whose name ends so; NULL when there is none. */
+static const char *
+db_file(struct shop *shop, const char *end)
+{
+	const char *found = NULL;
+
+	for (const char **path = directory_files(shop->directory); *path != NULL; path++)
+		if (strstr(*path, "/db/") != NULL && strcmp(*path + strlen(*path) - strlen(end), end) == 0) {
+			assert_null(found);
+			found = *path;
+		}
+	return found;
+}
+
+static void
+assert_file(const char *path, struct slice expected)
+{
+	size_t size;
+
+	assert_non_null(path);
+	uint8_t *bytes = file_read(path, &size);
+	assert_true(slice_equal(slice_of(bytes, size), expected));
+	free(bytes);
+}
+
+/* With a journal that is not theirs they may be all that is left of what was acknowledged. */
+static void
+logs_of_leveldb_are_kept_until_all_agrees(void **state)
+{
+	struct shop *shop = *state;
+	char path[100];
+	size_t size;
+
+	copy(shop, "journal", "older-journal");
+	commit(shop, 0, 10);
+	copy(shop, "db", "kept-db");
+	copy(shop, "journal", "kept-journal");
+	directory_close(shop->directory);
+	copy(shop, "kept-db", "db");
+	copy(shop, "older-journal", "journal");
+	uint8_t *bytes = file_read(db_file(shop, ".log"), &size);
+	assert_true(size > 1000);
+	for (int times = 0; times < 3; times++) {
+		assert_int_equal(directory_open(shop->directory), ERROR_store_damaged);
+		assert_true(slice_equal_text(shop->directory->fault.place, "db: the last batch is 0"));
+		assert_file(db_file(shop, ".log.aside"), slice_of(bytes, size));
+	}
+	/* One that reads nothing touches nothing. */
+	copy(shop, "kept-db", "db");
+	snprintf(path, sizeof path, "%s/journal/0", shop->directory->path);
+	file_write(path, SLICE_EMPTY);
+	path[strlen(path) - 1] = '1';
+	file_write(path, SLICE_EMPTY);
+	assert_int_equal(directory_open(shop->directory), ERROR_store_damaged);
+	assert_file(db_file(shop, ".log"), slice_of(bytes, size));
+	assert_null(db_file(shop, ".aside"));
+	/* Interrupted when all was set aside; and with the journal that is theirs. */
+	copy(shop, "kept-journal", "journal");
+	snprintf(path, sizeof path, "%s", db_file(shop, ".log"));
+	assert_int_equal(rename(path, strcat(strcpy((char[110]){ 0 }, path), ".aside")), 0);
+	assert_int_equal(directory_open(shop->directory), ERROR_NONE);
+	assert_all(shop, 10);
+	assert_null(db_file(shop, ".aside"));
+	free(bytes);
+}
+
+static void
+journal_older_than_the_tables_leaves_the_logs(void **state)
+{
+	struct shop *shop = *state;
+	size_t size;
+
+	copy(shop, "journal", "older-journal");
+	commit(shop, 0, 3);
+	reopen(shop->directory);
+	commit(shop, 3, 6);
+	copy(shop, "db", "kept-db");
+	directory_close(shop->directory);
+	copy(shop, "kept-db", "db");
+	copy(shop, "older-journal", "journal");
+	uint8_t *bytes = file_read(db_file(shop, ".log"), &size);
+	assert_int_equal(directory_open(shop->directory), ERROR_store_damaged);
+	assert_true(slice_equal_text(shop->directory->fault.place, "journal: batches from 1 to 0, db up to 3"));
+	assert_file(db_file(shop, ".log.aside"), slice_of(bytes, size));
+	free(bytes);
+}
+
 /* A replay that is itself interrupted: its records are in LevelDB or not, the journal is as it was. */
 static void
 replay_can_be_done_again(void **state)
@@ -546,6 +633,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(blobs_of_records_that_are_there_are_made_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(segment_of_any_length_is_made_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(log_of_leveldb_is_not_trusted, setup, teardown),
+		cmocka_unit_test_setup_teardown(logs_of_leveldb_are_kept_until_all_agrees, setup, teardown),
+		cmocka_unit_test_setup_teardown(journal_older_than_the_tables_leaves_the_logs, setup, teardown),
 		cmocka_unit_test_setup_teardown(replay_can_be_done_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(batches_that_are_nowhere_are_damage, setup, teardown),
 		cmocka_unit_test_setup_teardown(damaged_entry_stops_the_open, setup, teardown),
