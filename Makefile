@@ -137,7 +137,7 @@ $(BUILD)/tests/load: $(call object,$(wildcard tests/fault/load.c tests/fault/ver
 	$(call link,$(protocol_libs))
 $(BUILD)/tests/revoke_many: $(call object,tests/integration/revoke_many.c) $(server_lib) $(protocol_lib)
 	$(call link,$(protocol_libs) $(server_libs))
-$(BUILD)/tests/fail_calls.so: $(call object,tests/fault/fail_calls.c)
+$(BUILD)/tests/fail_calls.so: $(call object,tests/fault/fail_calls.c tests/fault/power.c)
 	$(call link,-shared -ldl)
 
 # ---- what a person types ----

@@ -129,6 +129,41 @@ def test_nth_write_or_sync_of_the_store(office, journal):
     print(f"{nth - 1} calls failed in turn, {office.acknowledged} acknowledged")
 
 
+def test_failure_at_the_stop_is_told(office, tmp_path):
+    """All is acknowledged and durable; what is left to do fails."""
+    gate, waits = tmp_path / "gate", tmp_path / "gate.held"
+    office.say("active 10")
+    office.start(environment=preloaded(f"held:{gate}"))
+    office.finish_load()
+    gate.touch()
+    office.process.terminate()
+    wait_until(waits.exists, "the flusher")
+    gate.unlink()
+    assert office.wait() == 1
+    assert re.search(r"info stopping .*error storage_failed error=\w+ cause=\"segments: sync.*info stopped error=\w+\n",
+                     office.log_text(), re.S)
+    all_is_well(office)
+    all_is_there(office)
+
+
+def test_failure_behind_an_idle_office_is_told(office, tmp_path):
+    """The flusher fails when no commit comes any more that could be told of it: the server ends all the same."""
+    gate, waits = tmp_path / "gate", tmp_path / "gate.held"
+    office.start("--test-journal-size", 8 << 20, environment=preloaded(f"held:{gate}"))
+    gate.touch()
+    while not waits.exists():
+        office.active += 1
+        office.say(f"active {office.active}")
+        office.run_load(connections=1, window=1)
+        office.hear("end")
+    assert "storage_failed" not in office.log_text()
+    gate.unlink()
+    assert office.wait() == 1
+    assert re.search(r"error storage_failed error=\w+ cause=\"segments: sync", office.log_text())
+    all_is_well(office)
+    all_is_there(office)
+
+
 @pytest.mark.parametrize("kind", ["write", "sync"])
 @pytest.mark.parametrize("for_good", ["", "+"])
 def test_nth_call_of_the_process(office, kind, for_good):
