@@ -106,12 +106,12 @@ page_lose(int fd, const struct page *page, off_t size, unsigned long call, unsig
 	off_t kept = 0, at = page->number * PAGE;
 	bool is_lost = call % 3 == 0 || draw(state, 2) != 0;
 
-	for (size_t i = 0; i < PAGE; i += SECTOR, at += SECTOR) {
+	for (size_t i = 0; i < PAGE && at < size; i += SECTOR, at += SECTOR) {
 		if (call % 3 == 2)
 			is_lost = draw(state, 2) != 0;
-		if (is_lost && at < size)
+		if (is_lost)
 			write_back(fd, page->before + i, SECTOR, at);
-		else if (!is_lost)
+		else
 			kept = at + SECTOR < size ? at + SECTOR : size;
 	}
 	return kept;
@@ -315,7 +315,7 @@ change_undo(const struct change *change)
 	}
 }
 
-/* Of each directory all changes, or the last ones: a file system keeps the order within one, and between two nobody's. */
+/* Of each directory all changes, or the last of them: within one a file system keeps their order. */
 static void
 names_lose(unsigned long call, unsigned long long *state)
 {

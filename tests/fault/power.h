@@ -2,9 +2,10 @@
  *
  * What is lost when the power goes off: bytes that were written to a file since it was last synced, and the names that
  * were made, changed or removed in a directory since that was. A file that was synced is lost all the same when the
- * directory with its name was not: no standard promises more. Only LevelDB's tables keep their names with their sync, as
- * on ext4, XFS and Btrfs: it writes of them in its manifest before it syncs the directory. fail_calls.c tells of every call before it is made; any
- * thread may. */
+ * directory with its name was not: no standard promises more. Only LevelDB's tables keep their names with their sync,
+ * as on ext4, XFS and Btrfs: it writes of them in its manifest before it syncs the directory.
+ *
+ * fail_calls.c tells of every call before it is made; any thread may. */
 #ifndef GUICHET_TESTS_POWER_H
 #define GUICHET_TESTS_POWER_H
 
