@@ -557,7 +557,11 @@ leveldb_settle(struct store *store)
 		if (error == ERROR_NONE)
 			error = leveldb_mark(leveldb, &leveldb->failure);
 	}
-	return error == ERROR_NONE ? committed_note(leveldb) : error;
+	if (error == ERROR_NONE)
+		error = committed_note(leveldb);
+	/* It stays so: what failed once is not tried again. */
+	leveldb->broken = error;
+	return error;
 }
 
 static void

@@ -301,9 +301,9 @@ logs_of_leveldb_are_kept_until_all_agrees(void **state)
 	/* One that reads nothing touches nothing. */
 	copy(shop, "kept-db", "db");
 	snprintf(path, sizeof path, "%s/journal/0", shop->directory->path);
-	file_write(path, SLICE_EMPTY);
+	assert_int_equal(truncate(path, 0), 0);
 	path[strlen(path) - 1] = '1';
-	file_write(path, SLICE_EMPTY);
+	assert_int_equal(truncate(path, 0), 0);
 	assert_int_equal(directory_open(shop->directory), ERROR_store_damaged);
 	assert_file(db_file(shop, ".log"), slice_of(bytes, size));
 	assert_null(db_file(shop, ".aside"));
@@ -471,10 +471,11 @@ static void
 nth_failure_behind_is_final_too(void **state)
 {
 	struct shop *shop = *state;
-	size_t acknowledged = 0, failures = 0;
+	size_t acknowledged, failures = 0;
+	bool is_over = false;
 
 	directory_close(shop->directory);
-	for (uint64_t nth = 1; acknowledged < 9; nth++) {
+	for (uint64_t nth = 1; !is_over; nth++) {
 		struct shop fresh = { .directory = directory_create() };
 		assert_true(nth < 300);
 		fresh.directory->config.journal_size = SMALL_JOURNAL;
@@ -489,8 +490,10 @@ nth_failure_behind_is_final_too(void **state)
 		if (acknowledged < 9) {
 			assert_non_null(strstr(store_failure(store), "Input/output error"));
 			assert_int_not_equal(store_commit_now(store_batch_create(store)), ERROR_NONE);
-			failures++;
 		}
+		/* What came too late for a commit. */
+		is_over = store_settle(store) == ERROR_NONE;
+		failures += !is_over;
 		fresh.directory->config.fail_at = 0;
 		reopen(fresh.directory);
 		/* The one that failed may be there, whole. */
