@@ -24,7 +24,7 @@
 #define COMMIT_PUTS_MAX ((size_t)256)
 
 /* Batches in conflict that one decision may have been in. Of two processes that write the same few records in every
- * batch one gets through each time, and hardly any decision of the other's is in more than thirty. */
+ * batch one gets through each time, and hardly any decision of the other's is in as many as fifty. */
 #define COMMIT_CONFLICTS_MAX 64U
 
 struct commit;

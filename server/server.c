@@ -36,14 +36,13 @@
 #include "server/store/disk.h"
 #include "server/store/keyring.h"
 #include "server/store/leveldb.h"
+#include "server/thread.h"
 #include "server/tree.h"
-#include "server/worker.h"
 
 /* Between checkpoints that are published, between two steps of the sweep, each of UPLOAD_SWEEP_MAX uploads, and between
  * two looks at what the disk has free. */
 #define TICK_MS 1000U
-/* Requests of one address that wait for batches which write what they read. As many as one
- * connection may send at once. */
+/* Requests of one address that wait for batches which write what they read: as many as one connection may send. */
 #define WAITING_MAX LIMIT_STREAMS
 /* Said with busy: long enough for a batch or two. */
 #define RETRY_AFTER_MS 500U
@@ -57,8 +56,7 @@ struct server {
 
 	struct log *log;
 	struct loop *loop;
-	struct worker *committer, *reader, *scribe; /* commits; cold blobs; published files */
-	struct loop_source committer_source, reader_source, scribe_source;
+	struct thread committer, reader, scribe; /* commits; cold blobs; published files */
 	struct loop_hook seal_hook;
 	struct loop_timer tick;
 	uint64_t today; /* days since 1970, as last seen by the tick */
@@ -178,27 +176,6 @@ server_publish_failed(void *context, const char *name)
 {
 	struct server *server = context;
 	log_event(server->log, LOG_LEVEL_ERROR, "publish_failed", log_setting("file", name));
-}
-
-static void
-committer_ready(struct loop_source *source, unsigned events)
-{
-	(void)events;
-	worker_collect(loop_owner(source, struct server, committer_source)->committer);
-}
-
-static void
-reader_ready(struct loop_source *source, unsigned events)
-{
-	(void)events;
-	worker_collect(loop_owner(source, struct server, reader_source)->reader);
-}
-
-static void
-scribe_ready(struct loop_source *source, unsigned events)
-{
-	(void)events;
-	worker_collect(loop_owner(source, struct server, scribe_source)->scribe);
 }
 
 /* Once a wake-up: what was decided in it becomes one batch. */
@@ -335,22 +312,6 @@ take_limits(struct server *server)
 	}
 }
 
-/* There is a worker exactly when the loop watches its source. */
-static bool
-start_worker(struct server *server, const char *name, void (*ready)(struct loop_source *source, unsigned events),
-    struct worker **worker, struct loop_source *source)
-{
-	*worker = worker_create(name);
-	if (*worker == NULL)
-		return false;
-	*source = (struct loop_source){ .fd = worker_fd(*worker), .ready = ready };
-	if (loop_add(server->loop, source, LOOP_READ))
-		return true;
-	worker_destroy(*worker);
-	*worker = NULL;
-	return false;
-}
-
 /* Loop, signals and threads: signals first, since threads inherit the mask. */
 static enum error
 start_machine(struct server *server, struct fault *fault)
@@ -361,9 +322,9 @@ start_machine(struct server *server, struct fault *fault)
 	server->loop = loop_create(NULL);
 	if (server->log == NULL || server->loop == NULL || !loop_take_signals(server->loop, &signals))
 		return no_memory(fault);
-	if (!start_worker(server, "committer", committer_ready, &server->committer, &server->committer_source) ||
-	    !start_worker(server, "reader", reader_ready, &server->reader, &server->reader_source) ||
-	    !start_worker(server, "scribe", scribe_ready, &server->scribe, &server->scribe_source))
+	if (!thread_start(&server->committer, "committer", server->loop) ||
+	    !thread_start(&server->reader, "reader", server->loop) ||
+	    !thread_start(&server->scribe, "scribe", server->loop))
 		return no_memory(fault);
 	server->seal_hook.run = seal_run;
 	loop_hook(server->loop, &server->seal_hook);
@@ -403,7 +364,8 @@ start_storage(struct server *server, struct fault *fault)
 		.fail_errno = server->options->fail_errno,
 		.journal_size = server->options->journal_size,
 	};
-	error = leveldb_store_open(&config, server->committer, server->reader, &server->store, fault);
+	error = leveldb_store_open(
+	    &config, server->committer.worker, server->reader.worker, &server->store, fault);
 	if (error == ERROR_NONE)
 		error = tree_open(server->store, &server->tree, fault);
 	if (error == ERROR_NONE)
@@ -427,9 +389,10 @@ start_office(struct server *server, struct fault *fault)
 		return error;
 	server->verifier = key_verifier_create();
 	server->inflater = inflater_create();
-	server->publisher = publisher_create(server->options->directory, server->scribe, server->store, server->tree,
-	    server_publish_failed, server);
-	server->crl = crl_create(server->scribe_authority, server->store, server->scribe, server_crl_made, server);
+	server->publisher = publisher_create(server->options->directory, server->scribe.worker, server->store,
+	    server->tree, server_publish_failed, server);
+	server->crl = crl_create(
+	    server->scribe_authority, server->store, server->scribe.worker, server_crl_made, server);
 	server->recorder = publication_recorder_create(server->store, server->keyring, server_fail, server);
 	if (server->verifier == NULL || server->inflater == NULL || server->publisher == NULL || server->crl == NULL ||
 	    server->recorder == NULL)
@@ -554,8 +517,8 @@ settle_store(struct server *server)
 {
 	if (server->failure != ERROR_NONE)
 		return;
-	worker_wait(server->committer);
-	worker_wait(server->reader);
+	thread_wait(&server->committer);
+	thread_wait(&server->reader);
 	server_heed(server, store_settle(server->store));
 }
 
@@ -571,16 +534,13 @@ server_destroy(struct server *server)
 	/* After a failed commit jobs are left that will never be answered; they end with the process. */
 	if (server->failure != ERROR_NONE)
 		_exit(EXIT_FAILURE);
-	if (server->committer != NULL)
-		worker_wait(server->committer);
-	if (server->reader != NULL)
-		worker_wait(server->reader);
+	thread_wait(&server->committer);
+	thread_wait(&server->reader);
 	if (server->crl != NULL)
 		crl_finish(server->crl);
 	if (server->publisher != NULL)
 		publisher_finish(server->publisher);
-	if (server->scribe != NULL)
-		worker_wait(server->scribe);
+	thread_wait(&server->scribe);
 	dispatch_destroy(server->dispatch);
 	commit_destroy(server->commit);
 	office_release(server->office);
@@ -595,15 +555,9 @@ server_destroy(struct server *server)
 	keyring_close(server->keyring);
 	authority_close(server->scribe_authority);
 	authority_close(server->authority);
-	if (server->committer != NULL)
-		loop_remove(server->loop, &server->committer_source);
-	if (server->reader != NULL)
-		loop_remove(server->loop, &server->reader_source);
-	if (server->scribe != NULL)
-		loop_remove(server->loop, &server->scribe_source);
-	worker_destroy(server->committer);
-	worker_destroy(server->reader);
-	worker_destroy(server->scribe);
+	thread_destroy(&server->committer, server->loop);
+	thread_destroy(&server->reader, server->loop);
+	thread_destroy(&server->scribe, server->loop);
 	loop_destroy(server->loop);
 	log_destroy(server->log);
 	free(server);

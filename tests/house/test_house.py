@@ -33,7 +33,7 @@ LAYERS = {
 # process that holds it all. A row is a folder, or modules of server/ itself; a new module is put into one.
 SERVER = [
     # know nothing of the office, and so may serve the store as well
-    "address admission arrival chain clock keyset log loop share worker",
+    "address admission arrival chain clock keyset log loop share thread worker",
     "server/store",
     # the office's instruments: what it is set up, signs, keeps in order and publishes with
     "authority authority_create authority_files authority_tls crl disk_watch profile proof publication_record "
