@@ -94,7 +94,7 @@ why_invalid(const struct stage_result *result)
 
 	if (outcome->accepted == 0)
 		return "nothing was accepted";
-	if (result->is_open_loop && histogram_percentile_ns(outcome->lag, 99) > LAG_MAX_NS)
+	if (result->is_late)
 		return "the generator was behind its schedule";
 	return NULL;
 }
@@ -124,6 +124,7 @@ stage_drive(const struct stage_server *server, const struct stage_plan *plan, st
 	if (meter.has_failed)
 		return fault_set(fault, ERROR_unreachable, server->name, SLICE_EMPTY, "a server that lives on");
 	take_accounts(result, &meter);
+	result->is_late = result->is_open_loop && histogram_percentile_ns(result->outcome->lag, 99) > LAG_MAX_NS;
 	result->why_invalid = why_invalid(result);
 	return ERROR_NONE;
 }

@@ -41,6 +41,7 @@ struct stage_result {
 	const char *name, *scenario, *kind, *server;
 	struct outcome *outcome;
 	bool is_open_loop;
+	bool is_late; /* the generator was the limit */
 	double offered; /* arrivals a second meant in the measured part; open loop */
 	const char *why_invalid; /* NULL: valid */
 	uint64_t cpu_ns, system_ns; /* of the server, all threads, in the measured part */

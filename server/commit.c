@@ -43,6 +43,7 @@ struct commit {
 	/* Those for whom there was no room, in their order. */
 	struct commit_entry *queue, **queue_tail;
 	struct commit_watch *watches;
+	uint64_t sealed_count, sealed_ms; /* batches sent off; the last one's time, of commit_pace */
 	bool has_failed;
 };
 
@@ -420,6 +421,7 @@ batch_seal(struct commit *commit)
 		commit_fail(commit, ERROR_out_of_memory);
 		return;
 	}
+	commit->sealed_count++;
 	commit->away = batch;
 	commit->open = batch == &commit->batches[0] ? &commit->batches[1] : &commit->batches[0];
 	store_commit(store_batch, commit_told, commit);
@@ -466,6 +468,19 @@ commit_seal(struct commit *commit)
 		commit_wake_queue(commit);
 		is_again = is_again && commit->away == NULL;
 	}
+}
+
+uint64_t
+commit_pace(struct commit *commit, uint64_t now_ms)
+{
+	uint64_t count = commit->sealed_count, due_ms = commit->sealed_ms + COMMIT_GAP_MS;
+
+	if (count != 0 && now_ms < due_ms && !commit_is_full(commit))
+		return commit_is_idle(commit) ? 0 : due_ms;
+	commit_seal(commit);
+	if (commit->sealed_count != count)
+		commit->sealed_ms = now_ms;
+	return 0;
 }
 
 bool

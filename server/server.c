@@ -58,7 +58,7 @@ struct server {
 	struct loop *loop;
 	struct thread committer, reader, scribe; /* commits; cold blobs; published files */
 	struct loop_hook seal_hook;
-	struct loop_timer tick;
+	struct loop_timer seal_timer, tick;
 	uint64_t today; /* days since 1970, as last seen by the tick */
 
 	struct authority *authority;
@@ -178,14 +178,23 @@ server_publish_failed(void *context, const char *name)
 	log_event(server->log, LOG_LEVEL_ERROR, "publish_failed", log_setting("file", name));
 }
 
+/* The round that it fires in ends with seal_run. */
+static void
+seal_fire(struct loop_timer *timer)
+{
+	(void)timer;
+}
+
 /* Once a wake-up: what was decided in it becomes one batch. */
 static void
 seal_run(struct loop_hook *hook)
 {
 	struct server *server = loop_owner(hook, struct server, seal_hook);
 
-	if (server->failure == ERROR_NONE)
-		commit_seal(server->commit);
+	uint64_t again_ms =
+	    server->failure == ERROR_NONE ? commit_pace(server->commit, loop_steady_ms(server->loop)) : 0;
+	if (again_ms != 0)
+		loop_timer_set(server->loop, &server->seal_timer, again_ms);
 	if (server->is_drained && commit_is_idle(server->commit) && dispatch_jobs(server->dispatch) == 0 &&
 	    crl_settle(server->crl, loop_wall_ms(server->loop)))
 		loop_stop(server->loop);
@@ -327,6 +336,7 @@ start_machine(struct server *server, struct fault *fault)
 	    !thread_start(&server->scribe, "scribe", server->loop))
 		return no_memory(fault);
 	server->seal_hook.run = seal_run;
+	server->seal_timer.fire = seal_fire;
 	loop_hook(server->loop, &server->seal_hook);
 	return ERROR_NONE;
 }
@@ -529,8 +539,10 @@ server_destroy(struct server *server)
 	listener_destroy(server->listener);
 	conn_pool_destroy(server->pool);
 	tls_config_destroy(server->tls);
-	if (server->loop != NULL)
+	if (server->loop != NULL) {
 		loop_timer_stop(server->loop, &server->tick);
+		loop_timer_stop(server->loop, &server->seal_timer);
+	}
 	/* After a failed commit jobs are left that will never be answered; they end with the process. */
 	if (server->failure != ERROR_NONE)
 		_exit(EXIT_FAILURE);

@@ -167,6 +167,35 @@ one_batch_at_a_time(void **state)
 	decision_fixture_destroy(fixture);
 }
 
+/* A request that comes alone goes at once; those that come one after another gather, and a full batch goes too. */
+static void
+batches_keep_their_distance(void **state)
+{
+	struct decision_fixture *fixture = fixture_late();
+	uint64_t first_ms = 1000, due_ms = first_ms + COMMIT_GAP_MS;
+
+	(void)state;
+	assert_int_equal(commit_pace(fixture->commit, first_ms), 0);
+	commit_add(fixture->commit, &request_put(fixture, "a", 1)->entry);
+	assert_int_equal(commit_pace(fixture->commit, first_ms), 0);
+	assert_int_equal(memory_store_pump(fixture->store, SIZE_MAX), 1);
+	assert_int_equal(commit_pace(fixture->commit, first_ms + 1), 0);
+	commit_add(fixture->commit, &request_put(fixture, "b", 1)->entry);
+	assert_int_equal(commit_pace(fixture->commit, first_ms + 1), due_ms);
+	assert_int_equal(memory_store_pending(fixture->store), 0);
+	assert_int_equal(commit_pace(fixture->commit, due_ms), 0);
+	assert_int_equal(memory_store_pump(fixture->store, SIZE_MAX), 1);
+	for (unsigned i = 0; !commit_is_full(fixture->commit); i++) {
+		char name[16];
+		snprintf(name, sizeof name, "full%u", i);
+		commit_add(fixture->commit, &request_put(fixture, name, 1)->entry);
+	}
+	assert_int_equal(commit_pace(fixture->commit, due_ms + 1), 0);
+	assert_int_equal(memory_store_pump(fixture->store, SIZE_MAX), 1);
+	assert_int_equal(fixture->settled_count, 3);
+	decision_fixture_destroy(fixture);
+}
+
 static void
 no_answer_after_a_failed_commit(void **state)
 {
@@ -563,6 +592,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_leave_only_when_durable),
 		cmocka_unit_test(one_batch_at_a_time),
+		cmocka_unit_test(batches_keep_their_distance),
 		cmocka_unit_test(no_answer_after_a_failed_commit),
 		cmocka_unit_test(every_leaf_gets_its_index_and_its_proof),
 		cmocka_unit_test(what_a_batch_writes_is_in_conflict_until_durable),
