@@ -14,7 +14,7 @@
  *                        By N modulo 3 that is all of it, or a part: what is lost is drawn for each page, or for each
  *                        sector. Every directory loses the names made, changed or removed since its last sync: all, or
  *                        the last of them (power.h)
- *   FAIL_CALL=held:FILE  while FILE is there, the flusher's next sync waits, which FILE.held tells, and then fails
+ *   FAIL_CALL=held:FILE  while FILE is there, the next sync of a segment waits, which FILE.held tells, and then fails
  *   FAIL_COUNT=FILE      at an orderly end: how many of each there were */
 #include "tests/fault/power.h"
 
@@ -22,7 +22,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -167,14 +166,26 @@ pwritev(int fd, const struct iovec *parts, int count, off_t offset)
 	return -1;
 }
 
-/* Of LevelDB's thread, too, which has its name from the flusher. */
+/* The flusher alone syncs segments. */
 static bool
-is_held(void)
+is_of_segment(int fd)
 {
-	char name[16], path[PATH_MAX];
+	char link[32], path[PATH_MAX];
 
-	if (held == NULL || access(held, F_OK) != 0 || pthread_getname_np(pthread_self(), name, sizeof name) != 0 ||
-	    strcmp(name, "flusher") != 0)
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	ssize_t size = readlink(link, path, sizeof path - 1);
+	if (size < 0)
+		return false;
+	path[size] = '\0';
+	return strstr(path, "/segments/") != NULL;
+}
+
+static bool
+is_held(int fd)
+{
+	char path[PATH_MAX];
+
+	if (held == NULL || access(held, F_OK) != 0 || !is_of_segment(fd))
 		return false;
 	snprintf(path, sizeof path, "%s.held", held);
 	close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
@@ -190,7 +201,7 @@ fdatasync(int fd)
 
 	if (next == NULL)
 		next_of("fdatasync", &next);
-	if (fails(KIND_SYNC) || is_held()) {
+	if (fails(KIND_SYNC) || is_held(fd)) {
 		errno = EIO;
 		return -1;
 	}
@@ -205,7 +216,7 @@ fsync(int fd)
 
 	if (next == NULL)
 		next_of("fsync", &next);
-	if (fails(KIND_SYNC) || is_held()) {
+	if (fails(KIND_SYNC) || is_held(fd)) {
 		errno = EIO;
 		return -1;
 	}
