@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Group commit: decisions with effects gather in the open batch; sealed once per wake-up of the loop while none is
- * on its way and the last is not too near, it becomes one durable store commit and one signed checkpoint, and only then do its answers leave
- * (design section 5, "Order within a batch").
+ * Group commit: decisions with effects gather in the open batch; sealed at the end of a wake-up of the loop while none
+ * is on its way and the last is not too near, it becomes one durable store commit and one signed checkpoint, and only
+ * then do its answers leave (design section 5, "Order within a batch").
  *
  * No decision rests on what one before it, in its batch or in the one on its way, is about to change: it has to wait
  * (commit_conflicts). What other processes write to a store that is shared, the store compares when it commits, with
@@ -90,10 +90,10 @@ void commit_watch_stop(struct commit *commit, struct commit_watch *watch);
 /* Seals the open batch and sends it off, unless one is on its way or there is nothing, and calls some of those who wait
  * for room. */
 void commit_seal(struct commit *commit);
-/* The loop's hook: the same, but not within COMMIT_GAP_MS of the batch before unless the open one is full. A batch costs
- * a sync, a signature and the threads' wake-ups whatever is in it, and small ones would take a busy server's processor
- * before it has reached its highest rate; a request that comes alone does not wait. now_ms: of a clock that is not set
- * back. Returns when to call again although nothing has happened; 0: never. */
+/* The loop's hook: the same, but not within COMMIT_GAP_MS of the batch before unless the open one is full. A batch
+ * costs a sync, a signature and the threads' wake-ups whatever is in it, and small ones would take a busy server's
+ * processor before it has reached its highest rate; a request that comes alone does not wait. now_ms: of a clock that
+ * is not set back. Returns when to call again although nothing has happened; 0: never. */
 uint64_t commit_pace(struct commit *commit, uint64_t now_ms);
 /* Nothing open, nothing on its way, nobody waiting. */
 bool commit_is_idle(const struct commit *commit);
