@@ -133,10 +133,9 @@ pool_look_again(struct conn_pool *pool)
 	pool_changed(shared);
 }
 
-void
-conn_pool_tick(struct conn_pool *pool)
+static void
+pool_tell_shed(struct conn_pool *pool)
 {
-	pool_look_again(pool);
 	if (pool->shed != 0 || pool->refused != 0)
 		log_event(pool->shared.log, LOG_LEVEL_WARN, "connections_shed", log_uint("shed", pool->shed),
 		    log_uint("refused", pool->refused));
@@ -146,12 +145,20 @@ conn_pool_tick(struct conn_pool *pool)
 }
 
 void
+conn_pool_tick(struct conn_pool *pool)
+{
+	pool_look_again(pool);
+	pool_tell_shed(pool);
+}
+
+void
 conn_pool_destroy(struct conn_pool *pool)
 {
 	if (pool == NULL)
 		return;
 	pool_end_all(pool);
-	conn_pool_tick(pool);
+	/* There is room now, but for nobody any more: whom pool->room would tell may be gone. */
+	pool_tell_shed(pool);
 	loop_timer_stop(pool->shared.loop, &pool->drain_timer);
 	loop_forget(pool->shared.loop, &pool->drained_task);
 	conn_share_end(&pool->shared);

@@ -14,7 +14,7 @@ extern const struct conn_limits conn_limits_default;
 /* What is passed must outlive it; *limits is copied. NULL when memory is short. */
 must_check struct conn_pool *conn_pool_create(struct loop *loop, struct log *log, const struct tls_config *tls,
     struct dispatch *dispatch, const struct conn_limits *limits);
-/* Ends every connection without a word. NULL is allowed. */
+/* Ends every connection without a word, and calls nobody. NULL is allowed. */
 void conn_pool_destroy(struct conn_pool *pool);
 
 /* The two functions of a struct listener_taker, whose context is the pool. A newcomer who is one too many takes the

@@ -537,6 +537,7 @@ static void
 server_destroy(struct server *server)
 {
 	listener_destroy(server->listener);
+	server->listener = NULL;
 	conn_pool_destroy(server->pool);
 	tls_config_destroy(server->tls);
 	if (server->loop != NULL) {
