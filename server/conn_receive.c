@@ -88,7 +88,7 @@ conn_hand_over(struct conn *conn, const struct frame *frame)
 		.waited_ms = conn_waited_ms(conn),
 	};
 
-	conn->has_asked = true;
+	conn->has_asked = conn->has_asked_since = true;
 	if (conn_is_very_short(conn))
 		session_refuse_frame(conn->session, frame, ERROR_busy);
 	else

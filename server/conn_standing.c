@@ -39,19 +39,22 @@ conn_stand_nowhere(struct conn *conn)
 	chain_remove(&conn->in_all);
 }
 
-/* Has there been progress, in the standing in which it was? Who waits keeps its place, and so does who is slow. */
+/* Has there been progress, in the standing in which it was? Who waits keeps its place, and so does who is slow. A turn
+ * is none by itself: a byte of a TLS record that is never whole takes one, and so does a timer. */
 static bool
 conn_got_on(const struct conn *conn)
 {
 	switch (conn->standing) {
-	case STANDING_QUEUED:
-	case STANDING_HANDSHAKE:
-		return false;
+	case STANDING_NEW:
+	case STANDING_IDLE:
+		return conn->has_asked_since;
 	case STANDING_SENDING:
 	case STANDING_READING:
 		return conn->moved >= GIVE_WAY_PROGRESS;
-	default:
+	case STANDING_ASKING:
 		return true;
+	default:
+		return false;
 	}
 }
 
@@ -65,6 +68,7 @@ conn_stand(struct conn *conn)
 	conn->standing = standing;
 	conn->standing_since_ms = loop_steady_ms(conn->shared->loop);
 	conn->moved = 0;
+	conn->has_asked_since = false;
 	chain_append(&conn->account->standings[standing], &conn->in_account);
 	chain_append(&conn->shared->standings[standing], &conn->in_all);
 }

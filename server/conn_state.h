@@ -57,6 +57,7 @@ struct conn {
 	bool is_held;                     /* a whole frame waits for the session to want it */
 	bool is_ended;                    /* the peer sends no more */
 	bool has_asked;                   /* there was a whole frame */
+	bool has_asked_since;             /* likewise, since its last progress */
 	bool is_up_to_date;               /* all that came before the last turn's end was delivered in it */
 };
 

@@ -33,7 +33,7 @@ enum standing {
 };
 
 /* How long the connection has stood so that has done so longest, by standing; GIVE_WAY_NONE: there is none. Counted
- * from the last sign of life; while the peer is to send or to take bytes, from the last GIVE_WAY_PROGRESS of them, so
+ * from the last request; while the peer is to send or to take bytes of one, from the last GIVE_WAY_PROGRESS of them, so
  * that a slow line goes on for as long as it gets on, and a byte now and then keeps nothing. */
 struct give_way_stood {
 	uint64_t ms[STANDING_COUNT];

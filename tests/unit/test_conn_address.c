@@ -292,6 +292,22 @@ a_full_address_replaces_its_own_after_a_while(void **state)
 	assert_int_equal(conn_pool_count(f->pool), 2);
 }
 
+/* As when the disk fails: the listener, whom room would be told to, is gone by then. */
+static void
+a_full_pool_that_is_destroyed_tells_of_no_room(void **state)
+{
+	struct fixture *f = *state;
+
+	f->limits.connections_max = 2;
+	start(f);
+	(void)client_from(f, GREEDY);
+	(void)client_from(f, OTHER);
+	assert_false(conn_pool_has_room(f->pool));
+	conn_pool_destroy(f->pool);
+	f->pool = NULL;
+	assert_int_equal(f->rooms, 0);
+}
+
 enum { CROWD = 64 };
 
 /* Of a full office in which nobody has more than one connection: who waits for bytes that do not come, to be sent or to
@@ -348,6 +364,38 @@ who_gets_nowhere_gives_way_and_who_is_slow_does_not(void **state)
 	pump(f);
 	expect_answer(owed, 5, ERROR_NONE);
 	for (int i = 0; i <= CROWD - 4; i++)
+		close(crowd[i]);
+}
+
+/* The beginning of a TLS record, and bytes of it now and then: what a peer sends at no cost to itself. */
+static void
+a_record_that_is_never_whole_keeps_no_place(void **state)
+{
+	struct fixture *f = *state;
+	int crowd[CROWD - 3];
+
+	f->limits.connections_max = CROWD;
+	start(f);
+	struct client *fresh = client_from(f, 1), *idle = client_from(f, 2), *asks = client_from(f, 3);
+	expect_served(f, idle);
+	expect_served(f, asks);
+	assert_int_equal(write(fresh->fd, "\x17\x03\x03\x40\x00", 5), 5);
+	assert_int_equal(write(idle->fd, "\x17\x03\x03\x40\x00", 5), 5);
+	for (int i = 0; i < 5; i++) {
+		later(f, GIVE_WAY_QUIET_MS / 5);
+		assert_int_equal(write(fresh->fd, "x", 1), 1);
+		assert_int_equal(write(idle->fd, "x", 1), 1);
+		expect_served(f, asks);
+	}
+	for (uint8_t i = 0; i < CROWD - 3; i++)
+		crowd[i] = connect_from(f, (uint8_t)(100 + i));
+	expect_served(f, client_from(f, 4));
+	assert_int_not_equal(fresh->end, STREAM_PROGRESS);
+	expect_served(f, client_from(f, 5));
+	assert_int_not_equal(idle->end, STREAM_PROGRESS);
+	assert_int_equal(asks->end, STREAM_PROGRESS);
+	assert_int_equal(conn_pool_count(f->pool), CROWD);
+	for (int i = 0; i < CROWD - 3; i++)
 		close(crowd[i]);
 }
 
@@ -528,7 +576,9 @@ main(void)
 		TEST(a_newcomer_takes_the_place_of_the_idlest_of_the_largest),
 		TEST(who_holds_much_loses_even_what_is_under_way),
 		TEST(a_full_address_replaces_its_own_after_a_while),
+		TEST(a_full_pool_that_is_destroyed_tells_of_no_room),
 		TEST(who_gets_nowhere_gives_way_and_who_is_slow_does_not),
+		TEST(a_record_that_is_never_whole_keeps_no_place),
 		TEST_NETWORK(a_network_of_networks_gives_way),
 		TEST_NETWORK(a_neighbour_in_the_network_gets_in),
 		TEST(frames_of_others_are_read_when_one_address_holds_much),
