@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Three counters and the waits that follow from them. */
+ * Four counters and the waits that follow from them. */
 #include "server/services/attempts.h"
 
 #include "protocol/manifest.h"
 #include "server/address.h"
 
-enum counter { PAIR, PERSON, ADDRESS };
+enum counter { PAIR, PERSON, ADDRESS, NETWORK };
 
 static const uint64_t failures_free[] = {
 	[PAIR] = ATTEMPTS_FREE_PAIR,
 	[PERSON] = ATTEMPTS_FREE_PERSON,
 	[ADDRESS] = ATTEMPTS_FREE_ADDRESS,
+	[NETWORK] = ATTEMPTS_FREE_NETWORK,
 };
 
 uint64_t
@@ -27,11 +28,11 @@ attempts_wait(uint64_t failures, uint64_t free)
 }
 
 uint64_t
-attempts_pace(uint64_t failures)
+attempts_pace(uint64_t failures, uint64_t free)
 {
-	if (failures < ATTEMPTS_FREE_ADDRESS)
+	if (failures < free)
 		return 0;
-	uint64_t pace = 1 + (failures - ATTEMPTS_FREE_ADDRESS) / ATTEMPTS_PACE_STEP;
+	uint64_t pace = 1 + (failures - free) / ATTEMPTS_PACE_STEP;
 	return pace < ATTEMPTS_PACE_MAX_S ? pace : ATTEMPTS_PACE_MAX_S;
 }
 
@@ -42,12 +43,6 @@ counter_wait(enum counter counter, uint64_t failures)
 	uint64_t wait = attempts_wait(failures, failures_free[counter]);
 
 	return counter == PAIR || wait < ATTEMPTS_WAIT_SHARED_MAX_S ? wait : ATTEMPTS_WAIT_SHARED_MAX_S;
-}
-
-static struct keyed
-address_keyed(const struct decision *decision)
-{
-	return decision_keyed(decision, "address", address_party(decision->context->address));
 }
 
 static enum outcome
@@ -69,24 +64,37 @@ expiry_key(struct decision *decision, uint64_t last_at, struct slice counter)
 static void
 attempts_begin(struct decision *decision, struct slice spi, struct attempts *attempts)
 {
-	struct keyed person = decision_person(decision, spi), address = address_keyed(decision);
+	const uint8_t *from = decision->context->address;
+	struct slice party = address_party(from), wider = address_network(from);
+	struct keyed person = decision_person(decision, spi), address = decision_keyed(decision, "address", party);
+	struct keyed network = decision_keyed(decision, "address", wider);
 
-	*attempts = (struct attempts){ .first = spi_valid(spi) ? PAIR : ADDRESS };
+	*attempts = (struct attempts){
+		.first = spi_valid(spi) ? PAIR : ADDRESS,
+		.end = wider.size == 0 ? NETWORK : NETWORK + 1,
+	};
 	attempts->keys[PAIR] = KEY_MAKE(decision->arena, KEY_attempts_pair, key_part_keyed(&person),
 	    key_part_keyed(&address));
 	attempts->keys[PERSON] = KEY_MAKE(decision->arena, KEY_attempts_person, key_part_keyed(&person));
 	attempts->keys[ADDRESS] = KEY_MAKE(decision->arena, KEY_attempts_address, key_part_keyed(&address));
-	for (size_t i = attempts->first; i <= ADDRESS; i++)
+	attempts->keys[NETWORK] = KEY_MAKE(decision->arena, KEY_attempts_address, key_part_keyed(&network));
+	for (size_t i = attempts->first; i < attempts->end; i++)
 		view_want(decision->view, attempts->keys[i]);
+}
+
+static uint64_t
+later_of(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
 }
 
 enum outcome
 attempts_check(struct decision *decision, struct slice spi, struct attempts *attempts)
 {
-	uint64_t now = decision->context->now, wait = 0, paced_at = 0;
+	uint64_t now = decision->context->now, wait = 0, paced_until = 0;
 
 	attempts_begin(decision, spi, attempts);
-	for (size_t i = attempts->first; i <= ADDRESS; i++) {
+	for (size_t i = attempts->first; i < attempts->end; i++) {
 		struct rec_attempts *counts = &attempts->counts[i];
 		enum view_state state = view_get(decision->view, attempts->keys[i], record_attempts(), counts);
 		if (state == VIEW_AGAIN)
@@ -94,21 +102,18 @@ attempts_check(struct decision *decision, struct slice spi, struct attempts *att
 		attempts->is_new[i] = state == VIEW_ABSENT;
 		/* A clock that was set back must not make anybody wait for longer than the longest, and for the pace of
 		 * an address, which those have to keep who failed at nothing, it does not make anybody wait. */
-		if (i == ADDRESS && counts->last_at <= now)
-			paced_at = counts->last_at;
-		if (counts->last_at > now)
+		bool is_ahead = counts->last_at > now;
+		if (is_ahead)
 			counts->last_at = now;
 		if (counts->last_at + ATTEMPTS_FORGET_S <= now)
 			counts->failures = 0;
-		uint64_t each = counter_wait((enum counter)i, counts->failures);
-		if (each > wait)
-			wait = each;
+		wait = later_of(wait, counter_wait((enum counter)i, counts->failures));
+		if (i >= ADDRESS && !is_ahead)
+			paced_until = later_of(
+			    paced_until, counts->last_at + attempts_pace(counts->failures, failures_free[i]));
 	}
 	/* A pair that has not failed has no last failure, or one of long ago: it is open. */
-	uint64_t open_at = attempts->counts[PAIR].last_at + wait;
-	paced_at += attempts_pace(attempts->counts[ADDRESS].failures);
-	if (open_at < paced_at)
-		open_at = paced_at;
+	uint64_t open_at = later_of(attempts->counts[PAIR].last_at + wait, paced_until);
 	if (now >= open_at)
 		return PROCEED;
 	return refuse_for(decision, open_at - now);
@@ -117,15 +122,19 @@ attempts_check(struct decision *decision, struct slice spi, struct attempts *att
 enum outcome
 attempts_refuse(struct decision *decision, struct attempts *attempts)
 {
-	for (size_t i = attempts->first; i <= ADDRESS; i++) {
-		if (attempts->counts[i].failures < UINT32_MAX)
-			attempts->counts[i].failures++;
-		attempts->counts[i].last_at = decision->context->now;
+	uint64_t wait = 0;
+
+	for (size_t i = attempts->first; i < attempts->end; i++) {
+		struct rec_attempts *counts = &attempts->counts[i];
+		if (counts->failures < UINT32_MAX)
+			counts->failures++;
+		counts->last_at = decision->context->now;
+		if (i >= ADDRESS)
+			wait = later_of(wait, counter_wait((enum counter)i, counts->failures));
 	}
-	uint64_t wait = counter_wait(ADDRESS, attempts->counts[ADDRESS].failures);
 	enum outcome outcome = wait == 0 ? refuse(decision, ERROR_identification_refused) : refuse_for(decision, wait);
 	/* After refusing, which drops what was noted before. */
-	for (size_t i = attempts->first; i <= ADDRESS; i++) {
+	for (size_t i = attempts->first; i < attempts->end; i++) {
 		const struct rec_attempts *counts = &attempts->counts[i];
 		effects_put(decision, attempts->keys[i], record_attempts(), counts);
 		/* One that is stored already has its place among those that expire: the sweep moves it on. */

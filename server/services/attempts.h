@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Failed attempts to be identified (A1), counted per (person, address), per person and per address; an IPv6 address by
- * its network of 64 bits, since a subscriber has all of one.
+ * Failed attempts to be identified (A1), counted per (person, address), per person, per address and per network
+ * (address.h): an IPv6 address by its network of 64 bits, since a subscriber has all of one, and besides by that of 48,
+ * since a subscriber may have all of that one, with 65,536 of the former. The network has more failures free, for it may
+ * be many subscribers' as well; beyond them it is an address like any other.
  *
  * Who failed has to wait before being heard again: longer with each failure of that pair beyond a few, up to an hour;
- * and as long as the failures of everybody against that person, or of that address against everybody, ask for, up to a
- * minute: what others did must not make an hour of one slip, and slows those who guess no less, whose own count grows.
+ * and as long as the failures of everybody against that person, or of that address or network against everybody, ask
+ * for, up to a minute: what others did must not make an hour of one slip, and slows those who guess no less, whose own count grows.
  * These waits count from the pair's own last failure, so nobody can make others wait who did nothing: from an address
  * that behaves, a pair that has not failed is always heard, and its success is never delayed.
  *
- * An address over its limit is heard at a pace besides, whomever it asks for: one comparison that fails, then none for
+ * An address or network over its limit is heard at a pace besides, whomever it asks for: one comparison that fails, then none for
  * a second, growing to ten. Otherwise each new person would give it one guess for nothing. "Nobody can lock another
  * out" and "success is never delayed for a third party's failures" (design section 4) hold between addresses: an
  * address is one party here, the only thing by which who guesses at many persons can be known at all. Whoever shares it
@@ -28,10 +30,11 @@
 #define ATTEMPTS_FREE_PAIR 5U
 #define ATTEMPTS_FREE_PERSON 20U
 #define ATTEMPTS_FREE_ADDRESS 200U
+#define ATTEMPTS_FREE_NETWORK 2000U
 /* The first wait; each further failure doubles it, up to the longest. */
 #define ATTEMPTS_WAIT_FIRST_S 10U
 #define ATTEMPTS_WAIT_MAX_S 3600U
-/* The longest for what others count to as well: failures against that person, failures of that address. */
+/* The longest for what others count to as well: failures against that person, failures of that address or network. */
 #define ATTEMPTS_WAIT_SHARED_MAX_S 60U
 #define ATTEMPTS_FORGET_S 86400U
 /* The pace of an address over its limit begins at one second; so many further failures add another, up to the
@@ -41,23 +44,27 @@
 
 /* Seconds to wait after so many failures, of which so many are free. Pure. */
 uint64_t attempts_wait(uint64_t failures, uint64_t failures_free);
-/* Seconds between two failures of an address with so many; 0 while it is below its limit. Pure. */
-uint64_t attempts_pace(uint64_t failures);
+/* Seconds between two failures of an address or network with so many, of which so many are free; 0 while it is below
+ * its limit. Pure. */
+uint64_t attempts_pace(uint64_t failures, uint64_t failures_free);
 
 /* Counters that a step of the sweep looks at, at most: each is one or two writes of its decision. */
 #define ATTEMPTS_SWEEP_MAX 100
 
+#define ATTEMPTS_COUNTERS 4
+
 struct attempts {
-	size_t first; /* of the counters that count: all, or for what is no tax number only the address's */
-	struct slice keys[3]; /* pair, person, address */
-	struct rec_attempts counts[3];
-	bool is_new[3]; /* not stored yet */
+	size_t first, end; /* of the counters that count: without the first two for what is no tax number, without the
+	                    * last for IPv4 */
+	struct slice keys[ATTEMPTS_COUNTERS]; /* pair, person, address, network */
+	struct rec_attempts counts[ATTEMPTS_COUNTERS];
+	bool is_new[ATTEMPTS_COUNTERS]; /* not stored yet */
 };
 
 /* Reads the counters and, when the asker has to wait, refuses with attempts_exceeded and how long. PROCEED
  * otherwise. */
 must_check enum outcome attempts_check(struct decision *decision, struct slice spi, struct attempts *attempts);
-/* A failure: each counter rises. Refuses with identification_refused, or, when the address is over its limit, with
+/* A failure: each counter rises. Refuses with identification_refused, or, when the address or network is over its limit, with
  * attempts_exceeded; never says what was wrong. */
 must_check enum outcome attempts_refuse(struct decision *decision, struct attempts *attempts);
 /* Effects of a success: the pair starts afresh. */

@@ -66,3 +66,14 @@ def test_when_connections_give_way():
     kib, = re.findall(r"^#define GIVE_WAY_PROGRESS \(\(size_t\)(\d+) \* 1024\)$", header, re.M)
     assert f"quiet for {numbers['GIVE_WAY_QUIET_MS'] // 1000} s: idle" in TEXT
     assert f"less than {kib} KiB sent and taken in that time" in TEXT
+
+
+def test_when_attempts_have_to_wait():
+    header = (ROOT / "server/services/attempts.h").read_text()
+    numbers = {name: int(value) for name, value in re.findall(r"^#define ATTEMPTS_(\w+) (\d+)U$", header, re.M)}
+    assert f"begins at {numbers['WAIT_FIRST_S']} seconds and doubles up to an hour" in TEXT
+    assert (numbers["WAIT_MAX_S"], numbers["WAIT_SHARED_MAX_S"], numbers["FORGET_S"]) == (3600, 60, 86400)
+    assert f"after {numbers['FREE_PAIR']} failures of one address against one person" in TEXT
+    assert f"after {numbers['FREE_PERSON']} against one person from anywhere" in TEXT
+    assert f"after {numbers['FREE_ADDRESS']} of one address, and after {numbers['FREE_NETWORK']:,} of one network" in TEXT
+    assert numbers["PACE_MAX_S"] == 10 and "nobody from there, growing to ten" in TEXT

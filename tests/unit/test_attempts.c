@@ -330,11 +330,11 @@ static void
 a_pace_grows_up_to_the_slowest(void **state)
 {
 	(void)state;
-	assert_int_equal(attempts_pace(0), 0);
-	assert_int_equal(attempts_pace(ATTEMPTS_FREE_ADDRESS - 1), 0);
-	assert_int_equal(attempts_pace(ATTEMPTS_FREE_ADDRESS), 1);
-	assert_int_equal(attempts_pace(ATTEMPTS_FREE_ADDRESS + ATTEMPTS_PACE_STEP), 2);
-	assert_int_equal(attempts_pace(UINT32_MAX), ATTEMPTS_PACE_MAX_S);
+	assert_int_equal(attempts_pace(0, ATTEMPTS_FREE_ADDRESS), 0);
+	assert_int_equal(attempts_pace(ATTEMPTS_FREE_ADDRESS - 1, ATTEMPTS_FREE_ADDRESS), 0);
+	assert_int_equal(attempts_pace(ATTEMPTS_FREE_ADDRESS, ATTEMPTS_FREE_ADDRESS), 1);
+	assert_int_equal(attempts_pace(ATTEMPTS_FREE_ADDRESS + ATTEMPTS_PACE_STEP, ATTEMPTS_FREE_ADDRESS), 2);
+	assert_int_equal(attempts_pace(UINT32_MAX, ATTEMPTS_FREE_ADDRESS), ATTEMPTS_PACE_MAX_S);
 }
 
 static void
@@ -354,6 +354,50 @@ a_subscriber_s_network_is_one_address(void **state)
 	assert_int_equal(attempt(fixture, jeanne, true)->refusal.error, ERROR_NONE);
 }
 
+static void
+from_network(struct decision_fixture *fixture, uint8_t network, unsigned party)
+{
+	memcpy(fixture->address, "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1", 16);
+	fixture->address[5] = network;
+	fixture->address[6] = (uint8_t)(party >> 8);
+	fixture->address[7] = (uint8_t)party;
+}
+
+/* A subscriber who has 65,536 parties has no more guesses for that than an address over its limit. */
+static void
+a_network_over_its_limit_is_heard_at_a_pace(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_register(fixture, 3000000001, "H1");
+	struct person stranger = *jeanne;
+
+	for (unsigned i = 1; i < ATTEMPTS_FREE_NETWORK; i++) {
+		from_network(fixture, 1, i);
+		stranger.taxpayer.spi = people_spi(fixture, 1000000000 + i);
+		assert_refused(attempt(fixture, &stranger, true), ERROR_identification_refused, NULL, NULL, NULL);
+	}
+	from_network(fixture, 1, 3000);
+	stranger.taxpayer.spi = people_spi(fixture, 2000000000);
+	assert_waits(attempt(fixture, &stranger, true), 10);
+	from_network(fixture, 1, 3001);
+	struct effects *effects = attempt(fixture, &stranger, true);
+	assert_waits(effects, 1);
+	assert_null(effects->puts);
+	/* So are its neighbours: who did nothing waits for a turn. */
+	from_network(fixture, 1, 3002);
+	assert_waits(attempt(fixture, jeanne, true), 1);
+	fixture->now += 1;
+	assert_int_equal(attempt(fixture, jeanne, true)->refusal.error, ERROR_NONE);
+	/* (Jeanne's key is hers by now.) */
+	stranger = *people_register(fixture, 3000000002, "H2");
+	stranger.taxpayer.spi = people_spi(fixture, 2000000001);
+	from_network(fixture, 1, 3003);
+	assert_waits(attempt(fixture, &stranger, true), 20);
+	/* Another network is not concerned. */
+	from_network(fixture, 2, 3003);
+	assert_refused(attempt(fixture, &stranger, true), ERROR_identification_refused, NULL, NULL, NULL);
+}
+
 int
 main(void)
 {
@@ -369,6 +413,7 @@ main(void)
 		PEOPLE_TEST(what_is_no_number_counts_for_its_address),
 		cmocka_unit_test(a_pace_grows_up_to_the_slowest),
 		PEOPLE_TEST(a_subscriber_s_network_is_one_address),
+		PEOPLE_TEST(a_network_over_its_limit_is_heard_at_a_pace),
 	};
 	return RUN_OVER_BOTH("attempts", tests);
 }
