@@ -8,6 +8,7 @@
 
 #include "protocol/check.h"
 #include "protocol/codec.h"
+#include "server/address.h"
 #include "server/admission.h"
 #include "server/answer.h"
 #include "server/gate.h"
@@ -330,8 +331,7 @@ dispatch_crowded(const struct dispatch *dispatch, const struct job *newcomer)
 	size_t waiting = 0;
 
 	for (const struct job *job = dispatch->jobs; job != NULL; job = job->next)
-		waiting += job->is_waiting &&
-		    memcmp(job->context.address, newcomer->context.address, sizeof job->context.address) == 0;
+		waiting += job->is_waiting && address_is_same(job->context.address, newcomer->context.address);
 	return newcomer->asker != NULL && waiting >= dispatch->config.waiting_max;
 }
 

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "server/address.h"
 #include "server/log.h"
 #include "server/loop.h"
 
@@ -58,8 +59,9 @@ port_parse(const char *text, in_port_t *out)
 	return true;
 }
 
+/* With its port. */
 static bool
-address_parse(const char *text, union address *out)
+listen_parse(const char *text, union address *out)
 {
 	char host[INET6_ADDRSTRLEN];
 	bool v6 = text[0] == '[';
@@ -90,18 +92,13 @@ address_port(const union address *address)
 	return ntohs(address->any.sa_family == AF_INET6 ? address->v6.sin6_port : address->v4.sin_port);
 }
 
-/* The 16 bytes of an address, IPv4 as ::ffff:a.b.c.d. */
 static void
-address_map(const union address *address, uint8_t out[16])
+address_map(const union address *address, uint8_t out[ADDRESS_SIZE])
 {
-	static const uint8_t v4_prefix[12] = { [10] = 0xff, [11] = 0xff };
-
-	if (address->any.sa_family == AF_INET6) {
-		memcpy(out, &address->v6.sin6_addr, 16);
-	} else {
-		memcpy(out, v4_prefix, sizeof v4_prefix);
-		memcpy(out + sizeof v4_prefix, &address->v4.sin_addr, 4);
-	}
+	if (address->any.sa_family == AF_INET6)
+		memcpy(out, &address->v6.sin6_addr, ADDRESS_SIZE);
+	else
+		address_map_v4(&address->v4.sin_addr, out);
 }
 
 /* ---- accepting ---- */
@@ -153,7 +150,7 @@ listener_accept(struct listener *listener)
 {
 	union address address;
 	socklen_t size = sizeof address;
-	uint8_t mapped[16];
+	uint8_t mapped[ADDRESS_SIZE];
 	int fd = accept4(listener->source.fd, &address.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd >= 0) {
@@ -231,7 +228,7 @@ listener_create(struct loop *loop, struct log *log, const char *address, const s
 {
 	union address parsed;
 
-	if (!address_parse(address, &parsed))
+	if (!listen_parse(address, &parsed))
 		return fault_set(fault, ERROR_usage, "listen", slice_of_text(address),
 		    "numeric address:port or [address]:port");
 	struct listener *listener = calloc(1, sizeof *listener);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * guichetd address: what stands for a network address in the server's log, whether a server runs or not. */
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "server/address.h"
@@ -23,16 +22,6 @@ static const struct admin_command command = {
 	"    sed -E 's/:[0-9]+$//; s/[][]|::ffff://g' | sort -u | xargs -n1 guichetd address DIR",
 	NULL,
 };
-
-/* IPv4 as ::ffff:a.b.c.d. */
-static bool
-address_parse(const char *text, uint8_t out[ADDRESS_SIZE])
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	memcpy(out, mapped, sizeof mapped);
-	return inet_pton(AF_INET, text, out + sizeof mapped) == 1 || inet_pton(AF_INET6, text, out) == 1;
-}
 
 static void
 put_name(const struct keyring *keyring, struct slice address, char out[NAME_TEXT_SIZE])

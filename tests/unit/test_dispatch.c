@@ -352,7 +352,13 @@ a_crowd_of_one_address_is_busy(void **state)
 	assert_int_equal(process->asked->count, 6);
 	for (uint32_t stream = 4; stream < 10; stream++)
 		assert_int_equal(process->asked->status[stream], ERROR_busy);
-	process->asked->asker.address[0] = 1;
+	/* Others of its network are the same address, and those of the next one are not. */
+	process->asked->asker.address[5] = 0;
+	process->asked->asker.address[7] ^= 1;
+	process->asked->asker.address[15] ^= 1;
+	ask(process, 11, (struct wish){ 'a', 'b', 0, 0 });
+	assert_int_equal(process->asked->status[11], ERROR_busy);
+	process->asked->asker.address[5] = 1;
 	ask(process, 10, (struct wish){ 'a', 'b', 0, 0 });
 	assert_int_equal(process->asked->answers[10], 0);
 	drain(process);
