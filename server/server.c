@@ -98,7 +98,7 @@ server_fail(void *context, enum error error)
 	/* The store's words name files, records by their hashed keys, and what the system said. */
 	log_event(server->log, LOG_LEVEL_ERROR, "storage_failed", log_error("error", error),
 	    log_setting("cause", store_failure(server->store)),
-	    log_text("answer", "stopping without answering what is not durable"));
+	    log_text("answer", "stopping; what was answered is durable, and nothing else is answered"));
 	loop_stop(server->loop);
 }
 
@@ -521,7 +521,8 @@ start_listening(struct server *server, struct fault *fault)
 	return error == ERROR_NONE ? write_port_file(server, fault) : error;
 }
 
-/* After the last answer: a disk that fails now is told like one that failed before. */
+/* After the last answer: a disk that fails now is told like one that failed before. That it is full is no failure: the
+ * journal has everything. */
 static void
 settle_store(struct server *server)
 {
@@ -529,7 +530,13 @@ settle_store(struct server *server)
 		return;
 	thread_wait(&server->committer);
 	thread_wait(&server->reader);
-	server_heed(server, store_settle(server->store));
+	enum error error = store_settle(server->store);
+	if (error == ERROR_disk_full)
+		log_event(server->log, LOG_LEVEL_WARN, "not_settled", log_error("error", error),
+		    log_setting("cause", store_failure(server->store)),
+		    log_text("answer", "what was answered is durable; the next start, which needs room, settles it"));
+	else
+		server_heed(server, error);
 }
 
 /* Everything in the reverse order of its making; NULL is allowed everywhere. */

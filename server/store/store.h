@@ -159,8 +159,8 @@ must_check enum error store_error(struct store *store);
 /* Blocks until every read and commit on its way is done, their callbacks called. For tools and an orderly stop. */
 void store_wait(struct store *store);
 /* The end of all writing, before an orderly close: blocks until everything is put away, so that the next open has
- * nothing to do again. ERROR_NONE, or the final error, of before or of now. No batch may be open, nothing on its way
- * (asserted). */
+ * nothing to do again. ERROR_NONE, or the final error, of before or of now; of a full disk, when every commit was told
+ * to be durable, it says only that the next open has to do it. No batch may be open, nothing on its way (asserted). */
 must_check enum error store_settle(struct store *store);
 /* Closes; no batch may be open, nothing on its way (asserted). What was not settled is durable nevertheless. NULL is
  * allowed. */

@@ -327,6 +327,28 @@ def test_what_the_reserve_is_for(small_disk):
         all_is_there(office)
 
 
+def test_a_stop_without_a_free_byte_is_orderly(small_disk, tmp_path):
+    """What could not be put away for want of room is durable in the journal: the server warns, and has not failed."""
+    with LoadedOffice(small_disk / "office", 60, seed=10) as office:
+        office.log = tmp_path / "guichetd.log"
+        office.say("active 20")
+        office.start()
+        office.finish_load()
+        # With batches to put away, and with none, when only the note of their number is to be written.
+        for _ in range(2):
+            leave_free(small_disk, 0)
+            text = office.log_text()
+            assert office.stop() == 0
+            said = office.log_text()[len(text):]
+            assert re.search(r" warn not_settled error=disk_full cause=\"\w+.* info stopped error=none\n", said, re.S), said
+            assert "storage_failed" not in said
+            (small_disk / "filler").unlink()
+            office.start()
+            assert office.log_size() == office.acknowledged
+        assert office.stop() == 0
+        all_is_there(office)
+
+
 def test_an_idle_office_knows_what_others_did_to_its_disk(small_disk):
     """Nobody asks anything while the disk is filled and emptied: the log says so, and who comes next is answered by what
     is free then."""
