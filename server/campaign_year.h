@@ -10,7 +10,8 @@
 #include "server/store/store.h"
 
 /* Has the office's campaign the year that was kept, or none yet? Sets office->has_kept_year. ERROR_json_malformed with
- * *fault naming both (texts in `arena`), or that the record cannot be read. Blocking: for start and reload. */
+ * *fault naming both (texts in `arena`), or that the record cannot be read. Blocking: for start and reload, which
+ * block for the office's files too. */
 must_check enum error campaign_year_check(struct store *store, struct office *office, struct arena *arena,
     struct fault *fault);
 

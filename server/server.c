@@ -95,10 +95,7 @@ server_fail(void *context, enum error error)
 	if (server->failure != ERROR_NONE)
 		return;
 	server->failure = error;
-	/* The store's words name files, records by their hashed keys, and what the system said. */
-	log_event(server->log, LOG_LEVEL_ERROR, "storage_failed", log_error("error", error),
-	    log_setting("cause", store_failure(server->store)),
-	    log_text("answer", "stopping; what was answered is durable, and nothing else is answered"));
+	server_log_storage_failed(server->log, error, store_failure(server->store));
 	loop_stop(server->loop);
 }
 
@@ -176,6 +173,12 @@ server_publish_failed(void *context, const char *name)
 {
 	struct server *server = context;
 	log_event(server->log, LOG_LEVEL_ERROR, "publish_failed", log_setting("file", name));
+}
+
+static void
+server_publication_changed(void *context, const char *file)
+{
+	server_log_publication_changed(((struct server *)context)->log, file);
 }
 
 /* The round that it fires in ends with seal_run. */
@@ -403,7 +406,8 @@ start_office(struct server *server, struct fault *fault)
 	    server->tree, server_publish_failed, server);
 	server->crl = crl_create(
 	    server->scribe_authority, server->store, server->scribe.worker, server_crl_made, server);
-	server->recorder = publication_recorder_create(server->store, server->keyring, server_fail, server);
+	const struct publication_recorder_calls calls = { server_fail, server_publication_changed, server };
+	server->recorder = publication_recorder_create(server->store, server->keyring, &calls);
 	if (server->verifier == NULL || server->inflater == NULL || server->publisher == NULL || server->crl == NULL ||
 	    server->recorder == NULL)
 		return no_memory(fault);
@@ -528,13 +532,10 @@ settle_store(struct server *server)
 {
 	if (server->failure != ERROR_NONE)
 		return;
-	thread_wait(&server->committer);
-	thread_wait(&server->reader);
+	store_wait(server->store);
 	enum error error = store_settle(server->store);
 	if (error == ERROR_disk_full)
-		log_event(server->log, LOG_LEVEL_WARN, "not_settled", log_error("error", error),
-		    log_setting("cause", store_failure(server->store)),
-		    log_text("answer", "what was answered is durable; the next start, which needs room, settles it"));
+		server_log_not_settled(server->log, error, store_failure(server->store));
 	else
 		server_heed(server, error);
 }

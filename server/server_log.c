@@ -64,6 +64,27 @@ server_log_reloaded(struct log *log, const struct campaign *campaign)
 }
 
 void
+server_log_storage_failed(struct log *log, enum error error, const char *cause)
+{
+	log_event(log, LOG_LEVEL_ERROR, "storage_failed", log_error("error", error), log_setting("cause", cause),
+	    log_text("answer", "stopping; what was answered is durable, and nothing else is answered"));
+}
+
+void
+server_log_not_settled(struct log *log, enum error error, const char *cause)
+{
+	log_event(log, LOG_LEVEL_WARN, "not_settled", log_error("error", error), log_setting("cause", cause),
+	    log_text("answer", "what was answered is durable; the next start, which needs room, settles it"));
+}
+
+void
+server_log_publication_changed(struct log *log, const char *file)
+{
+	log_event(log, LOG_LEVEL_INFO, "publication_changed", log_setting("file", file),
+	    log_text("answer", "on record as it is now, which an audit compares it with"));
+}
+
+void
 server_log_reload_refused(struct log *log, const struct fault *fault)
 {
 	const struct slice slices[] = { fault->place, fault->value, fault->expected };

@@ -205,10 +205,29 @@ audit_publication(struct audit *audit, struct slice value)
 		    "what the office took last; what was changed since, guichetd serve takes");
 }
 
+/* A file without its record would be compared with nothing. */
+static void
+check_recorded(struct audit *audit)
+{
+	const char *file;
+
+	for (size_t nth = 0;; nth++) {
+		struct rec_publication record;
+		arena_reset(audit->arena);
+		struct slice key = publication_record_key(audit->keyring, nth, audit->arena, &file);
+		if (file == NULL)
+			return;
+		if (!audit_find(audit, key, record_publication(), &record))
+			audit_disagree(audit, "published file", slice_of_text(file),
+			    "its record, which every start of guichetd serve makes");
+	}
+}
+
 void
 audit_published(struct audit *audit)
 {
 	check_list(audit);
+	check_recorded(audit);
 	if (!audit->log.is_broken)
 		tiles_walk(audit, "tile", 10);
 }

@@ -101,7 +101,8 @@ record_publications(
     const char *directory, struct store *store, struct keyring *keyring, struct arena *arena, struct fault *fault)
 {
 	struct publications *publications = NULL;
-	struct publication_recorder *recorder = publication_recorder_create(store, keyring, NULL, NULL);
+	const struct publication_recorder_calls calls = { NULL, NULL, NULL };
+	struct publication_recorder *recorder = publication_recorder_create(store, keyring, &calls);
 	enum error error = recorder == NULL ? fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
 	    publications_load(directory, NULL, arena, &publications, fault);
 

@@ -153,11 +153,36 @@ another_log_is_refused(void **state)
 	office_release(next);
 }
 
+/* What a recorder has told. */
+struct told {
+	unsigned failures, changes;
+	const char *file; /* of the last change */
+};
+
 static void
 count_failure(void *context, enum error error)
 {
 	assert_int_not_equal(error, ERROR_NONE);
-	++*(unsigned *)context;
+	((struct told *)context)->failures++;
+}
+
+static void
+count_change(void *context, const char *file)
+{
+	struct told *told = context;
+
+	told->changes++;
+	told->file = file;
+}
+
+static struct publication_recorder *
+recorder_create(struct store *store, struct decision_fixture *fixture, struct told *told)
+{
+	const struct publication_recorder_calls calls = { count_failure, count_change, told };
+	struct publication_recorder *recorder = publication_recorder_create(store, fixture->keyring, &calls);
+
+	assert_non_null(recorder);
+	return recorder;
 }
 
 /* The digest that a store has of campaign.json; false when it has none. */
@@ -215,32 +240,63 @@ static void
 the_last_that_was_taken_is_kept(void **state)
 {
 	struct decision_fixture *fixture = *state;
-	const struct memory_config late = { .defer_commits = true };
+	const struct memory_config late = { .defer_reads = true, .defer_commits = true };
 	struct publications *second = load_campaign(fixture, "ir-second"), *third = load_campaign(fixture, "ir-third");
-	unsigned failures = 0;
+	struct told told = { 0 };
 	struct slice kept;
 	struct store *store;
 
 	assert_int_equal(memory_store_open(&late, &store), ERROR_NONE);
-	struct publication_recorder *recorder =
-	    publication_recorder_create(store, fixture->keyring, count_failure, &failures);
-	assert_non_null(recorder);
+	struct publication_recorder *recorder = recorder_create(store, fixture, &told);
 	publication_recorder_take(recorder, fixture->publications);
 	publication_recorder_take(recorder, second);
 	publication_recorder_take(recorder, third);
 	publications_release(second);
+	/* The loop waits for neither the reads nor the commit. */
+	assert_int_equal(memory_store_pump(store, 1), 1);
+	memory_store_defer(store, false, true);
 	assert_false(find_kept(store, fixture, &kept));
-	assert_int_equal(memory_store_pump(store, 10), 1);
+	assert_int_equal(memory_store_pump(store, 1), 1);
 	assert_kept(store, fixture, fixture->publications);
+	assert_int_equal(told.changes, 1);
+	assert_string_equal(told.file, CAMPAIGN_FILE);
 	assert_int_equal(memory_store_pump(store, 10), 1);
 	assert_kept(store, fixture, third);
 	/* What is on record is not written again. */
 	publication_recorder_take(recorder, third);
 	assert_int_equal(memory_store_pending(store), 0);
+	assert_int_equal(told.changes, 1);
 	publications_release(third);
 	publication_recorder_destroy(recorder);
 	store_close(store);
-	assert_int_equal(failures, 0);
+	assert_int_equal(told.failures, 0);
+}
+
+/* At a start, over what the last one put on record. */
+static void
+what_changed_since_is_told(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	const struct memory_config late = { .defer_reads = true, .defer_commits = true };
+	struct publications *second = load_campaign(fixture, "ir-second");
+	struct told told = { 0 };
+	struct fault fault;
+	struct store *store;
+
+	assert_int_equal(memory_store_open(&late, &store), ERROR_NONE);
+	struct publication_recorder *recorder = recorder_create(store, fixture, &told);
+	for (int times = 0; times < 2; times++)
+		assert_int_equal(
+		    publication_recorder_settle(recorder, fixture->publications, &fault), ERROR_NONE);
+	assert_int_equal(told.changes, 0);
+	assert_int_equal(publication_recorder_settle(recorder, second, &fault), ERROR_NONE);
+	assert_int_equal(told.changes, 1);
+	assert_string_equal(told.file, CAMPAIGN_FILE);
+	assert_kept(store, fixture, second);
+	publications_release(second);
+	publication_recorder_destroy(recorder);
+	store_close(store);
+	assert_int_equal(told.failures, 0);
 }
 
 static void
@@ -251,15 +307,15 @@ what_cannot_be_kept_is_told(void **state)
 	struct publication_recorder *recorder;
 	struct fault fault;
 	struct store *store;
-	unsigned failures = 0;
+	struct told told = { 0 };
 
 	assert_int_equal(memory_store_open(&failing, &store), ERROR_NONE);
-	recorder = publication_recorder_create(store, fixture->keyring, count_failure, &failures);
-	assert_non_null(recorder);
+	recorder = recorder_create(store, fixture, &told);
 	publication_recorder_take(recorder, fixture->publications);
-	assert_int_equal(failures, 1);
+	assert_int_equal(told.failures, 1);
 	assert_int_not_equal(publication_recorder_settle(recorder, fixture->publications, &fault), ERROR_NONE);
 	assert_true(slice_equal_text(fault.place, "publication"));
+	assert_int_equal(told.failures, 1);
 	publication_recorder_destroy(recorder);
 	store_close(store);
 }
@@ -273,6 +329,7 @@ main(void)
 		PEOPLE_TEST(a_year_is_kept_once_something_was_filed),
 		PEOPLE_TEST(another_log_is_refused),
 		PEOPLE_TEST(the_last_that_was_taken_is_kept),
+		PEOPLE_TEST(what_changed_since_is_told),
 		PEOPLE_TEST(what_cannot_be_kept_is_told),
 	};
 	return RUN_OVER_BOTH("office", tests);
