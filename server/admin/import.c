@@ -247,8 +247,6 @@ household_touch(struct import *import, struct slice household)
 	return touched;
 }
 
-#define MEMBERS_MAX ((size_t)16)
-
 /* False: too many members. */
 static bool
 household_add(struct import *import, struct rec_household *record, struct slice spi)
@@ -256,7 +254,7 @@ household_add(struct import *import, struct rec_household *record, struct slice 
 	for (size_t i = 0; i < record->members_count; i++)
 		if (slice_equal(record->members[i].spi, spi))
 			return true;
-	if (record->members_count == MEMBERS_MAX)
+	if (record->members_count == PERSONS_MAX)
 		return false;
 	struct rec_member *members = arena_alloc_array(import->arena, record->members_count + 1, sizeof *members);
 	check(members != NULL);

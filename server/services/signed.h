@@ -8,8 +8,6 @@
 #include "protocol/manifest.h"
 #include "server/decide.h"
 
-#define PERSONS_MAX ((size_t)16)
-
 /* What is known of a signed filing, growing from stage to stage. */
 struct signed_filing {
 	/* from the request */

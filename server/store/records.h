@@ -10,6 +10,9 @@
 #include "protocol/limits.h"
 #include "protocol/record.h"
 
+/* Persons of a household, at most: rows of the lists in records that name them, so that what is read has no more. */
+#define PERSONS_MAX ((size_t)16)
+
 #define RECORD_TABLE "server/store/records.def"
 #define RECORD_STRUCT(name) rec_##name
 #include "protocol/record_structs.h"
