@@ -83,7 +83,9 @@ authority_file_read(const char *dir, const char *name, bool private, struct buf 
 	else if (private && (facts.st_mode & (S_IRWXG | S_IRWXO)) != 0)
 		error = file_refuse(fault, name, "a private key that others than its owner may use", "mode 0600");
 	else if (!read_all(fd, out))
-		error = file_refuse(fault, name, strerror(errno), "a file that can be read to its end");
+		/* One that grew while it was read does not fit either. */
+		error = buf_ok(out) ? file_refuse(fault, name, strerror(errno), "a file that can be read to its end") :
+		    fault_set(fault, ERROR_out_of_memory, name, SLICE_EMPTY, "memory for a file of at most 64 KB");
 	close(fd);
 	return error;
 }

@@ -26,8 +26,9 @@
 
 /* "dir/name"; NULL when memory is short. The caller frees it. */
 must_check char *authority_path_create(const char *dir, const char *name);
-/* Appends a file's content. ERROR_file_unreadable, also when it is `private` and others than its owner may read it; the
- * fault's place is the file's name, a constant that it borrows. */
+/* Appends a file's content to *out, whose maximum is 2 * AUTHORITY_FILE_MAX. ERROR_file_unreadable, also when it is
+ * `private` and others than its owner may read it; ERROR_out_of_memory when it does not fit; the fault's place is the
+ * file's name, a constant that it borrows. */
 must_check enum error authority_file_read(const char *dir, const char *name, bool private, struct buf *out,
     struct fault *fault);
 /* A private key, or certificates, out of a PEM file: the first, or all, at least one. As authority_file_read; NULL on

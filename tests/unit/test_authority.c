@@ -16,6 +16,7 @@
 
 #include "protocol/net/tls_config.h"
 #include "protocol/time.h"
+#include "server/authority_files.h"
 
 static struct authority *authority;
 
@@ -253,6 +254,22 @@ what_does_not_belong_together_is_not_opened(void **state)
 	place_expect("rm -rf k p && cp -rp k0 k && cp -rp p0 p && rm k/root.key k/tls-root.key");
 	assert_int_equal(authority_open(place_path("k"), place_path("p"), &opened, &fault), ERROR_NONE);
 	authority_close(opened);
+}
+
+/* What memory is short for is no fault of the file's. */
+static void
+a_file_that_does_not_fit_is_told_apart(void **state)
+{
+	(void)state;
+	struct buf *little = buf_create(1024);
+	struct fault fault;
+
+	assert_non_null(little);
+	place_expect("rm -rf p && mkdir p && head -c 2000 /dev/zero > p/ca.pem");
+	assert_int_equal(authority_file_read(place_path("p"), "ca.pem", false, little, &fault), ERROR_out_of_memory);
+	assert_true(slice_equal_text(fault.place, "ca.pem"));
+	assert_int_equal(fault.value.size, 0);
+	buf_destroy(little);
 }
 
 /* ---- issuing ---- */
@@ -589,6 +606,7 @@ main(void)
 		cmocka_unit_test(server_can_use_the_tls_files),
 		cmocka_unit_test(log_key_is_the_published_one),
 		cmocka_unit_test(what_does_not_belong_together_is_not_opened),
+		cmocka_unit_test(a_file_that_does_not_fit_is_told_apart),
 		cmocka_unit_test(certificates_follow_the_profile),
 		cmocka_unit_test(names_that_cannot_stand_are_refused),
 		cmocka_unit_test(long_common_name_is_cut_between_characters),
