@@ -258,22 +258,6 @@ buf_put_u8(struct buf *buf, uint8_t value)
 }
 
 void
-buf_put_u16(struct buf *buf, uint16_t value)
-{
-	uint8_t bytes[2];
-	bytes_poke_u16(bytes, value);
-	buf_put(buf, slice_of(bytes, sizeof bytes));
-}
-
-void
-buf_put_u32(struct buf *buf, uint32_t value)
-{
-	uint8_t bytes[4];
-	bytes_poke_u32(bytes, value);
-	buf_put(buf, slice_of(bytes, sizeof bytes));
-}
-
-void
 buf_put_u64(struct buf *buf, uint64_t value)
 {
 	uint8_t bytes[8];

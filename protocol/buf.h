@@ -45,8 +45,6 @@ void buf_put_format(struct buf *buf, const char *format, ...) __attribute__((for
 /* A number in decimal digits. */
 void buf_put_decimal(struct buf *buf, uint64_t value);
 void buf_put_u8(struct buf *buf, uint8_t value);
-void buf_put_u16(struct buf *buf, uint16_t value);
-void buf_put_u32(struct buf *buf, uint32_t value);
 void buf_put_u64(struct buf *buf, uint64_t value);
 /* Overwrites `s.size` bytes at `at`, which must exist (asserted). */
 void buf_poke(struct buf *buf, size_t at, struct slice s);

@@ -138,14 +138,6 @@ log_setting(const char *key, const char *text)
 	return log_field_text(key, text);
 }
 
-static struct log_field
-log_hex(const char *key, const uint8_t bytes[8])
-{
-	struct log_field field = { .type = LOG_FIELD_HEX, .key = key };
-	memcpy(field.bytes, bytes, 8);
-	return field;
-}
-
 /* What an address is counted by: its network of 48 bits, or all of it. The rest is zero. */
 static void
 network_of(const uint8_t address[ADDRESS_SIZE], uint8_t out[ADDRESS_SIZE])
@@ -176,16 +168,12 @@ log_network(const char *key, const uint8_t address[ADDRESS_SIZE])
 }
 
 struct log_field
-log_digest(const char *key, const uint8_t digest[DIGEST_SIZE])
-{
-	return log_hex(key, digest);
-}
-
-struct log_field
 log_correlation(const char *key, const uint8_t id[CORRELATION_SIZE])
 {
 	_Static_assert(CORRELATION_SIZE == 8, "a correlation id fills a field's bytes");
-	return log_hex(key, id);
+	struct log_field field = { .type = LOG_FIELD_HEX, .key = key };
+	memcpy(field.bytes, id, CORRELATION_SIZE);
+	return field;
 }
 
 /* ---- lines ---- */

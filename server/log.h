@@ -75,8 +75,6 @@ struct log_field log_error(const char *key, enum error error);
 struct log_field log_errno(const char *key, int number);
 /* What the operator wrote: a path or an address of the configuration or the command line. */
 struct log_field log_setting(const char *key, const char *text);
-/* The first 8 bytes of a digest: enough to find it, not to guess back from. */
-struct log_field log_digest(const char *key, const uint8_t digest[DIGEST_SIZE]);
 /* A correlation id. */
 struct log_field log_correlation(const char *key, const uint8_t id[CORRELATION_SIZE]);
 /* A peer: the name of an IPv4 address; of an IPv6 one, those of its networks of 48 and of 64 bits, NAME/NAME. NULL: no

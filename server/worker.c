@@ -83,7 +83,7 @@ worker_main(void *argument)
 
 /* The thread is born with every signal blocked, so that signals reach the loop only. */
 static int
-thread_start(struct worker *worker)
+worker_begin(struct worker *worker)
 {
 	sigset_t all, before;
 
@@ -108,7 +108,7 @@ worker_create(const char *name)
 	pthread_mutex_init(&worker->mutex, NULL);
 	pthread_cond_init(&worker->to_run, NULL);
 	pthread_cond_init(&worker->to_collect, NULL);
-	if (thread_start(worker) != 0) {
+	if (worker_begin(worker) != 0) {
 		close(worker->fd);
 		free(worker);
 		return NULL;

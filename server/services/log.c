@@ -4,8 +4,6 @@
  * and from the tiles in progress in memory; nothing of what was logged can be learnt from them. */
 #include <string.h>
 
-#include "server/authority.h"
-#include "server/proof.h"
 #include "server/services/services.h"
 #include "server/tree.h"
 

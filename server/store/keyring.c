@@ -369,24 +369,6 @@ keyring_close(struct keyring *keyring)
 	free(keyring);
 }
 
-enum error
-keyring_ensure(struct keyring *keyring, struct retention retention, struct arena *arena, struct fault *fault)
-{
-	char name[FILE_NAME_MAX];
-	struct data_key *key = key_use(keyring, retention);
-
-	if (key == NULL)
-		return fault_set(fault, ERROR_key_failed, "data key", SLICE_EMPTY, NULL);
-	if (key->saved)
-		return ERROR_NONE;
-	file_name(retention, name);
-	if (!disk_write_file(NULL, keyring->directory, name, slice_of(key->file, FILE_SIZE)))
-		return disk_fault(fault, arena, disk_error(errno), errno, NULL, DATA_NAME "/%s", name);
-	key->saved = true;
-	keyring->unsaved--;
-	return ERROR_NONE;
-}
-
 /* ---- keyed hashes ---- */
 
 void

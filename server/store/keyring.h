@@ -28,10 +28,6 @@ must_check struct keyring *keyring_open_volatile(void);
 /* Wipes and frees; NULL is allowed. */
 void keyring_close(struct keyring *keyring);
 
-/* Makes the data key and saves it at once, unless there is one. Blocks: at start, or in tools. */
-must_check enum error keyring_ensure(struct keyring *keyring, struct retention retention, struct arena *arena,
-    struct fault *fault);
-
 /* ---- keyed hashes ---- */
 
 #define KEYRING_HASH_SIZE ((size_t)16)

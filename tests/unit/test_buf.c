@@ -49,11 +49,10 @@ numbers_are_big_endian(void **state)
 {
 	(void)state;
 	struct buf *buf = buf_create(64);
-	buf_put_u16(buf, 0x0102);
-	buf_put_u32(buf, 0x03040506);
-	buf_put_u64(buf, 0x0708090a0b0c0d0e);
+	buf_put_u8(buf, 0x01);
+	buf_put_u64(buf, 0x0203040506070809);
 	struct slice held = buf_peek(buf);
-	assert_int_equal(held.size, 14);
+	assert_int_equal(held.size, 9);
 	for (size_t i = 0; i < held.size; i++)
 		assert_int_equal(held.data[i], i + 1);
 	buf_poke(buf, 0, SLICE_LITERAL("xy"));

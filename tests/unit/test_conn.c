@@ -119,7 +119,7 @@ a_malformed_frame_is_refused(void **state)
 	struct fixture *f = *state;
 	start(f);
 	struct client *client = ready_client(f);
-	buf_put_u32(client->out, 3);
+	buf_put(client->out, slice_of("\0\0\0\3", 4));
 	pump(f);
 	assert_int_equal(f->dispatch.refused, ERROR_frame_malformed);
 	expect_answer(client, 0, ERROR_frame_malformed);
@@ -338,7 +338,7 @@ a_peer_that_sends_no_more_gets_its_answers(void **state)
 	/* One more than the session takes at once: the last is in hand when the end comes. Then half a frame. */
 	for (uint32_t i = 0; i <= HOLD_MAX; i++)
 		request(client, OP_HOLD, i, 0);
-	buf_put_u32(client->out, 100);
+	buf_put(client->out, slice_of("\0\0\0\144", 4));
 	client_step(client);
 	assert_int_equal(stream_shutdown(client->stream).status, STREAM_PROGRESS);
 	pump(f);

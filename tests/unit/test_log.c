@@ -28,11 +28,11 @@ static void
 a_line_has_time_level_event_and_fields(void **state)
 {
 	struct log_pipe *f = *state;
-	uint8_t digest[DIGEST_SIZE] = { 0xab, 0xcd, [7] = 0x01, [8] = 0xff };
+	const uint8_t id[CORRELATION_SIZE] = { 0xab, 0xcd, [7] = 0x01 };
 	log_event(f->log, LOG_LEVEL_WARN, "filing_refused", log_uint("documents", 3), log_error("error", ERROR_busy),
-	    log_errno("reason", ENOSPC), log_digest("filing", digest), log_text("state", "open"));
+	    log_errno("reason", ENOSPC), log_correlation("correlation", id), log_text("state", "open"));
 	assert_string_equal(log_pipe_read(f), "2026-11-22T15:40:29.123Z warn filing_refused documents=3 error=busy "
-	    "reason=ENOSPC filing=abcd000000000001 state=open\n");
+	    "reason=ENOSPC correlation=abcd000000000001 state=open\n");
 	log_event(f->log, LOG_LEVEL_INFO, "started");
 	assert_string_equal(log_pipe_read(f), "2026-11-22T15:40:29.123Z info started\n");
 }
