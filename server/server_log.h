@@ -24,8 +24,8 @@ void server_log_gave_up(struct log *log, size_t count);
 void server_log_reloaded(struct log *log, const struct campaign *campaign);
 /* A file that the operator publishes is not what it was when it was last put on record. */
 void server_log_publication_changed(struct log *log, const char *file);
-/* The store's final error, and at the stop that a full disk left it unsettled. The cause is store_failure's, which names
- * files, records by their hashed keys, and what the system said. */
+/* The store's final error, and at the stop that a full disk left it unsettled. The cause is store_failure's, which
+ * names files, records by their hashed keys, and what the system said. */
 void server_log_storage_failed(struct log *log, enum error error, const char *cause);
 void server_log_not_settled(struct log *log, enum error error, const char *cause);
 /* What stands in the files that the operator writes, and what should. */

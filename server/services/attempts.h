@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Failed attempts to be identified (A1), counted per (person, address), per person, per address and per network
- * (address.h): an IPv6 address by its network of 64 bits, since a subscriber has all of one, and besides by that of 48,
- * since a subscriber may have all of that one, with 65,536 of the former. The network has more failures free, for it may
- * be many subscribers' as well; beyond them it is an address like any other.
+ * (address.h): an IPv6 address by its network of 64 bits, since a subscriber has all of one, and besides by that of
+ * 48, since a subscriber may have all of that one, with 65,536 of the former. The network has more failures free, for
+ * it may be many subscribers' as well; beyond them it is an address like any other.
  *
  * Who failed has to wait before being heard again: longer with each failure of that pair beyond a few, up to an hour;
  * and as long as the failures of everybody against that person, or of that address or network against everybody, ask
- * for, up to a minute: what others did must not make an hour of one slip, and slows those who guess no less, whose own count grows.
- * These waits count from the pair's own last failure, so nobody can make others wait who did nothing: from an address
- * that behaves, a pair that has not failed is always heard, and its success is never delayed.
+ * for, up to a minute: what others did must not make an hour of one slip, and slows those who guess no less, whose own
+ * count grows. These waits count from the pair's own last failure, so nobody can make others wait who did nothing:
+ * from a network that behaves, a pair that has not failed is always heard, and its success is never delayed.
  *
- * An address or network over its limit is heard at a pace besides, whomever it asks for: one comparison that fails, then none for
- * a second, growing to ten. Otherwise each new person would give it one guess for nothing. "Nobody can lock another
- * out" and "success is never delayed for a third party's failures" (design section 4) hold between addresses: an
- * address is one party here, the only thing by which who guesses at many persons can be known at all. Whoever shares it
- * with such a one waits seconds, not hours, and what they wait for is a turn: refused askers take none, successes
- * neither.
+ * An address or network over its limit is heard at a pace besides, whomever it asks for: one comparison that fails,
+ * then none for a second, growing to ten. Otherwise each new person would give it one guess for nothing. "Nobody can
+ * lock another out" and "success is never delayed for a third party's failures" (design section 4) hold between
+ * networks: one is one party here, the only thing by which who guesses at many persons can be known at all. Whoever
+ * shares it with such a one waits seconds, not hours, and what they wait for is a turn: refused askers take none,
+ * successes neither.
  *
  * Whoever waits is not even compared, so the answer tells nothing. A day without a failure forgets: the counter counts
  * no more, and some time later the sweep removes it. What cannot be a tax number gets the same answers, and fails for
@@ -64,8 +64,8 @@ struct attempts {
 /* Reads the counters and, when the asker has to wait, refuses with attempts_exceeded and how long. PROCEED
  * otherwise. */
 must_check enum outcome attempts_check(struct decision *decision, struct slice spi, struct attempts *attempts);
-/* A failure: each counter rises. Refuses with identification_refused, or, when the address or network is over its limit, with
- * attempts_exceeded; never says what was wrong. */
+/* A failure: each counter rises. Refuses with identification_refused, or, when the address or network is over its
+ * limit, with attempts_exceeded; never says what was wrong. */
 must_check enum outcome attempts_refuse(struct decision *decision, struct attempts *attempts);
 /* Effects of a success: the pair starts afresh. */
 void attempts_succeed(struct decision *decision, struct attempts *attempts);

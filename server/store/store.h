@@ -167,8 +167,9 @@ must_check enum error store_settle(struct store *store);
 void store_close(struct store *store);
 
 /* ---- convenience for offline tools, tests, and the server's start: wait for the answer (other callbacks may run
- * meanwhile). Once the server serves, only a reload waits, for one small record (campaign_year.h): it reads the office's
- * files from the disk as well, and must know before it goes on whether they may take the place of the others ---- */
+ * meanwhile). Once the server serves, only a reload waits, for one small record (campaign_year.h): it reads the
+ * office's files from the disk as well, and must know before it goes on whether they may take the place of the
+ * others ---- */
 
 /* Found: *value in the arena. An empty key is one that could not be made: ERROR_out_of_memory. */
 must_check enum error store_get_now(struct store *store, struct slice key, struct arena *arena, bool *found,

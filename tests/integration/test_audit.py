@@ -192,7 +192,9 @@ def test_what_the_operator_changes_agrees_once_it_is_taken(offices):
     path.write_text(first, encoding="utf-8")
     [told] = audit(office, code=1)["disagreements"]
     assert told["which"] == "campaign.json" and told["expected"].startswith("what the office took last")
+    before = office.log_text().count(" info publication_changed file=campaign.json ")
     assert office.start().stop() == 0
+    assert office.log_text().count(" info publication_changed file=campaign.json ") == before + 1
     audit(office)
     # What is refused is not taken.
     office.start()
