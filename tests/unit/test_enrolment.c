@@ -53,7 +53,8 @@ every_wrong_fact_is_the_same_refusal(void **state)
 		assert_int_equal(count_reasons(effects), 0);
 		assert_int_equal(effects->retry_after_ms, 0);
 		written(effects, i == 0 ? expected : found);
-		/* What cannot be a tax number is nobody's secret, and leaves nothing but its address and network's failure. */
+		/* What cannot be a tax number is nobody's secret, and leaves nothing but a failure of its address
+		 * and network. */
 		if (i == 1 || i == 8)
 			assert_string_equal(found, "cdcd");
 		else if (i != 0)
