@@ -63,6 +63,13 @@ socket_connect(uint16_t port)
 	return -1;
 }
 
+static void
+count_work(const struct caller_config *config)
+{
+	if (config->work != NULL)
+		++*config->work;
+}
+
 struct caller *
 caller_create(const struct caller_config *config, void *owner)
 {
@@ -70,6 +77,7 @@ caller_create(const struct caller_config *config, void *owner)
 
 	if (caller == NULL)
 		return NULL;
+	count_work(config);
 	caller->config = config;
 	caller->owner = owner;
 	for (size_t i = 0; i < CALLER_WINDOW_MAX; i++)
@@ -298,6 +306,7 @@ caller_ready(struct loop_source *source, unsigned events)
 	struct caller *caller = loop_owner(source, struct caller, source);
 
 	(void)events;
+	count_work(caller->config);
 	if (caller->state == CALLER_CONNECTING && !caller_connected(caller))
 		return;
 	if (caller->state == CALLER_HANDSHAKE && !caller_shake(caller))
@@ -311,14 +320,15 @@ caller_run(struct loop_task *task)
 {
 	struct caller *caller = loop_owner(task, struct caller, task);
 
+	count_work(caller->config);
 	if (caller->state == CALLER_OPEN)
 		(void)caller_write(caller);
 }
 
 void
-caller_send(struct caller *caller, uint64_t ticket, struct slice content)
+caller_send(struct caller *caller, uint64_t ticket, uint64_t number, struct slice content)
 {
-	caller->config->dialect->put(caller->out, ticket_put(caller, ticket), ticket, content);
+	caller->config->dialect->put(caller->out, ticket_put(caller, ticket), number, content);
 	check(buf_ok(caller->out));
 	loop_later(caller->config->loop, &caller->task);
 }

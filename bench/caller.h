@@ -31,6 +31,7 @@ struct caller_config {
 	const struct dialect *dialect;
 	uint16_t port; /* on 127.0.0.1 */
 	struct caller_events events;
+	uint64_t *work; /* goes up whenever a caller has something to do; NULL: nobody asks */
 };
 
 /* Begins to connect; the config's pointers outlive the caller. NULL with errno. */
@@ -42,9 +43,9 @@ void *caller_owner(const struct caller *caller);
 bool caller_is_open(const struct caller *caller);
 /* The channel binding, for a log-in; false when the machine fails. */
 must_check bool caller_binding(struct caller *caller, uint8_t out[32]);
-/* Queues a request (fewer than CALLER_WINDOW_MAX are unanswered); the bytes are copied. They leave with the next
- * caller_flush, or at the end of the round. */
-void caller_send(struct caller *caller, uint64_t ticket, struct slice content);
+/* Queues a request (fewer than CALLER_WINDOW_MAX are unanswered); the bytes are copied and leave at the end of the
+ * loop's round. `number` tells the run's requests apart, for the dialects that ask. */
+void caller_send(struct caller *caller, uint64_t ticket, uint64_t number, struct slice content);
 /* Bytes sent and received so far, as they stand inside TLS. */
 void caller_bytes(const struct caller *caller, uint64_t *sent, uint64_t *received);
 

@@ -4,7 +4,8 @@
  *
  * Open loop: jobs begin at the moments of a schedule, whatever the server does, and latency counts from the intended
  * moment; a job for which there is no connection waits and is counted, never dropped. Closed loop: each connection has
- * a window of jobs under way and begins the next when one is done; it finds the highest rate and nothing else.
+ * a window of jobs under way and begins the next when one is done; it finds the highest rate and nothing else. A job
+ * with a connection of its own begins when that begins to connect, and is lost when it cannot.
  *
  * The generator's thread spins: it has a core of its own. */
 #ifndef GUICHET_BENCH_DRIVE_H
@@ -52,7 +53,8 @@ struct drive_plan {
 };
 
 /* Runs it. *out is the caller's, also when the run was cut short because jobs were used up (its duration_ns is then
- * what was measured). ERROR_unreachable when no connection can be had at the start; ERROR_out_of_memory. */
+ * what was measured). ERROR_unreachable when not all connections can be had at the start, or when none could be had for
+ * a second since; ERROR_out_of_memory. */
 must_check enum error drive_run(const struct drive_plan *plan, struct outcome **out, struct fault *fault);
 
 #endif

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <yajl/yajl_parse.h>
 
+#include "bench/pin.h"
+#include "bench/stage.h"
 #include "bench/wire.h"
 #include "protocol/codec.h"
 #include "protocol/deflate.h"
@@ -274,9 +276,12 @@ floor_measure(struct corpus *corpus, const char *office, size_t count, size_t an
     struct fault *fault)
 {
 	struct floor floor = { .count = 0 };
-	enum error error = ERROR_NONE;
+	struct pin pin;
+	enum error error = pin_take(STAGE_SERVER_CORE, &pin, fault);
 
 	*out = (struct floor_result){ .total_ns = 0 };
+	if (error != ERROR_NONE)
+		return error;
 	if (!floor_begin(&floor, corpus, count, answer_size))
 		error = fault_set(fault, ERROR_usage, "corpus", SLICE_EMPTY,
 		    "filings of one return document, and memory");
@@ -292,5 +297,6 @@ floor_measure(struct corpus *corpus, const char *office, size_t count, size_t an
 	for (size_t part = 0; part < FLOOR_PARTS; part++)
 		out->total_ns += out->ns[part];
 	floor_end(&floor);
+	pin_release(&pin);
 	return error;
 }

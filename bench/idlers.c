@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "bench/stage.h"
 
@@ -13,11 +14,14 @@
 #define WINDOW ((size_t)128)
 /* Rounds without any progress, 10 ms each, before it is given up. */
 #define ROUNDS_MAX 1000
+/* Descriptors of either process for whatever is no connection: files, pipes, what a library has open. */
+#define DESCRIPTORS_OTHER ((size_t)400)
 
 struct idlers {
 	struct caller_config config;
 	struct caller **callers;
 	size_t count, begun, opened, ended;
+	uint64_t before_bytes, after_bytes; /* the server's, resident */
 };
 
 static void
@@ -89,31 +93,65 @@ resident_bytes(const struct stage_server *server, uint64_t *bytes, struct fault 
 	return error;
 }
 
+/* At least one. */
+static size_t
+count_within_limit(size_t count, size_t others)
+{
+	struct rlimit limit;
+	size_t taken = others + DESCRIPTORS_OTHER;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || count + taken <= limit.rlim_cur)
+		return count;
+	return limit.rlim_cur > taken + 1 ? (size_t)limit.rlim_cur - taken : 1;
+}
+
 enum error
-idlers_open(const struct stage_server *server, size_t count, struct idlers **out, uint64_t *bytes, struct fault *fault)
+idlers_open(const struct stage_server *server, size_t count, size_t others, struct idlers **out, struct fault *fault)
 {
 	struct idlers *idlers = calloc(1, sizeof *idlers);
-	uint64_t before = 0, after = 0;
 
 	if (idlers == NULL)
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
-	idlers->count = count;
-	idlers->callers = calloc(count, sizeof(struct caller *));
+	idlers->count = count_within_limit(count, others);
+	idlers->callers = calloc(idlers->count, sizeof(struct caller *));
 	idlers->config = (struct caller_config){ server->loop, server->tls, server->dialect, server->port,
-		{ on_opened, on_replied, on_ended, idlers } };
+		{ on_opened, on_replied, on_ended, idlers }, NULL };
 	enum error error = idlers->callers == NULL ?
 	    fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
-	    resident_bytes(server, &before, fault);
+	    resident_bytes(server, &idlers->before_bytes, fault);
 	if (error == ERROR_NONE)
 		error = idlers_wait(idlers, fault);
 	if (error == ERROR_NONE)
-		error = resident_bytes(server, &after, fault);
-	*bytes = after > before ? after - before : 0;
+		error = resident_bytes(server, &idlers->after_bytes, fault);
 	if (error != ERROR_NONE)
 		idlers_close(idlers);
 	else
 		*out = idlers;
 	return error;
+}
+
+size_t
+idlers_count(const struct idlers *idlers)
+{
+	return idlers->count;
+}
+
+size_t
+idlers_open_count(const struct idlers *idlers)
+{
+	return idlers->opened - idlers->ended;
+}
+
+uint64_t
+idlers_bytes_of(const struct idlers *idlers, uint64_t resident_bytes)
+{
+	return resident_bytes > idlers->before_bytes ? resident_bytes - idlers->before_bytes : 0;
+}
+
+uint64_t
+idlers_bytes(const struct idlers *idlers)
+{
+	return idlers_bytes_of(idlers, idlers->after_bytes);
 }
 
 void

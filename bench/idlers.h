@@ -9,9 +9,16 @@
 struct idlers;
 struct stage_server;
 
-/* Opens so many, some at a time. *bytes: how much more resident memory the server has afterwards. */
-must_check enum error idlers_open(const struct stage_server *server, size_t count, struct idlers **out, uint64_t *bytes,
+/* Opens so many, some at a time; fewer when the limit of open files leaves no room for them beside `others` that this
+ * process will open, for which the server, which has the same limit, needs room too. */
+must_check enum error idlers_open(const struct stage_server *server, size_t count, size_t others, struct idlers **out,
     struct fault *fault);
+/* How many were opened, and how many of them are open still. */
+size_t idlers_count(const struct idlers *idlers);
+size_t idlers_open_count(const struct idlers *idlers);
+/* How much more resident memory the server had when they were open than before; and when it has so much. */
+uint64_t idlers_bytes(const struct idlers *idlers);
+uint64_t idlers_bytes_of(const struct idlers *idlers, uint64_t resident_bytes);
 /* NULL is allowed. */
 void idlers_close(struct idlers *idlers);
 

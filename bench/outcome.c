@@ -5,15 +5,18 @@
 
 #include <stdlib.h>
 
+#include "protocol/check.h"
+
 #define SECOND_NS ((uint64_t)1000000000)
 
 struct outcome *
-outcome_create(uint64_t warmup_ns, uint64_t duration_ns, uint64_t grace_ns)
+outcome_create(bool is_open, uint64_t warmup_ns, uint64_t duration_ns, uint64_t grace_ns)
 {
 	struct outcome *outcome = calloc(1, sizeof *outcome);
 
 	if (outcome == NULL)
 		return NULL;
+	outcome->is_open = is_open;
 	outcome->warmup_ns = warmup_ns;
 	outcome->duration_ns = duration_ns;
 	outcome->seconds_count = (size_t)((warmup_ns + duration_ns + grace_ns) / SECOND_NS) + 2;
@@ -82,41 +85,75 @@ count_code(struct outcome *outcome, uint32_t status)
 	outcome->codes[at < OUTCOME_CODES_MAX ? at : OUTCOME_CODES_MAX - 1].count++;
 }
 
-static bool
-is_measured(const struct outcome *outcome, uint64_t now_ns)
+static uint64_t
+end_ns(const struct outcome *outcome)
 {
-	return now_ns >= outcome->warmup_ns && now_ns < outcome->warmup_ns + outcome->duration_ns;
+	return outcome->warmup_ns + outcome->duration_ns;
+}
+
+/* Does a job's latency belong to the measured part? A closed loop begins little while its server stalls, so there the
+ * stall is found with what had begun before. */
+static bool
+is_measured(const struct outcome *outcome, uint64_t begun_ns, uint64_t now_ns)
+{
+	return begun_ns < end_ns(outcome) && (outcome->is_open ? begun_ns : now_ns) >= outcome->warmup_ns;
 }
 
 void
-outcome_answered(struct outcome *outcome, uint64_t now_ns, uint32_t status, uint64_t took_ns)
+outcome_answered(struct outcome *outcome, uint64_t begun_ns, uint64_t now_ns, uint32_t status)
 {
 	struct outcome_second *second = second_at(outcome, now_ns);
+	bool is_accepted = status == 0;
 
+	outcome->answered++;
 	count_code(outcome, status);
-	if (status == 0) {
-		second->accepted++;
-		histogram_record(outcome->second, took_ns);
-	} else {
-		second->refused++;
-	}
-	if (!is_measured(outcome, now_ns))
+	*(is_accepted ? &second->accepted : &second->refused) += 1;
+	if (is_accepted)
+		histogram_record(outcome->second, now_ns - begun_ns);
+	if (now_ns >= outcome->warmup_ns && now_ns < end_ns(outcome))
+		*(is_accepted ? &outcome->accepted : &outcome->refused) += 1;
+	if (is_measured(outcome, begun_ns, now_ns))
+		histogram_record(is_accepted ? outcome->latency : outcome->refusal, now_ns - begun_ns);
+}
+
+/* What was not answered took at least as long as it was waited for. */
+static void
+record_bound(struct outcome *outcome, uint64_t begun_ns, uint64_t now_ns)
+{
+	if (!is_measured(outcome, begun_ns, now_ns))
 		return;
-	*(status == 0 ? &outcome->accepted : &outcome->refused) += 1;
-	histogram_record(status == 0 ? outcome->latency : outcome->refusal, took_ns);
+	histogram_record(outcome->latency, now_ns > begun_ns ? now_ns - begun_ns : 0);
+	outcome->bounds++;
 }
 
 void
-outcome_lost(struct outcome *outcome, uint64_t now_ns)
+outcome_lost(struct outcome *outcome, uint64_t begun_ns, uint64_t now_ns)
 {
 	second_at(outcome, now_ns)->lost++;
 	outcome->lost++;
+	record_bound(outcome, begun_ns, now_ns);
+}
+
+void
+outcome_unanswered(struct outcome *outcome, uint64_t begun_ns, uint64_t now_ns)
+{
+	outcome->unanswered++;
+	record_bound(outcome, begun_ns, now_ns);
+}
+
+void
+outcome_unsent(struct outcome *outcome, uint64_t begun_ns, uint64_t now_ns)
+{
+	outcome->unsent++;
+	record_bound(outcome, begun_ns, now_ns);
 }
 
 void
 outcome_close(struct outcome *outcome)
 {
 	second_close(outcome);
+	check(outcome->started == outcome->answered + outcome->lost + outcome->unanswered);
+	check(!outcome->is_open || outcome->due == outcome->started + outcome->unsent);
 }
 
 double

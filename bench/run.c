@@ -111,14 +111,18 @@ print_run(const struct stage_result *result)
 	printf("  accepted %" PRIu64 " refused %" PRIu64 " lost %" PRIu64 " unanswered %" PRIu64 " unsent %" PRIu64
 	    " reconnects %" PRIu64 " retries %" PRIu64 "\n", outcome->accepted, outcome->refused, outcome->lost,
 	    outcome->unanswered, outcome->unsent, outcome->reconnects, outcome->retries);
+	printf("  latencies %" PRIu64 ", of them lower bounds %" PRIu64 "; generator busy %.0f%%, server %.0f%%\n",
+	    histogram_count(outcome->latency), outcome->bounds, 100 * result->generator_busy,
+	    100 * result->server_busy);
 	printf("  bytes sent %" PRIu64 " received %" PRIu64 "\n", outcome->bytes_sent, outcome->bytes_received);
 	if (result->is_open_loop)
 		printf("  offered %.0f/s, generator late by %.3f ms (p99)\n", result->offered,
 		    (double)histogram_percentile_ns(outcome->lag, 99) / 1e6);
+	printf("  sampled %" PRIu64 " genuine %" PRIu64 "\n", receipts->sampled, receipts->genuine);
 	if (result->has_receipts)
-		printf("  sampled %" PRIu64 " genuine %" PRIu64 "; after the run receipts %" PRIu64
-		    " verified %" PRIu64 " same again %" PRIu64 "\n", receipts->sampled, receipts->genuine,
-		    receipts->received, receipts->verified, receipts->same);
+		printf("  after the run receipts %" PRIu64 " verified %" PRIu64 " same again %" PRIu64
+		    "; fetched %" PRIu64 " same by name %" PRIu64 "\n", receipts->received, receipts->verified,
+		    receipts->same, receipts->fetched, receipts->fetched_same);
 	for (size_t i = 0; i < outcome->codes_count; i++)
 		printf("  %-24s %" PRIu64 "\n", error_name((enum error)outcome->codes[i].status),
 		    outcome->codes[i].count);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A job's number is its item in the corpus. */
+ * A job's number is its item in the corpus, but where a script is spread over it. */
 #include "bench/script.h"
 
 #include <stdlib.h>
@@ -29,6 +29,7 @@ struct script {
 	struct slice *answers;
 	void (*take)(void *context, uint64_t number, struct slice answer);
 	void *context;
+	uint64_t first, step; /* of a sample; step 1: all */
 };
 
 static bool
@@ -36,7 +37,8 @@ script_next(void *context, const struct drive_job *job, struct caller *caller, c
     struct slice *request)
 {
 	struct script *script = context;
-	return script->kind->next(script, job, caller, reply, request);
+	const struct drive_job of_item = { script->first + job->number * script->step, job->step };
+	return script->kind->next(script, &of_item, caller, reply, request);
 }
 
 struct script *
@@ -48,6 +50,7 @@ script_create(const struct script_kind *kind, struct corpus *corpus)
 		return NULL;
 	script->kind = kind;
 	script->corpus = corpus;
+	script->step = 1;
 	script->drive = (struct drive_script){ script_next, script };
 	script->frame = buf_create((size_t)64 * 1024);
 	script->answers = calloc(corpus_count(corpus) + 1, sizeof *script->answers);
@@ -80,6 +83,13 @@ script_on_answer(struct script *script, void (*take)(void *context, uint64_t num
 	script->context = context;
 }
 
+void
+script_spread(struct script *script, uint64_t first, uint64_t step)
+{
+	script->first = first;
+	script->step = step;
+}
+
 const struct drive_script *
 script_drive(const struct script *script)
 {
@@ -87,9 +97,9 @@ script_drive(const struct script *script)
 }
 
 struct slice
-script_answer(const struct script *script, uint64_t number)
+script_answer(const struct script *script, uint64_t item)
 {
-	return script->answers[number];
+	return script->answers[item];
 }
 
 static void
@@ -182,7 +192,7 @@ hello_next(struct script *script, const struct drive_job *job, struct caller *ca
 
 const struct script_kind script_hello = { "hello", hello_next };
 
-/* ---- mixed ---- */
+/* ---- mixed, receipt ---- */
 
 static struct slice
 login_frame(struct script *script, const struct corpus_item *item, struct caller *caller)
@@ -239,3 +249,24 @@ mixed_next(struct script *script, const struct drive_job *job, struct caller *ca
 }
 
 const struct script_kind script_mixed = { "mixed", mixed_next };
+
+static bool
+receipt_next(struct script *script, const struct drive_job *job, struct caller *caller,
+    const struct dialect_reply *reply, struct slice *request)
+{
+	const struct corpus_item item = corpus_item(script->corpus, job->number);
+
+	switch (job->step) {
+	case 0:
+		*request = login_frame(script, &item, caller);
+		return true;
+	case 1:
+		*request = receipt_frame(script, &item);
+		return true;
+	default:
+		script_keep(script, job->number, reply->body);
+		return false;
+	}
+}
+
+const struct script_kind script_receipt = { "receipt", receipt_next };

@@ -3,11 +3,12 @@
  * Opens the idlers, drives the load, reads the accounts, and says whether the generator kept up. */
 #include "bench/stage.h"
 
-#include <sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "bench/idlers.h"
+#include "bench/pin.h"
 
 #define SECOND_NS ((uint64_t)1000000000)
 #define GRACE_NS (10 * SECOND_NS)
@@ -28,20 +29,11 @@ stage_server_cpus(cpu_set_t *cpus)
 	CPU_SET(STAGE_SERVER_CORE, cpus);
 }
 
-void
-stage_pin_generator(void)
-{
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET(STAGE_GENERATOR_CORE, &cpus);
-	(void)sched_setaffinity(0, sizeof cpus, &cpus);
-}
-
 /* What the kernel says of the server as the measured part begins and ends. */
 struct meter {
 	struct process *process;
-	struct account begin, end;
+	struct family families[2];
+	struct account accounts[2];
 	bool has_failed;
 };
 
@@ -49,19 +41,42 @@ static void
 meter_read(void *context, bool is_end)
 {
 	struct meter *meter = context;
-	struct fault fault;
+	struct family *family = &meter->families[is_end];
 
-	if (process_account(meter->process, is_end ? &meter->end : &meter->begin, &fault) != ERROR_NONE)
+	if (process_has_ended(meter->process) || !family_find(process_id(meter->process), family) ||
+	    !family_account(family, &meter->accounts[is_end]))
 		meter->has_failed = true;
+}
+
+/* One that has ended took its account with it; one that came had none before. */
+static bool
+meter_is_of_one_family(const struct meter *meter)
+{
+	const struct family *begin = &meter->families[0], *end = &meter->families[1];
+	return begin->count == end->count && memcmp(begin->pids, end->pids, begin->count * sizeof begin->pids[0]) == 0;
+}
+
+static double
+part_of(uint64_t part_ns, uint64_t whole_ns)
+{
+	return whole_ns == 0 ? 0 : part_ns >= whole_ns ? 1 : (double)part_ns / (double)whole_ns;
 }
 
 static void
 take_accounts(struct stage_result *result, const struct meter *meter)
 {
-	result->cpu_ns = meter->end.cpu_ns - meter->begin.cpu_ns;
-	result->system_ns = meter->end.system_ns - meter->begin.system_ns;
-	result->resident_bytes = meter->end.resident_bytes;
-	result->anonymous_bytes = meter->end.anonymous_bytes;
+	const struct account *begin = &meter->accounts[0], *end = &meter->accounts[1];
+
+	result->resident_bytes = end->resident_bytes;
+	result->anonymous_bytes = end->anonymous_bytes;
+	result->generator_busy = part_of(result->outcome->busy_ns, result->outcome->duration_ns);
+	if (!meter_is_of_one_family(meter)) {
+		result->why_invalid = "the server's processes were not the same all along";
+		return;
+	}
+	result->cpu_ns = end->cpu_ns - begin->cpu_ns;
+	result->system_ns = end->system_ns - begin->system_ns;
+	result->server_busy = part_of(result->cpu_ns, result->outcome->duration_ns);
 }
 
 static struct drive_plan
@@ -88,7 +103,7 @@ drive_plan_of(const struct stage_server *server, const struct stage_plan *plan)
 }
 
 static const char *
-why_invalid(const struct stage_result *result)
+why_invalid(const struct stage_result *result, const struct stage_plan *plan)
 {
 	const struct outcome *outcome = result->outcome;
 
@@ -96,7 +111,24 @@ why_invalid(const struct stage_result *result)
 		return "nothing was accepted";
 	if (result->is_late)
 		return "the generator was behind its schedule";
+	if (!result->is_open_loop && result->generator_busy >= STAGE_BUSY && result->server_busy < STAGE_BUSY)
+		return "the generator was the limit: it was busy all the time, the server was not";
+	if (result->is_open_loop && outcome->due > plan->jobs_max)
+		return "there were more arrivals than filings";
 	return NULL;
+}
+
+/* Chance may make arrivals some more than are expected: why_invalid sees to that. */
+static enum error
+make_schedule(const struct stage_plan *plan, struct schedule **out, struct fault *fault)
+{
+	if (plan->curve == NULL)
+		return ERROR_NONE;
+	if (curve_count(plan->curve) > (double)plan->jobs_max)
+		return fault_set(fault, ERROR_usage, "arrivals", SLICE_EMPTY,
+		    "no more than there are filings: a lower --rate, or a larger --count");
+	*out = schedule_create(plan->curve, plan->arrivals, SEED);
+	return *out == NULL ? fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) : ERROR_NONE;
 }
 
 static enum error
@@ -106,18 +138,16 @@ stage_drive(const struct stage_server *server, const struct stage_plan *plan, st
 	struct drive_plan drive = drive_plan_of(server, plan);
 	struct meter meter = { .process = server->process };
 	struct schedule *schedule = NULL;
+	enum error error = make_schedule(plan, &schedule, fault);
 
-	if (plan->curve != NULL) {
-		schedule = schedule_create(plan->curve, plan->arrivals, SEED);
-		if (schedule == NULL)
-			return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	if (plan->curve != NULL)
 		result->offered = (curve_count(plan->curve) - curve_count_before(plan->curve, plan->warmup_ns)) * 1e9 /
 		    (double)plan->duration_ns;
-	}
 	drive.schedule = schedule;
 	drive.marked = meter_read;
 	drive.context = &meter;
-	enum error error = drive_run(&drive, &result->outcome, fault);
+	if (error == ERROR_NONE)
+		error = drive_run(&drive, &result->outcome, fault);
 	schedule_destroy(schedule);
 	if (error != ERROR_NONE)
 		return error;
@@ -125,52 +155,116 @@ stage_drive(const struct stage_server *server, const struct stage_plan *plan, st
 		return fault_set(fault, ERROR_unreachable, server->name, SLICE_EMPTY, "a server that lives on");
 	take_accounts(result, &meter);
 	result->is_late = result->is_open_loop && histogram_percentile_ns(result->outcome->lag, 99) > LAG_MAX_NS;
-	result->why_invalid = why_invalid(result);
+	if (result->why_invalid == NULL)
+		result->why_invalid = why_invalid(result, plan);
 	return ERROR_NONE;
+}
+
+/* With the idlers there all along. */
+static enum error
+stage_play(const struct stage_server *server, const struct stage_plan *plan, struct stage_result *result,
+    struct fault *fault)
+{
+	struct idlers *idlers = NULL;
+	enum error error = ERROR_NONE;
+
+	if (plan->idlers != 0)
+		error = idlers_open(server, plan->idlers, plan->connections, &idlers, fault);
+	if (error == ERROR_NONE)
+		error = stage_drive(server, plan, result, fault);
+	if (error == ERROR_NONE && idlers != NULL) {
+		result->idlers = idlers_count(idlers);
+		result->idle_bytes = idlers_bytes(idlers);
+		result->idle_bytes_end = idlers_bytes_of(idlers, result->resident_bytes);
+		if (idlers_open_count(idlers) != result->idlers)
+			result->why_invalid = "the server closed idle connections";
+	}
+	idlers_close(idlers);
+	return error;
 }
 
 enum error
 stage_run(const struct stage_server *server, const struct stage_plan *plan, struct stage_result *result,
     struct fault *fault)
 {
-	struct idlers *idlers = NULL;
-	enum error error = ERROR_NONE;
+	struct pin pin;
 
 	*result = (struct stage_result){ .name = plan->name, .scenario = plan->scenario, .kind = plan->kind,
 		.server = server->name, .is_open_loop = plan->curve != NULL };
-	stage_pin_generator();
+	enum error error = pin_take(STAGE_GENERATOR_CORE, &pin, fault);
+	if (error != ERROR_NONE)
+		return error;
 	/* What was written before, copies of offices above all, is not this run's to write. */
 	sync();
-	if (plan->idlers != 0)
-		error = idlers_open(server, plan->idlers, &idlers, &result->idle_bytes, fault);
-	if (error == ERROR_NONE)
-		error = stage_drive(server, plan, result, fault);
-	idlers_close(idlers);
+	error = stage_play(server, plan, result, fault);
+	pin_release(&pin);
 	return error;
+}
+
+/* ---- receipts ---- */
+
+/* Drives a script over jobs of the run once more. */
+static enum error
+ask_again(const struct stage_server *server, const struct stage_plan *plan, struct fault *fault)
+{
+	const struct drive_plan drive = drive_plan_of(server, plan);
+	struct outcome *outcome = NULL;
+	struct pin pin;
+	enum error error = pin_take(STAGE_GENERATOR_CORE, &pin, fault);
+
+	if (error != ERROR_NONE)
+		return error;
+	error = drive_run(&drive, &outcome, fault);
+	outcome_destroy(outcome);
+	pin_release(&pin);
+	return error;
+}
+
+static const char *
+why_receipts_invalid(const struct stage_result *result)
+{
+	const struct receipts_report *receipts = &result->receipts;
+
+	if (receipts->received != outcome_count_of(result->outcome, 0))
+		return "receipts were fewer than acceptances";
+	if (receipts->verified != receipts->received || receipts->same != receipts->received)
+		return "a receipt was not genuine, or another when its filing came again";
+	if (receipts->fetched_same != receipts->fetched)
+		return "a receipt was another when asked for by name";
+	return NULL;
 }
 
 enum error
 stage_verify(const struct stage_server *server, struct corpus *corpus, const struct guichet_trust *trust,
     const struct stage_plan *played, struct stage_result *result, struct fault *fault)
 {
-	struct script *again = script_create(&script_file, corpus);
-	const struct stage_plan plan = { .script = again, .connections = AGAIN_CONNECTIONS, .window = AGAIN_WINDOW,
-		.jobs_first = played->jobs_first, .jobs_max = result->outcome->started, .duration_ns = AGAIN_MAX_NS };
-	struct outcome *outcome = NULL;
+	const uint64_t count = result->outcome->started;
+	const struct receipts_sample sample = receipts_sample_of(played->jobs_first, count);
+	struct script *again = script_create(&script_file, corpus), *fetched = script_create(&script_receipt, corpus);
+	const struct stage_plan resend = { .script = again, .connections = AGAIN_CONNECTIONS, .window = AGAIN_WINDOW,
+		.jobs_first = played->jobs_first, .jobs_max = count, .duration_ns = AGAIN_MAX_NS };
+	const struct stage_plan fetch = { .script = fetched, .connections = AGAIN_CONNECTIONS, .window = 1,
+		.is_fresh = true, .jobs_max = sample.count, .duration_ns = AGAIN_MAX_NS };
+	enum error error = ERROR_NONE;
 
-	if (again == NULL)
-		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
-	const struct drive_plan drive = drive_plan_of(server, &plan);
-	enum error error = drive_run(&drive, &outcome, fault);
+	if (again == NULL || fetched == NULL)
+		error = fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	if (error == ERROR_NONE)
+		error = ask_again(server, &resend, fault);
+	if (error == ERROR_NONE) {
+		script_spread(fetched, sample.first, sample.step);
+		error = ask_again(server, &fetch, fault);
+	}
 	if (error == ERROR_NONE && !receipts_check(played->script, again, corpus, trust, (size_t)played->jobs_first,
-	    (size_t)result->outcome->started, &result->receipts))
+	    (size_t)count, &result->receipts))
+		error = fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	if (error == ERROR_NONE && !receipts_compare(again, fetched, &sample, &result->receipts))
 		error = fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	result->has_receipts = error == ERROR_NONE;
-	if (result->has_receipts && (result->receipts.verified != result->receipts.received ||
-	    result->receipts.same != result->receipts.received))
-		result->why_invalid = "a receipt was not genuine, or another when asked for again";
-	outcome_destroy(outcome);
+	if (result->has_receipts && result->why_invalid == NULL)
+		result->why_invalid = why_receipts_invalid(result);
 	script_destroy(again);
+	script_destroy(fetched);
 	return error;
 }
 
@@ -186,6 +280,10 @@ stage_print(const struct stage_result *result)
 	    result->cpu_ns == 0 ? 0 : 100.0 * (double)result->system_ns / (double)result->cpu_ns,
 	    result->why_invalid == NULL ? "" : "  INVALID: ",
 	    result->why_invalid == NULL ? "" : result->why_invalid);
+	if (result->idlers != 0)
+		printf("  %zu idle connections, %.0f bytes each, %.0f at the end\n", result->idlers,
+		    (double)result->idle_bytes / (double)result->idlers,
+		    (double)result->idle_bytes_end / (double)result->idlers);
 	fflush(stdout);
 }
 

@@ -25,12 +25,16 @@ struct stage_server {
 	uint16_t port;
 };
 
+/* Of its core's time: a thread or a server that has so much to do can do no more. */
+#define STAGE_BUSY 0.95
+
 struct stage_plan {
 	const char *name, *scenario, *kind; /* for reports; kind is "" where keys do not matter */
 	struct script *script;
 	size_t connections, window;
 	bool is_fresh;
-	size_t idlers;             /* connections that say nothing, opened before and kept */
+	size_t idlers;             /* connections that say nothing, opened before and kept; fewer where the limit of
+				    * open files is lower */
 	const struct curve *curve; /* NULL: closed loop */
 	enum schedule_kind arrivals;
 	uint64_t jobs_first, jobs_max;
@@ -41,23 +45,29 @@ struct stage_result {
 	const char *name, *scenario, *kind, *server;
 	struct outcome *outcome;
 	bool is_open_loop;
-	bool is_late; /* the generator was the limit */
+	bool is_late; /* the generator was behind its schedule; open loop */
+	/* Parts of the measured part, 0 to 1: in which the generator worked, and that the server had of its core. */
+	double generator_busy, server_busy;
 	double offered; /* arrivals a second meant in the measured part; open loop */
 	const char *why_invalid; /* NULL: valid */
 	uint64_t cpu_ns, system_ns; /* of the server, all threads, in the measured part */
 	uint64_t resident_bytes, anonymous_bytes; /* at its end */
-	uint64_t idle_bytes; /* resident bytes that the idlers added */
+	size_t idlers;            /* opened */
+	uint64_t idle_bytes;      /* resident bytes that they added */
+	uint64_t idle_bytes_end;  /* the same, and what the run added, at its end */
 	bool has_receipts;
 	struct receipts_report receipts;
 };
 
-/* Puts this thread on the generator's core, or a server's plan on the server's. */
-void stage_pin_generator(void);
+/* The server's core, for the plan of its process. */
 void stage_server_cpus(cpu_set_t *cpus);
 
+/* Runs on the generator's core, which must be there. A run that is not valid says why in the result. ERROR_usage when
+ * the arrivals are more than the jobs; else as drive_run. */
 must_check enum error stage_run(const struct stage_server *server, const struct stage_plan *plan,
     struct stage_result *result, struct fault *fault);
-/* Asks for the receipts of all jobs of the run of that plan again and verifies every one. */
+/* Sends the filings of all jobs of the run of that plan again, asks for the receipts of some by name, and verifies and
+ * compares every one. Afterwards a run is valid only if each acceptance came with a receipt and all were genuine. */
 must_check enum error stage_verify(const struct stage_server *server, struct corpus *corpus,
     const struct guichet_trust *trust, const struct stage_plan *played, struct stage_result *result,
     struct fault *fault);

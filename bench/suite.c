@@ -61,9 +61,6 @@ step_floor(struct suite *suite, enum results_kind kind, struct fault *fault)
 	char office[PATH_SIZE];
 
 	path_make(office, "%s/%s/office", suite->options->directory, results_kind_name(kind));
-	cpu_set_t cpus;
-	stage_server_cpus(&cpus);
-	(void)sched_setaffinity(0, sizeof cpus, &cpus);
 	enum error error = floor_measure(suite->corpora[kind], office, FLOOR_SAMPLE, FLOOR_ANSWER,
 	    &suite->results->floor[kind], fault);
 	suite->results->has_floor[kind] = error == ERROR_NONE;
@@ -256,7 +253,7 @@ step_idle(struct suite *suite, enum results_kind kind, struct fault *fault)
 
 	if (run != NULL)
 		results_figure(suite->results, "idle", "bytes_per_connection", kind,
-		    (double)run->idle_bytes / (double)scenario_find("idle")->idlers);
+		    (double)run->idle_bytes / (double)run->idlers);
 	return error;
 }
 
@@ -370,7 +367,7 @@ run_peer(struct suite *suite, const struct peer_run *wanted, enum results_kind k
 
 static const struct peer_run nginx_keepalive = { PEER_NGINX, "nginx keepalive", &dialect_http, 64, 1, 0, false };
 static const struct peer_run nginx_evening = { PEER_NGINX, "nginx evening", &dialect_http, 64, 1, 0, true };
-static const struct peer_run nginx_idle = { PEER_NGINX, "nginx idle", &dialect_http, 64, 1, 18000, false };
+static const struct peer_run nginx_idle = { PEER_NGINX, "nginx idle", &dialect_http, 64, 1, 20000, false };
 static const struct peer_run redis_plain = { PEER_REDIS, "redis", &dialect_resp, 64, 1, 0, false };
 static const struct peer_run redis_pipelined = { PEER_REDIS, "redis pipelined", &dialect_resp, 64, PIPELINE, 0, false };
 
@@ -422,7 +419,7 @@ step_nginx_idle(struct suite *suite, enum results_kind kind, struct fault *fault
 
 	if (run == NULL)
 		return error;
-	double theirs = (double)run->idle_bytes / (double)nginx_idle.idlers;
+	double theirs = (double)run->idle_bytes / (double)run->idlers;
 	results_figure(suite->results, "nginx", "idle_bytes_per_connection", kind, theirs);
 	if (results_find(suite->results, "idle", "bytes_per_connection", kind, &ours))
 		results_figure(suite->results, "idle", "vs_nginx", kind, ours / theirs);
