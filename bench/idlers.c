@@ -14,8 +14,8 @@
 #define WINDOW ((size_t)128)
 /* Rounds without any progress, 10 ms each, before it is given up. */
 #define ROUNDS_MAX 1000
-/* Descriptors of either process for whatever is no connection: files, pipes, what a library has open. */
-#define DESCRIPTORS_OTHER ((size_t)400)
+/* Descriptors for whatever is no connection, of the process that needs most: guichetd keeps 1,200 for its store. */
+#define DESCRIPTORS_OTHER ((size_t)1300)
 
 struct idlers {
 	struct caller_config config;

@@ -15,6 +15,7 @@
 #include "server/loop.h"
 
 #define TEXTS_SIZE ((size_t)64 * 1024)
+#define SETTINGS_SIZE ((size_t)16 * 1024)
 /* A register of millions takes minutes. */
 #define TOOL_MS (30 * 60 * 1000)
 #define START_MS (5 * 60 * 1000)
@@ -83,6 +84,41 @@ office_remove(const char *directory, struct fault *fault)
 {
 	const char *const remove_all[] = { "rm", "-rf", directory, NULL };
 	return run_tool(remove_all, "/dev/null", fault);
+}
+
+/* The settings as they are, with another number behind the name; what else there is stays. */
+static bool
+put_settings(FILE *file, const char *text, size_t count)
+{
+	static const char name[] = "\"connections_max\":";
+	const char *at = strstr(text, name);
+
+	if (at == NULL)
+		return false;
+	const char *number = at + sizeof name - 1;
+	return fprintf(file, "%.*s%zu%s", (int)(number - text), text, count, number + strspn(number, " 0123456789")) >
+	    0;
+}
+
+enum error
+office_allow_connections(const char *directory, size_t count, struct fault *fault)
+{
+	char path[PATH_SIZE], text[SETTINGS_SIZE];
+	size_t size = 0;
+
+	path_make(path, "%s/guichet.json", directory);
+	FILE *file = fopen(path, "re");
+	if (file != NULL) {
+		size = fread(text, 1, sizeof text - 1, file);
+		fclose(file);
+	}
+	text[size] = '\0';
+	file = size == 0 ? NULL : fopen(path, "we");
+	bool is_good = file != NULL && put_settings(file, text, count);
+	if (file != NULL && fclose(file) != 0)
+		is_good = false;
+	return is_good ? ERROR_NONE : fault_set(fault, ERROR_file_unreadable, "guichet.json", slice_of_text(directory),
+	    "settings that can be changed");
 }
 
 enum error

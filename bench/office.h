@@ -18,6 +18,8 @@ must_check enum error office_make(const char *programs, const char *directory, c
 must_check enum error office_copy(const char *from, const char *to, struct fault *fault);
 /* Removes the directory and all in it, if it is there. */
 must_check enum error office_remove(const char *directory, struct fault *fault);
+/* Gives the office, which must not be served, room for so many connections (connections_max). */
+must_check enum error office_allow_connections(const char *directory, size_t count, struct fault *fault);
 /* What it publishes; the caller's. */
 must_check enum error office_trust(const char *directory, struct guichet_trust **out, struct fault *fault);
 

@@ -10,6 +10,8 @@
 #include "bench/path.h"
 #include "client/trust.h"
 
+/* More than are opened: the server would make room by closing idle ones. */
+#define CONNECTIONS_MAX ((size_t)25000)
 /* The same number of connections and, in a closed loop, of filings under way. */
 #define GATEWAY .connections = 64, .window = 1
 /* Open loops: a window that never holds back what is due. */
@@ -105,6 +107,8 @@ scenario_run(const struct scenario_plan *plan, struct stage_result *result, stru
 	enum error error = office_remove(directory, fault);
 	if (error == ERROR_NONE)
 		error = office_copy(template, directory, fault);
+	if (error == ERROR_NONE && plan->scenario->idlers != 0)
+		error = office_allow_connections(directory, CONNECTIONS_MAX, fault);
 	if (error == ERROR_NONE)
 		error = office_trust(directory, &trust, fault);
 	if (error == ERROR_NONE)
