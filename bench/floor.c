@@ -9,9 +9,12 @@
 #include <time.h>
 #include <yajl/yajl_parse.h>
 
+#include "bench/office.h"
+#include "bench/path.h"
 #include "bench/pin.h"
 #include "bench/stage.h"
 #include "bench/wire.h"
+#include "client/trust.h"
 #include "protocol/codec.h"
 #include "protocol/deflate.h"
 #include "protocol/digest.h"
@@ -23,6 +26,10 @@
 #define SAMPLE_MAX ((size_t)4000)
 #define SAMPLE_ARENA ((size_t)512 * 1024 * 1024)
 #define ROUNDS 5
+/* The sample's filing, before anything is measured. */
+#define FILING_CONNECTIONS 64
+#define FILING_MAX_NS ((uint64_t)600 * 1000000000)
+#define FILING_RETRY_NS ((uint64_t)100000000)
 #define INFLATE_ARENA ((size_t)4 * 1024 * 1024)
 #define SEALED_MAX ((size_t)2 * 1024 * 1024)
 
@@ -38,7 +45,7 @@ static const char *const part_names[FLOOR_PARTS] = {
 /* One filing taken apart. */
 struct sample {
 	struct key_public key;
-	struct slice frame, manifest, signature, attributes, compressed, content, archived;
+	struct slice frame, manifest, signature, attributes, compressed, content, archived, answer;
 };
 
 struct floor {
@@ -85,18 +92,46 @@ sample_attributes(struct floor *floor, struct sample *sample, const struct corpu
 	return is_good;
 }
 
-/* What the office archives of it: text, signature, document, and a receipt, here as long as the answer. */
+/* What the office archives of it: receipt, text, signature, document. */
 static bool
-sample_archived(struct floor *floor, struct sample *sample, size_t answer_size)
+sample_archived(struct floor *floor, struct sample *sample, struct slice receipt)
 {
-	size_t size = sample->manifest.size + sample->signature.size + sample->compressed.size + answer_size;
+	const struct slice parts[] = { receipt, sample->manifest, sample->signature, sample->compressed };
+	size_t size = 0, at = 0;
 
-	sample->archived = slice_of(arena_alloc(floor->arena, size), size);
-	return sample->archived.data != NULL;
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+		size += parts[i].size;
+	uint8_t *bytes = arena_alloc(floor->arena, size);
+	if (bytes == NULL)
+		return false;
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; at += parts[i++].size)
+		memcpy(bytes + at, parts[i].data, parts[i].size);
+	sample->archived = slice_of(bytes, size);
+	return true;
+}
+
+/* `body`: of the answer. */
+static bool
+sample_answered(struct floor *floor, struct sample *sample, struct slice body)
+{
+	const struct frame frame = { .op = OPERATION_file, .flags = FRAME_ANSWER, .body = body };
+	struct msg_receipt_answer answer;
+	struct fault fault;
+	struct buf *buf = buf_create(2 * LIMIT_FRAME_BODY);
+	bool is_good = buf != NULL &&
+	    codec_decode(message_receipt_answer(), body, CODEC_ANSWER, floor->arena, &answer, &fault) == ERROR_NONE;
+
+	if (is_good) {
+		frame_put(buf, &frame);
+		is_good = buf_ok(buf) && arena_copy(floor->arena, buf_peek(buf), &sample->answer) &&
+		    sample_archived(floor, sample, answer.receipt);
+	}
+	buf_destroy(buf);
+	return is_good;
 }
 
 static bool
-sample_take(struct floor *floor, struct sample *sample, struct corpus *corpus, size_t nth, size_t answer_size)
+sample_take(struct floor *floor, struct sample *sample, struct corpus *corpus, size_t nth, struct slice answer)
 {
 	const struct corpus_item item = corpus_item(corpus, nth);
 	struct msg_file_request request;
@@ -118,7 +153,7 @@ sample_take(struct floor *floor, struct sample *sample, struct corpus *corpus, s
 	return inflater_run(floor->inflater, sample->compressed, (size_t)request.documents[0].size, floor->arena,
 		   &sample->content) == ERROR_NONE &&
 	    sample_attributes(floor, sample, &item, request.signing_time) &&
-	    sample_archived(floor, sample, answer_size);
+	    sample_answered(floor, sample, answer);
 }
 
 /* ---- the primitives ---- */
@@ -234,7 +269,7 @@ measure_wire(struct floor *floor, struct floor_result *out)
 }
 
 static bool
-floor_begin(struct floor *floor, struct corpus *corpus, size_t count, size_t answer_size)
+floor_begin(struct floor *floor, const struct floor_plan *plan, const struct script *answers)
 {
 	static const uint8_t key[SEAL_KEY_SIZE];
 
@@ -248,14 +283,11 @@ floor_begin(struct floor *floor, struct corpus *corpus, size_t count, size_t ans
 	if (floor->arena == NULL || floor->scratch == NULL || floor->verifier == NULL || floor->inflater == NULL ||
 	    floor->seal == NULL || floor->random == NULL || floor->sealed == NULL)
 		return false;
-	floor->count = corpus_count(corpus) < count ? corpus_count(corpus) : count;
-	if (floor->count > SAMPLE_MAX)
-		floor->count = SAMPLE_MAX;
 	floor->samples = arena_alloc_array(floor->arena, floor->count, sizeof *floor->samples);
 	for (size_t i = 0; floor->samples != NULL && i < floor->count; i++)
-		if (!sample_take(floor, &floor->samples[i], corpus, i, answer_size))
+		if (!sample_take(floor, &floor->samples[i], plan->corpus, i, script_answer(answers, i)))
 			return false;
-	return floor->samples != NULL;
+	return floor->samples != NULL && floor->count != 0;
 }
 
 static void
@@ -271,32 +303,110 @@ floor_end(struct floor *floor)
 	arena_destroy(floor->arena);
 }
 
-enum error
-floor_measure(struct corpus *corpus, const char *office, size_t count, size_t answer_size, struct floor_result *out,
-    struct fault *fault)
+/* ---- what a real server makes of the sample ---- */
+
+static enum error
+drive_sample(const struct floor *floor, struct office *office, const struct guichet_trust *trust,
+    const struct script *script, struct fault *fault)
 {
-	struct floor floor = { .count = 0 };
+	const struct drive_plan plan = {
+		.loop = office_loop(office),
+		.tls = trust->tls,
+		.dialect = &dialect_guichet,
+		.port = office_port(office),
+		.script = script_drive(script),
+		.connections = FILING_CONNECTIONS,
+		.window = 1,
+		.jobs_max = floor->count,
+		.duration_ns = FILING_MAX_NS,
+		.retry_status = ERROR_busy,
+		.retry_ns = FILING_RETRY_NS,
+	};
+	struct outcome *outcome = NULL;
+	enum error error = drive_run(&plan, &outcome, fault);
+
+	if (error == ERROR_NONE && outcome_count_of(outcome, 0) != floor->count)
+		error = fault_set(fault, ERROR_answer_malformed, "floor", SLICE_EMPTY, "a receipt for every filing");
+	outcome_destroy(outcome);
+	return error;
+}
+
+static enum error
+file_sample(const struct floor *floor, const struct floor_plan *plan, const struct script *script, struct fault *fault)
+{
+	char template[PATH_SIZE], directory[PATH_SIZE];
+	const struct office_plan office_plan = { plan->programs, directory, -1 };
+	struct office *office = NULL;
+	struct guichet_trust *trust = NULL;
+
+	path_make(template, "%s/%s/office", plan->directory, plan->kind);
+	path_make(directory, "%s/office-run", plan->directory);
+	enum error error = office_remove(directory, fault);
+	if (error == ERROR_NONE)
+		error = office_copy(template, directory, fault);
+	if (error == ERROR_NONE)
+		error = office_trust(directory, &trust, fault);
+	if (error == ERROR_NONE)
+		error = office_start(&office_plan, &office, fault);
+	if (error == ERROR_NONE)
+		error = drive_sample(floor, office, trust, script, fault);
+	if (!office_stop(office) && error == ERROR_NONE)
+		error = fault_set(fault, ERROR_unreachable, "guichetd", SLICE_EMPTY,
+		    "a server that ends in good order");
+	guichet_trust_destroy(trust);
+	return error;
+}
+
+/* ---- all of it ---- */
+
+static enum error
+measure_pinned(struct floor *floor, const char *office, struct floor_result *out, struct fault *fault)
+{
 	struct pin pin;
 	enum error error = pin_take(STAGE_SERVER_CORE, &pin, fault);
 
-	*out = (struct floor_result){ .total_ns = 0 };
 	if (error != ERROR_NONE)
 		return error;
-	if (!floor_begin(&floor, corpus, count, answer_size))
-		error = fault_set(fault, ERROR_usage, "corpus", SLICE_EMPTY,
-		    "filings of one return document, and memory");
-	if (error == ERROR_NONE)
-		error = wire_create(office, answer_size, &floor.wire, fault);
+	/* The log was longest, and so the proof, for the last of them. */
+	const struct slice answer = floor->samples[floor->count - 1].answer;
+	out->answer_size = answer.size;
+	error = wire_create(office, answer, &floor->wire, fault);
 	for (int round = 0; error == ERROR_NONE && round < ROUNDS; round++) {
-		measure_round(&floor, out);
-		measure_wire(&floor, out);
+		measure_round(floor, out);
+		measure_wire(floor, out);
 	}
-	if (error == ERROR_NONE && floor.has_failed)
+	pin_release(&pin);
+	if (error == ERROR_NONE && floor->has_failed)
 		error = fault_set(fault, ERROR_signature_invalid, "floor", SLICE_EMPTY,
 		    "primitives that do their work");
 	for (size_t part = 0; part < FLOOR_PARTS; part++)
 		out->total_ns += out->ns[part];
+	return error;
+}
+
+static size_t
+least(size_t one, size_t other)
+{
+	return one < other ? one : other;
+}
+
+enum error
+floor_measure(const struct floor_plan *plan, struct floor_result *out, struct fault *fault)
+{
+	char office[PATH_SIZE];
+	struct floor floor = { .count = least(least(corpus_count(plan->corpus), plan->count), SAMPLE_MAX) };
+	struct script *answers = script_create(&script_file, plan->corpus);
+
+	*out = (struct floor_result){ .total_ns = 0 };
+	path_make(office, "%s/%s/office", plan->directory, plan->kind);
+	enum error error = answers == NULL ? fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
+					     file_sample(&floor, plan, answers, fault);
+	if (error == ERROR_NONE && !floor_begin(&floor, plan, answers))
+		error = fault_set(fault, ERROR_usage, "corpus", SLICE_EMPTY,
+		    "filings of one return document, and memory");
+	if (error == ERROR_NONE)
+		error = measure_pinned(&floor, office, out, fault);
 	floor_end(&floor);
-	pin_release(&pin);
+	script_destroy(answers);
 	return error;
 }

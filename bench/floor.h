@@ -9,7 +9,7 @@
 
 #include "bench/corpus.h"
 
-/* A receipt's answer, in bytes, and how many filings stand for all. */
+/* About a receipt's answer, in bytes, where none was measured; and how many filings stand for all. */
 #define FLOOR_ANSWER ((size_t)2000)
 #define FLOOR_SAMPLE ((size_t)2000)
 
@@ -26,14 +26,20 @@ enum floor_part {
 struct floor_result {
 	double ns[FLOOR_PARTS]; /* a filing */
 	double total_ns;
+	size_t answer_size; /* of a receipt's answer, in bytes, as it leaves */
+};
+
+struct floor_plan {
+	const char *directory, *programs, *kind; /* as in struct scenario_plan */
+	struct corpus *corpus;
+	size_t count; /* its first items, so many at most */
 };
 
 /* The part's name in tables and results. */
 const char *floor_part_name(enum floor_part part);
 
-/* Over the first `count` items at most, several times, the fastest of which counts for each part; answers have
- * answer_size bytes. `office` is the directory whose TLS certificate is used. */
-must_check enum error floor_measure(struct corpus *corpus, const char *office, size_t count, size_t answer_size,
-    struct floor_result *out, struct fault *fault);
+/* Files the sample at a real server, over a copy of the office, so that what is archived and answered is what it would
+ * be; then measures on the server's core, several times, the fastest of which counts for each part. */
+must_check enum error floor_measure(const struct floor_plan *plan, struct floor_result *out, struct fault *fault);
 
 #endif

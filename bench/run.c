@@ -86,18 +86,16 @@ enum error
 bench_floor(const struct bench_options *options, struct fault *fault)
 {
 	struct floor_result result;
-	struct corpus *corpus = NULL;
-	char office[PATH_SIZE];
-	enum error error = open_corpus(options, options->kind, &corpus, fault);
+	struct floor_plan plan = { options->directory, options->programs, options->kind, NULL, FLOOR_SAMPLE };
+	enum error error = open_corpus(options, options->kind, &plan.corpus, fault);
 
-	path_make(office, "%s/%s/office", options->directory, options->kind);
 	if (error == ERROR_NONE)
-		error = floor_measure(corpus, office, FLOOR_SAMPLE, FLOOR_ANSWER, &result, fault);
+		error = floor_measure(&plan, &result, fault);
 	for (size_t part = 0; error == ERROR_NONE && part < FLOOR_PARTS; part++)
 		printf("  %-10s %8.2f us\n", floor_part_name((enum floor_part)part), result.ns[part] / 1e3);
 	if (error == ERROR_NONE)
 		printf("  %-10s %8.2f us of CPU a filing, %s\n", "floor", result.total_ns / 1e3, options->kind);
-	corpus_close(corpus);
+	corpus_close(plan.corpus);
 	return error;
 }
 

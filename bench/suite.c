@@ -58,11 +58,9 @@ p99_ms(const struct stage_result *run)
 static enum error
 step_floor(struct suite *suite, enum results_kind kind, struct fault *fault)
 {
-	char office[PATH_SIZE];
-
-	path_make(office, "%s/%s/office", suite->options->directory, results_kind_name(kind));
-	enum error error = floor_measure(suite->corpora[kind], office, FLOOR_SAMPLE, FLOOR_ANSWER,
-	    &suite->results->floor[kind], fault);
+	const struct floor_plan plan = { suite->options->directory, suite->options->programs, results_kind_name(kind),
+		suite->corpora[kind], FLOOR_SAMPLE };
+	enum error error = floor_measure(&plan, &suite->results->floor[kind], fault);
 	suite->results->has_floor[kind] = error == ERROR_NONE;
 	printf("%-24s %7.1f us of CPU a filing\n", name_of(suite, "floor", kind),
 	    suite->results->floor[kind].total_ns / 1e3);
@@ -289,6 +287,7 @@ static enum error
 start_peer(struct suite *suite, enum peer_kind kind, const struct peer_paths *paths, struct peer *peer,
     struct fault *fault)
 {
+	const struct results *results = suite->results;
 	cpu_set_t cpus;
 	const struct peer_plan plan = {
 		.directory = paths->directory,
@@ -297,7 +296,7 @@ start_peer(struct suite *suite, enum peer_kind kind, const struct peer_paths *pa
 		.cpus = &cpus,
 		.connections_max = PEER_CONNECTIONS,
 		.body_max = LIMIT_FRAME_BODY,
-		.answer_size = FLOOR_ANSWER,
+		.answer_size = results->has_floor[0] ? results->floor[0].answer_size : FLOOR_ANSWER,
 		.arena = suite->arena,
 	};
 

@@ -34,7 +34,6 @@ struct wire {
 	struct tls_config *server_config, *client_config;
 	struct end servers[WIDTH], clients[WIDTH];
 	struct slice answer;
-	uint8_t *answer_bytes;
 };
 
 static void
@@ -58,7 +57,6 @@ wire_destroy(struct wire *wire)
 	}
 	tls_config_destroy(wire->server_config);
 	tls_config_destroy(wire->client_config);
-	free(wire->answer_bytes);
 	free(wire);
 }
 
@@ -135,7 +133,7 @@ pairs_make(struct wire *wire)
 }
 
 enum error
-wire_create(const char *office, size_t answer_size, struct wire **out, struct fault *fault)
+wire_create(const char *office, struct slice answer, struct wire **out, struct fault *fault)
 {
 	char certificate[PATH_SIZE], key[PATH_SIZE], trust[PATH_SIZE];
 	struct wire *wire = calloc(1, sizeof *wire);
@@ -147,11 +145,8 @@ wire_create(const char *office, size_t answer_size, struct wire **out, struct fa
 	path_make(certificate, "%s/keys/tls-server.pem", office);
 	path_make(key, "%s/keys/tls-server.key", office);
 	path_make(trust, "%s/public/tls.pem", office);
-	wire->answer_bytes = calloc(1, answer_size);
-	wire->answer = slice_of(wire->answer_bytes, answer_size);
-	enum error error = wire->answer_bytes == NULL ?
-	    fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
-	    tls_config_create_server(certificate, key, &wire->server_config, fault);
+	wire->answer = answer;
+	enum error error = tls_config_create_server(certificate, key, &wire->server_config, fault);
 	if (error == ERROR_NONE)
 		error = tls_config_create_client(trust, &wire->client_config, fault);
 	if (error == ERROR_NONE && !pairs_make(wire))

@@ -10,8 +10,8 @@
 
 struct wire;
 
-/* With the office's own TLS certificate; answers have so many bytes. */
-must_check enum error wire_create(const char *office, size_t answer_size, struct wire **out, struct fault *fault);
+/* With the office's own TLS certificate; `answer` is every answer, borrowed. */
+must_check enum error wire_create(const char *office, struct slice answer, struct wire **out, struct fault *fault);
 /* NULL is allowed. */
 void wire_destroy(struct wire *wire);
 /* How many connections there are. */
