@@ -161,6 +161,12 @@ fake_close(struct fake_server *server)
 }
 
 void
+fake_cut(struct fake_server *server, size_t nth)
+{
+	connection_cut(&server->connections[nth]);
+}
+
+void
 fake_stall(struct fake_server *server, uint64_t for_ms)
 {
 	server->stalled_until_ms = clock_steady_ms() + for_ms;

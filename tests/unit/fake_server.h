@@ -46,6 +46,8 @@ struct fake_server {
 void fake_open(struct fake_server *server, enum fake_verdict (*decide)(struct fake_server *server,
     const struct frame *request));
 void fake_close(struct fake_server *server);
+/* Cuts the connection that was accepted as the nth, from 0. */
+void fake_cut(struct fake_server *server, size_t nth);
 /* From now on it does nothing for so long. */
 void fake_stall(struct fake_server *server, uint64_t for_ms);
 
