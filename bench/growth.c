@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Waves: in each every holder files once, the text naming the receipt of the wave before. */
+ * Waves: in each every holder files once, the text naming the receipt of the wave before. A job's number says both: of
+ * a wave after another, the holders in their order. */
 #include "bench/growth.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include "protocol/digest.h"
 #include "protocol/frame.h"
 #include "protocol/message.h"
+#include "protocol/note.h"
 #include "protocol/receipt.h"
 #include "protocol/signature.h"
 
@@ -26,14 +28,24 @@
 #define RETRY_NS ((uint64_t)100000000)
 #define ARENA_SIZE ((size_t)1024 * 1024)
 #define FRAME_MAX ((size_t)1024 * 1024)
+/* A holder may file LIMIT_FILINGS_HOUR times in an hour: once before, and some room. */
+#define WAVES_MEASURED_MAX ((size_t)LIMIT_FILINGS_HOUR - 3)
+
+/* What a holder filed last: its receipt, once that is there, will name it. */
+struct filed {
+	char number[RECEIPT_NUMBER_SIZE]; /* in force */
+	uint8_t id[DIGEST_SIZE];
+};
 
 struct waves {
 	struct corpus *corpus;
-	char (*numbers)[RECEIPT_NUMBER_SIZE]; /* in force, of each holder */
-	size_t wave;
+	const struct guichet_trust *trust;
+	size_t first, count; /* the holders: items of the corpus */
+	struct filed *filed; /* of each holder */
 	struct arena *arena;
 	struct buf *manifest, *attributes, *signature, *frame; /* scratch */
-	bool has_failed;
+	uint64_t receipts;
+	bool has_failed; /* a receipt was not what it should be */
 };
 
 /* ---- one filing ---- */
@@ -54,10 +66,10 @@ put_manifest(struct waves *waves, struct slice first, const char number[RECEIPT_
 
 /* Signs the text anew and puts the frame together. */
 static void
-put_frame(struct waves *waves, const struct corpus_item *item, struct msg_file_request *request)
+put_frame(struct waves *waves, const struct corpus_item *item, struct msg_file_request *request,
+    uint8_t id[DIGEST_SIZE])
 {
 	const struct frame frame = { .op = OPERATION_file };
-	uint8_t id[DIGEST_SIZE];
 	EVP_PKEY *key = corpus_key(waves->corpus, item->key);
 
 	digest_bytes(buf_peek(waves->manifest), id);
@@ -72,7 +84,7 @@ put_frame(struct waves *waves, const struct corpus_item *item, struct msg_file_r
 }
 
 static struct slice
-rectifying_frame(struct waves *waves, const struct corpus_item *item, const char number[RECEIPT_NUMBER_SIZE])
+rectifying_frame(struct waves *waves, const struct corpus_item *item, struct filed *filed)
 {
 	struct msg_file_request request;
 	struct frame frame;
@@ -87,24 +99,30 @@ rectifying_frame(struct waves *waves, const struct corpus_item *item, const char
 	check(frame_peek(item->file, LIMIT_FRAME_BODY, &frame, &size) == ERROR_NONE && size != 0);
 	check(codec_decode(message_file_request(), frame.body, CODEC_REQUEST, waves->arena, &request, &fault) ==
 	    ERROR_NONE);
-	put_manifest(waves, request.manifest, number);
-	put_frame(waves, item, &request);
+	put_manifest(waves, request.manifest, filed->number);
+	put_frame(waves, item, &request, filed->id);
 	return buf_peek(waves->frame);
 }
 
-static void
-take_number(struct waves *waves, uint64_t holder, struct slice body)
+/* For what was filed; and in the log, which is looked at for some. */
+static bool
+take_receipt(struct waves *waves, struct filed *filed, struct slice body)
 {
 	struct msg_receipt_answer answer;
 	struct receipt receipt;
+	struct checkpoint checkpoint;
 	struct fault fault;
+	uint64_t index;
 
 	arena_reset(waves->arena);
 	if (codec_decode(message_receipt_answer(), body, CODEC_ANSWER, waves->arena, &answer, &fault) != ERROR_NONE ||
-	    receipt_parse(answer.receipt, waves->arena, &receipt, &fault) != ERROR_NONE)
-		waves->has_failed = true;
-	else
-		memcpy(waves->numbers[holder], receipt.number.data, RECEIPT_NUMBER_SIZE);
+	    receipt_parse(answer.receipt, waves->arena, &receipt, &fault) != ERROR_NONE ||
+	    memcmp(receipt.filing_id, filed->id, DIGEST_SIZE) != 0)
+		return false;
+	memcpy(filed->number, receipt.number.data, RECEIPT_NUMBER_SIZE);
+	return waves->receipts++ % RECEIPTS_SAMPLE_EVERY != 0 ||
+	    tlog_proof_verify(answer.proof, answer.receipt, &waves->trust->verifier, &checkpoint, &index, &fault) ==
+	    ERROR_NONE;
 }
 
 static bool
@@ -112,32 +130,37 @@ waves_next(void *context, const struct drive_job *job, struct caller *caller, co
     struct slice *request)
 {
 	struct waves *waves = context;
-	const struct corpus_item item = corpus_item(waves->corpus, job->number);
+	size_t nth = (size_t)(job->number % waves->count);
+	struct filed *filed = &waves->filed[nth];
+	const struct corpus_item item = corpus_item(waves->corpus, waves->first + nth);
 
 	(void)caller;
 	if (reply != NULL) {
-		take_number(waves, job->number, reply->body);
+		waves->has_failed |= !take_receipt(waves, filed, reply->body);
 		return false;
 	}
-	*request = waves->wave == 0 ? item.file : rectifying_frame(waves, &item, waves->numbers[job->number]);
+	if (job->number < waves->count)
+		memcpy(filed->id, item.id, DIGEST_SIZE);
+	*request = job->number < waves->count ? item.file : rectifying_frame(waves, &item, filed);
 	return true;
 }
 
 /* ---- all waves ---- */
 
 static enum error
-run_wave(struct waves *waves, struct office *office, const struct guichet_trust *trust, struct fault *fault)
+run_wave(struct waves *waves, size_t wave, struct office *office, struct fault *fault)
 {
 	const struct drive_script script = { waves_next, waves };
 	const struct drive_plan plan = {
 		.loop = office_loop(office),
-		.tls = trust->tls,
+		.tls = waves->trust->tls,
 		.dialect = &dialect_guichet,
 		.port = office_port(office),
 		.script = &script,
 		.connections = CONNECTIONS,
 		.window = WINDOW,
-		.jobs_max = GROWTH_HOLDERS,
+		.jobs_first = wave * waves->count,
+		.jobs_max = waves->count,
 		.duration_ns = WAVE_MAX_NS,
 		.grace_ns = WAVE_MAX_NS,
 		.retry_status = ERROR_busy,
@@ -146,7 +169,7 @@ run_wave(struct waves *waves, struct office *office, const struct guichet_trust 
 	struct outcome *outcome = NULL;
 	enum error error = drive_run(&plan, &outcome, fault);
 
-	if (error == ERROR_NONE && (waves->has_failed || outcome_count_of(outcome, 0) != GROWTH_HOLDERS)) {
+	if (error == ERROR_NONE && (waves->has_failed || outcome_count_of(outcome, 0) != waves->count)) {
 		for (size_t i = 0; i < outcome->codes_count; i++)
 			printf("  %llu answered %s\n", (unsigned long long)outcome->codes[i].count,
 			    error_name((enum error)outcome->codes[i].status));
@@ -156,20 +179,21 @@ run_wave(struct waves *waves, struct office *office, const struct guichet_trust 
 	return error;
 }
 
+/* Serves the office in that directory to `play`. */
 static enum error
-run_waves(struct waves *waves, const struct office_plan *plan, struct fault *fault)
+with_office(struct waves *waves, const struct office_plan *plan,
+    enum error (*play)(struct waves *waves, struct office *office, void *context, struct fault *fault), void *context,
+    struct fault *fault)
 {
 	struct office *office = NULL;
 	struct guichet_trust *trust = NULL;
 	enum error error = office_trust(plan->directory, &trust, fault);
 
+	waves->trust = trust;
 	if (error == ERROR_NONE)
 		error = office_start(plan, &office, fault);
-	for (waves->wave = 0; error == ERROR_NONE && waves->wave < GROWTH_TIMES; waves->wave++) {
-		printf("  %zu filings stored\n", waves->wave * GROWTH_HOLDERS);
-		fflush(stdout);
-		error = run_wave(waves, office, trust, fault);
-	}
+	if (error == ERROR_NONE)
+		error = play(waves, office, context, fault);
 	if (!office_stop(office) && error == ERROR_NONE)
 		error = fault_set(fault, ERROR_unreachable, "guichetd", SLICE_EMPTY,
 		    "a server that ends in good order");
@@ -177,23 +201,30 @@ run_waves(struct waves *waves, const struct office_plan *plan, struct fault *fau
 	return error;
 }
 
-static bool
-waves_create(struct waves *waves)
+static enum error
+waves_create(struct waves *waves, const char *corpus, struct fault *fault)
 {
-	waves->numbers = calloc(GROWTH_HOLDERS, sizeof *waves->numbers);
+	enum error error = corpus_open(corpus, &waves->corpus, fault);
+
+	if (error != ERROR_NONE)
+		return error;
+	check(waves->first + waves->count <= corpus_count(waves->corpus));
+	waves->filed = calloc(waves->count, sizeof *waves->filed);
 	waves->arena = arena_create(ARENA_SIZE);
 	waves->manifest = buf_create(LIMIT_MANIFEST_SIZE);
 	waves->attributes = buf_create(1024);
 	waves->signature = buf_create(LIMIT_SIGNATURE);
 	waves->frame = buf_create(FRAME_MAX);
-	return waves->numbers != NULL && waves->arena != NULL && waves->manifest != NULL && waves->attributes != NULL &&
-	    waves->signature != NULL && waves->frame != NULL;
+	if (waves->filed != NULL && waves->arena != NULL && waves->manifest != NULL && waves->attributes != NULL &&
+	    waves->signature != NULL && waves->frame != NULL)
+		return ERROR_NONE;
+	return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 }
 
 static void
 waves_destroy(struct waves *waves)
 {
-	free(waves->numbers);
+	free(waves->filed);
 	arena_destroy(waves->arena);
 	buf_destroy(waves->manifest);
 	buf_destroy(waves->attributes);
@@ -202,20 +233,34 @@ waves_destroy(struct waves *waves)
 	corpus_close(waves->corpus);
 }
 
+/* ---- the filled office ---- */
+
+static enum error
+play_fill(struct waves *waves, struct office *office, void *context, struct fault *fault)
+{
+	enum error error = ERROR_NONE;
+
+	(void)context;
+	for (size_t wave = 0; error == ERROR_NONE && wave < GROWTH_TIMES; wave++) {
+		printf("  %zu filings stored\n", wave * waves->count);
+		fflush(stdout);
+		error = run_wave(waves, wave, office, fault);
+	}
+	return error;
+}
+
 static enum error
 fill(const char *directory, const char *programs, struct fault *fault)
 {
 	char office[PATH_SIZE], corpus[PATH_SIZE];
 	const struct office_plan plan = { programs, office, -1 };
-	struct waves waves = { .wave = 0 };
+	struct waves waves = { .count = GROWTH_HOLDERS };
 
 	path_make(office, "%s/p256/office", directory);
 	path_make(corpus, "%s/p256/corpus", directory);
-	enum error error = corpus_open(corpus, &waves.corpus, fault);
-	if (error == ERROR_NONE && !waves_create(&waves))
-		error = fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	enum error error = waves_create(&waves, corpus, fault);
 	if (error == ERROR_NONE)
-		error = run_waves(&waves, &plan, fault);
+		error = with_office(&waves, &plan, play_fill, NULL, fault);
 	waves_destroy(&waves);
 	return error;
 }
@@ -223,16 +268,20 @@ fill(const char *directory, const char *programs, struct fault *fault)
 enum error
 growth_prepare(const struct prepare_plan *plan, struct fault *fault)
 {
-	char directory[PATH_SIZE], filled[PATH_SIZE];
+	char directory[PATH_SIZE], small_directory[PATH_SIZE], filled[PATH_SIZE];
 	const struct prepare_plan larger = { directory, plan->programs, plan->returns, KEY_P256,
 		GROWTH_HOLDERS + GROWTH_LEFT, GROWTH_TAXPAYERS };
+	const struct prepare_plan small = { small_directory, plan->programs, plan->returns, KEY_P256, GROWTH_SMALL,
+		GROWTH_SMALL };
 	struct stat status;
 
 	path_make(directory, "%s/growth", plan->directory);
+	path_make(small_directory, "%s/small", plan->directory);
 	path_make(filled, "%s/filled", directory);
-	if (stat(filled, &status) == 0)
-		return ERROR_NONE;
-	enum error error = prepare_run(&larger, fault);
+	enum error error = prepare_run(&small, fault);
+	if (error != ERROR_NONE || stat(filled, &status) == 0)
+		return error;
+	error = prepare_run(&larger, fault);
 	if (error == ERROR_NONE)
 		error = fill(directory, plan->programs, fault);
 	if (error != ERROR_NONE)
@@ -242,4 +291,68 @@ growth_prepare(const struct prepare_plan *plan, struct fault *fault)
 		return fault_set(fault, ERROR_file_unreadable, "filled", slice_of_text(strerror(errno)),
 		    "a file that can be made");
 	return ERROR_NONE;
+}
+
+/* ---- measuring ---- */
+
+struct measurement {
+	const struct growth_run *run;
+	struct stage_result *result;
+};
+
+/* The first wave is not measured: both offices are to do the same. */
+static enum error
+play_measured(struct waves *waves, struct office *office, void *context, struct fault *fault)
+{
+	const struct measurement *measurement = context;
+	const struct growth_run *run = measurement->run;
+	struct stage_result *result = measurement->result;
+	const struct drive_script script = { waves_next, waves };
+	const struct stage_server server = { "guichetd", office_loop(office), waves->trust->tls, &dialect_guichet,
+		office_process(office), office_port(office) };
+	const struct stage_plan stage = {
+		.name = run->name,
+		.scenario = "growth",
+		.kind = key_algorithm_name(KEY_P256),
+		.drive = &script,
+		.connections = CONNECTIONS,
+		.window = 1,
+		.jobs_first = waves->count,
+		.jobs_max = waves->count * WAVES_MEASURED_MAX,
+		.warmup_ns = run->warmup_ns,
+		.duration_ns = run->duration_ns,
+	};
+	enum error error = run_wave(waves, 0, office, fault);
+
+	/* A key is loaded at its first use, which is not to be in the measurement. */
+	for (size_t i = 0; error == ERROR_NONE && i < waves->count; i++)
+		check(corpus_key(waves->corpus, corpus_item(waves->corpus, waves->first + i).key) != NULL);
+	if (error == ERROR_NONE)
+		error = stage_run(&server, &stage, result, fault);
+	if (error == ERROR_NONE && waves->has_failed)
+		result->why_invalid = "a receipt was not genuine";
+	return error;
+}
+
+enum error
+growth_measure(const struct growth_run *run, struct stage_result *result, struct fault *fault)
+{
+	char template[PATH_SIZE], office[PATH_SIZE], corpus[PATH_SIZE];
+	const struct office_plan plan = { run->programs, office, STAGE_SERVER_CORE };
+	struct waves waves = { .first = run->first, .count = run->count };
+	struct measurement measurement = { run, result };
+
+	*result = (struct stage_result){ .name = run->name };
+	path_make(template, "%s/p256/office", run->directory);
+	path_make(corpus, "%s/p256/corpus", run->directory);
+	path_make(office, "%s/office-run", run->directory);
+	enum error error = waves_create(&waves, corpus, fault);
+	if (error == ERROR_NONE)
+		error = office_remove(office, fault);
+	if (error == ERROR_NONE)
+		error = office_copy(template, office, fault);
+	if (error == ERROR_NONE)
+		error = with_office(&waves, &plan, play_measured, &measurement, fault);
+	waves_destroy(&waves);
+	return error;
 }

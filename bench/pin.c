@@ -15,7 +15,8 @@ pin_take(size_t core, struct pin *pin, struct fault *fault)
 
 	CPU_ZERO(&cpus);
 	CPU_SET(core, &cpus);
-	if (sched_getaffinity(0, sizeof pin->before, &pin->before) != 0 || sched_setaffinity(0, sizeof cpus, &cpus) != 0)
+	if (sched_getaffinity(0, sizeof pin->before, &pin->before) != 0 ||
+	    sched_setaffinity(0, sizeof cpus, &cpus) != 0)
 		return fault_set(fault, ERROR_usage, "core", slice_of_text(strerror(errno)),
 		    "a core each for server and generator");
 	return ERROR_NONE;

@@ -36,7 +36,7 @@ static const struct target {
 	{ "overload", "goodput_ratio", false, true, 0.9, "accepted a second at 150 % offered over the highest rate" },
 	{ "overload", "p99_ms", true, true, 1000.0, "p99 of those accepted at 150 % offered" },
 	{ "growth", "rate_ratio", false, false, 0.85,
-	    "rate with 5 million taxpayers and 1 million filings over an empty office's" },
+	    "rate with 5 million taxpayers and 1 million filings over that with a thousand taxpayers" },
 	{ "growth", "rss_anon_mib", true, false, 400.0,
 	    "RssAnon with 5 million taxpayers and 5,000 active connections" },
 };

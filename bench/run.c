@@ -109,9 +109,8 @@ print_run(const struct stage_result *result)
 	printf("  accepted %" PRIu64 " refused %" PRIu64 " lost %" PRIu64 " unanswered %" PRIu64 " unsent %" PRIu64
 	    " reconnects %" PRIu64 " retries %" PRIu64 "\n", outcome->accepted, outcome->refused, outcome->lost,
 	    outcome->unanswered, outcome->unsent, outcome->reconnects, outcome->retries);
-	printf("  latencies %" PRIu64 ", of them lower bounds %" PRIu64 "; generator busy %.0f%%, server %.0f%%\n",
-	    histogram_count(outcome->latency), outcome->bounds, 100 * result->generator_busy,
-	    100 * result->server_busy);
+	printf("  latencies %" PRIu64 ", of them lower bounds %" PRIu64 "\n", histogram_count(outcome->latency),
+	    outcome->bounds);
 	printf("  bytes sent %" PRIu64 " received %" PRIu64 "\n", outcome->bytes_sent, outcome->bytes_received);
 	if (result->is_open_loop)
 		printf("  offered %.0f/s, generator late by %.3f ms (p99)\n", result->offered,

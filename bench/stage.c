@@ -87,7 +87,7 @@ drive_plan_of(const struct stage_server *server, const struct stage_plan *plan)
 		.tls = server->tls,
 		.dialect = server->dialect,
 		.port = server->port,
-		.script = script_drive(plan->script),
+		.script = plan->drive != NULL ? plan->drive : script_drive(plan->script),
 		.connections = plan->connections,
 		.is_fresh = plan->is_fresh,
 		.window = plan->window,
@@ -273,11 +273,13 @@ stage_print(const struct stage_result *result)
 {
 	const struct histogram *latency = result->outcome->latency;
 
-	printf("%-24s %9.0f/s  p50 %8.2f  p99 %8.2f  max %8.2f ms  cpu %7.1f us (%.0f%% system)%s%s\n", result->name,
+	printf("%-24s %9.0f/s  p50 %8.2f  p99 %8.2f  max %8.2f ms  cpu %7.1f us (%.0f%% system)  "
+	    "busy: generator %.0f%%, server %.0f%%%s%s\n", result->name,
 	    outcome_rate(result->outcome), (double)histogram_percentile_ns(latency, 50) / 1e6,
 	    (double)histogram_percentile_ns(latency, 99) / 1e6, (double)histogram_max_ns(latency) / 1e6,
 	    stage_cpu_us(result),
 	    result->cpu_ns == 0 ? 0 : 100.0 * (double)result->system_ns / (double)result->cpu_ns,
+	    100 * result->generator_busy, 100 * result->server_busy,
 	    result->why_invalid == NULL ? "" : "  INVALID: ",
 	    result->why_invalid == NULL ? "" : result->why_invalid);
 	if (result->idlers != 0)

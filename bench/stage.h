@@ -31,6 +31,7 @@ struct stage_server {
 struct stage_plan {
 	const char *name, *scenario, *kind; /* for reports; kind is "" where keys do not matter */
 	struct script *script;
+	const struct drive_script *drive; /* in its place: jobs that no script has */
 	size_t connections, window;
 	bool is_fresh;
 	size_t idlers;             /* connections that say nothing, opened before and kept; fewer where the limit of

@@ -488,26 +488,39 @@ run_grown(struct suite *suite, const char *directory, const char *name, struct c
 	return error;
 }
 
-/* The same number of filings into an office of only those who file, and into one of millions. */
+static enum error
+run_growth(struct suite *suite, const char *directory, const char *name, size_t first, size_t count,
+    struct stage_result **out, struct fault *fault)
+{
+	const struct growth_run run = { name, directory, suite->options->programs, first, count, WARMUP_NS,
+		measured_ns(suite) };
+	struct stage_result *result = results_run(suite->results);
+	enum error error = growth_measure(&run, result, fault);
+
+	*out = error == ERROR_NONE ? valid(result) : NULL;
+	return error;
+}
+
+/* The same work in an office with a thousand taxpayers, and in one with millions. */
 static enum error
 step_growth(struct suite *suite, enum results_kind kind, struct fault *fault)
 {
 	const struct prepare_plan grown = { .directory = suite->options->directory,
 		.programs = suite->options->programs, .returns = suite->options->returns };
-	char directory[PATH_SIZE], path[PATH_SIZE];
+	char directory[PATH_SIZE], small_directory[PATH_SIZE], path[PATH_SIZE];
 	struct corpus *corpus = NULL;
 	struct stage_result *small = NULL, *large = NULL, *wide = NULL;
 	enum error error = growth_prepare(&grown, fault);
 
 	path_make(directory, "%s/growth", suite->options->directory);
+	path_make(small_directory, "%s/small", suite->options->directory);
 	path_make(path, "%s/p256/corpus", directory);
 	if (error == ERROR_NONE)
 		error = corpus_open(path, &corpus, fault);
 	if (error == ERROR_NONE)
-		error = run_grown(suite, suite->options->directory, "small", suite->corpora[RESULTS_P256],
-		    corpus_count(suite->corpora[RESULTS_P256]) - GROWTH_LEFT, 0, &small, fault);
+		error = run_growth(suite, small_directory, "small", 0, GROWTH_SMALL, &small, fault);
 	if (error == ERROR_NONE)
-		error = run_grown(suite, directory, "grown", corpus, GROWTH_HOLDERS, 0, &large, fault);
+		error = run_growth(suite, directory, "grown", GROWTH_HOLDERS, GROWTH_LEFT, &large, fault);
 	if (error == ERROR_NONE)
 		error = run_grown(suite, directory, "grown, 5,000 connections", corpus, GROWTH_HOLDERS,
 		    GROWTH_CONNECTIONS, &wide, fault);

@@ -238,7 +238,8 @@ latency_begins_at_the_connect(void **state)
 /* ---- open loops ---- */
 
 static struct outcome *
-run_open(struct drive_plan this_plan, enum fake_verdict (*decide)(struct fake_server *fake, const struct frame *request))
+run_open(struct drive_plan this_plan,
+    enum fake_verdict (*decide)(struct fake_server *fake, const struct frame *request))
 {
 	const struct curve *curve;
 	fake_open(&server, decide);
