@@ -18,7 +18,7 @@
 /* Asking for every receipt again. */
 #define AGAIN_CONNECTIONS 64
 #define AGAIN_WINDOW 8
-#define AGAIN_MAX_NS (3600 * SECOND_NS)
+#define AGAIN_MAX_NS (600 * SECOND_NS)
 #define RETRY_NS (SECOND_NS / 10)
 #define SEED 20051013
 
