@@ -190,9 +190,10 @@ busy_jobs_wait_no_longer_than_the_run(void **state)
 	this_plan.retry_ns = 5 * MS;
 	this_plan.duration_ns = 500 * MS;
 	struct outcome *outcome = run(&this_plan);
-	assert_int_equal(outcome->answered, 0);
+	/* Those that were sent once more at the very end are answered in the grace: busy, for good. */
+	assert_int_equal(outcome->answered + outcome->unanswered, 8);
+	assert_int_equal(outcome_count_of(outcome, 0), 0);
 	assert_int_equal(outcome->lost, 2);
-	assert_int_equal(outcome->unanswered, 8);
 	assert_int_equal(outcome->started, 10);
 	outcome_destroy(outcome);
 	fake_close(&server);
@@ -277,7 +278,7 @@ silence_is_in_the_latencies(void **state)
 {
 	struct drive_plan this_plan = plan();
 	(void)state;
-	this_plan.grace_ns = 50 * MS;
+	this_plan.grace_ns = 200 * MS;
 	struct outcome *outcome = run_open(this_plan, silent_from_50);
 	assert_int_equal(outcome->answered, 49);
 	assert_int_equal(outcome->unanswered, 8);
