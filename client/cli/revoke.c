@@ -30,17 +30,22 @@ report(const struct cli *cli, struct guichet_bytes serial, struct guichet_record
 	char serial_text[2 * SERIAL_SIZE + 1];
 	struct buf *buf = cli_buf();
 
-	/* A newer office may have reasons that have no word here. */
+	/* A newer office may have reasons that have no word here; an older one says neither reason nor which revocation. */
 	reason = reason != NULL ? reason : "unknown";
 	hex_encode(slice_of_public(serial), serial_text);
 	if (cli->is_json) {
-		buf_put_format(
-		    buf, "{\"serial\":\"%s\",\"revoked_at\":%llu,\"reason\":\"%s\",\"was_revoked\":%s}\n", serial_text,
-		    (unsigned long long)revoked_at, reason, was_revoked ? "true" : "false");
+		buf_put_format(buf, "{\"serial\":\"%s\",\"revoked_at\":%llu", serial_text, (unsigned long long)revoked_at);
+		if (guichet_record_has(answer, "reason"))
+			buf_put_format(buf, ",\"reason\":\"%s\"", reason);
+		if (guichet_record_has(answer, "was_revoked"))
+			buf_put_format(buf, ",\"was_revoked\":%s", was_revoked ? "true" : "false");
+		buf_put_text(buf, "}\n");
 	} else {
 		buf_put_format(buf, "Certificate %s %s ", serial_text, since);
 		time_put_paris(buf, revoked_at);
-		buf_put_format(buf, " (%s)%s.\n", reason, was_revoked ? "; nothing was changed" : "");
+		if (guichet_record_has(answer, "reason"))
+			buf_put_format(buf, " (%s)", reason);
+		buf_put_format(buf, "%s.\n", was_revoked ? "; nothing was changed" : "");
 	}
 	cli_print_buf(buf);
 }

@@ -173,6 +173,7 @@ HANDLER(revoke)
 	}
 	if (!is_own && holder->role != ROLE_OPERATOR)
 		return refuse_serial(decision, wanted->serial);
+	answer->has_reason = answer->has_was_revoked = true;
 	answer->was_revoked = certificate->has_revoked_at;
 	if (!certificate->has_revoked_at)
 		certificate_revoke(decision, certificate, wanted->reason);

@@ -6,7 +6,7 @@ import subprocess
 import unicodedata
 
 import pytest
-from liar import DOCUMENT, FILING, FILINGS, RECEIPT, Liar
+from liar import DOCUMENT, FILING, FILINGS, RECEIPT, REVOKE, Liar
 from taxpayer import FAILED, OK, REFUSED, Taxpayer, households, program_of
 
 PDF = b"%PDF-1.4 not really\n"
@@ -151,6 +151,18 @@ def test_a_time_that_no_calendar_has_is_named(office, two):
         told = refused(office, holder, {FILINGS: {1: [{**row, 4: time}]}}, "filings")
         assert (told["error"], told["place"]) == ("answer_malformed", "filings_answer.filings[0].received_at"), told
         assert (told["value"], told["expected"]) == (str(time), f"a number from 0 to {latest}")
+
+
+# ---- older offices ----
+
+def test_an_office_that_says_less_of_a_revocation_is_understood(office, two):
+    holder, *_ = two
+    since = {1: 1_800_000_000}
+    told = json.loads(ask(office, holder, {REVOKE: since}, "revoke", "--json").stdout)
+    assert set(told) == {"serial", "revoked_at"} and told["revoked_at"] == 1_800_000_000
+    assert ask(office, holder, {REVOKE: since}, "revoke").stdout.endswith(b" is revoked since 2027-01-15T09:00:00+01:00.\n")
+    told = json.loads(ask(office, holder, {REVOKE: {**since, 2: 4, 3: True}}, "revoke", "--json").stdout)
+    assert (told["reason"], told["was_revoked"]) == ("superseded", True)
 
 
 # ---- terminals ----

@@ -12,7 +12,7 @@ import threading
 
 import stranger
 
-LOGIN, FILINGS, RECEIPT, FILING, DOCUMENT = 0x0002, 0x0300, 0x0301, 0x0302, 0x0303
+LOGIN, REVOKE, FILINGS, RECEIPT, FILING, DOCUMENT = 0x0002, 0x0102, 0x0300, 0x0301, 0x0302, 0x0303
 CORRELATION = bytes(8)
 # What the real one announces.
 HELLO = {1: "liar/1", 3: 1_800_000_000, 4: 1 << 20, 5: 128, 6: 128, 7: 100, 8: 128 * 1024, 9: 20 << 20, 10: 512 * 1024,
