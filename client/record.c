@@ -124,15 +124,6 @@ guichet_record_row(struct guichet_record record, const char *name, size_t index)
 static void put_record(struct buf *buf, struct guichet_record record, unsigned depth);
 
 static void
-put_hex(struct buf *buf, struct slice bytes)
-{
-	buf_put_text(buf, "\"");
-	for (size_t i = 0; i < bytes.size; i++)
-		buf_put_format(buf, "%02x", bytes.data[i]);
-	buf_put_text(buf, "\"");
-}
-
-static void
 put_list(struct buf *buf, struct guichet_record record, const struct field *field, unsigned depth)
 {
 	size_t count = *(const size_t *)value_at(record, field->count_offset);
@@ -157,7 +148,9 @@ put_value(struct buf *buf, struct guichet_record record, const struct field *fie
 		buf_put_text(buf, field_uint(record, field) != 0 ? "true" : "false");
 		break;
 	case FIELD_BYTES:
-		put_hex(buf, *(const struct slice *)value_at(record, field->offset));
+		buf_put_u8(buf, '"');
+		buf_put_hex(buf, *(const struct slice *)value_at(record, field->offset));
+		buf_put_u8(buf, '"');
 		break;
 	case FIELD_TEXT:
 		json_put_string(buf, *(const struct slice *)value_at(record, field->offset));

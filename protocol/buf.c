@@ -244,6 +244,19 @@ buf_put_format(struct buf *buf, const char *format, ...)
 }
 
 void
+buf_put_hex(struct buf *buf, struct slice s)
+{
+	char text[2 * 64 + 1];
+
+	while (s.size != 0) {
+		struct slice part = slice_of(s.data, s.size < 64 ? s.size : 64);
+		hex_encode(part, text);
+		buf_put(buf, slice_of(text, 2 * part.size));
+		s = slice_from(s, part.size);
+	}
+}
+
+void
 buf_put_decimal(struct buf *buf, uint64_t value)
 {
 	char digits[DECIMAL_SIZE_MAX];

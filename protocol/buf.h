@@ -42,6 +42,8 @@ struct slice buf_peek(const struct buf *buf);
 void buf_put(struct buf *buf, struct slice s);
 void buf_put_text(struct buf *buf, const char *text);
 void buf_put_format(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Lower-case hexadecimal, two digits a byte. */
+void buf_put_hex(struct buf *buf, struct slice s);
 /* A number in decimal digits. */
 void buf_put_decimal(struct buf *buf, uint64_t value);
 void buf_put_u8(struct buf *buf, uint8_t value);

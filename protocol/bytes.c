@@ -106,6 +106,15 @@ slice_utf8_prefix(struct slice s)
 }
 
 bool
+slice_is_digits(struct slice s)
+{
+	for (size_t i = 0; i < s.size; i++)
+		if (s.data[i] < '0' || s.data[i] > '9')
+			return false;
+	return s.size != 0;
+}
+
+bool
 slice_is_utf8(struct slice s)
 {
 	return slice_utf8_prefix(s) == s.size;

@@ -41,6 +41,8 @@ int slice_compare(struct slice a, struct slice b);
 bool slice_starts_with(struct slice whole, struct slice prefix);
 /* The part from `from` (at most size) to the end. */
 struct slice slice_from(struct slice s, size_t from);
+/* One decimal digit or more, and nothing else? */
+bool slice_is_digits(struct slice s);
 /* Well-formed UTF-8 (RFC 3629: no overlong form, no surrogate, at most U+10FFFF)? */
 bool slice_is_utf8(struct slice s);
 /* The size of the longest beginning that is. */

@@ -22,6 +22,12 @@ refuse(struct fault *fault, const char *place, struct slice value, const char *e
 	return fault_set(fault, ERROR_json_malformed, place, value, expected);
 }
 
+static struct slice
+found_in(const struct json *object, const char *name)
+{
+	return json_show(json_find(object, name));
+}
+
 struct day_member {
 	const struct json *in;
 	const char *name;
@@ -47,7 +53,7 @@ days_parse(const struct json *root, struct campaign *out, struct fault *fault)
 		unsigned year, month, day;
 		if (!time_parse_date(text, &year, &month, &day) ||
 		    !time_paris_day(year, month, day, days[i].start, days[i].end))
-			return refuse(fault, days[i].name, text, "a day, \"2026-05-28\"");
+			return refuse(fault, days[i].name, found_in(days[i].in, days[i].name), "a day, \"2026-05-28\"");
 	}
 	if (!json_has_only(deadlines, zones, &unknown))
 		return refuse(fault, "deadlines", unknown, "A, B and C");
@@ -74,9 +80,9 @@ departments_parse(const struct json *json, struct arena *arena, struct campaign 
 	static const char *const zones[] = { [ZONE_A] = "A", [ZONE_B] = "B", [ZONE_C] = "C", [ZONE_NONE] = "none",
 		NULL };
 	struct campaign_department *departments;
-	struct slice unknown = SLICE_EMPTY;
+	struct slice unknown = json_show(json);
 
-	if (json == NULL || !json_has_only(json, zones, &unknown))
+	if (json == NULL || json->type != JSON_OBJECT || !json_has_only(json, zones, &unknown))
 		return refuse(fault, "departments", unknown, "an object of A, B, C and none");
 	departments = arena_alloc_array(arena, DEPARTMENTS_MAX, sizeof *departments);
 	if (departments == NULL)
@@ -90,7 +96,7 @@ departments_parse(const struct json *json, struct arena *arena, struct campaign 
 			    "a list for each zone, at most 256 codes in all");
 		for (const struct json *code = codes->first; code != NULL; code = code->next) {
 			if (code->type != JSON_STRING || !code_is_department(code->text))
-				return refuse(fault, "departments", code->text,
+				return refuse(fault, "departments", json_show(code),
 				    "two or three digits or capital letters");
 			if (campaign_has_department(out, code->text))
 				return refuse(fault, "departments", code->text, "each department once");
@@ -106,24 +112,24 @@ static enum error
 contract_parse(const struct json *contract, struct arena *arena, struct campaign *out, struct fault *fault)
 {
 	static const char *const members[] = { "version", "certificate_years", "text", NULL };
-	const struct json *text = json_find(contract, "text"), *years = json_find(contract, "certificate_years");
+	const struct json *text = json_find(contract, "text");
 	struct slice unknown;
 	size_t size = 0, used = 0;
 
 	out->contract = json_find_text(contract, "version");
 	if (out->contract.size == 0 || out->contract.size > LIMIT_LABEL)
-		return refuse(fault, "contract.version", out->contract, "1 to 64 bytes");
+		return refuse(fault, "contract.version", found_in(contract, "version"), "a text of 1 to 64 bytes");
 	if (!json_has_only(contract, members, &unknown))
 		return refuse(fault, "contract", unknown, "known members only");
 	if (!json_find_uint(contract, "certificate_years", CERTIFICATE_YEARS_MAX, &out->certificate_years) ||
 	    out->certificate_years == 0)
-		return refuse(fault, "contract.certificate_years", years == NULL ? SLICE_EMPTY : years->text,
+		return refuse(fault, "contract.certificate_years", found_in(contract, "certificate_years"),
 		    "a whole number of years, 1 to 10");
 	if (text == NULL || text->type != JSON_ARRAY || text->count == 0)
-		return refuse(fault, "contract.text", SLICE_EMPTY, "a list of paragraphs");
+		return refuse(fault, "contract.text", json_show(text), "a list of paragraphs");
 	for (const struct json *p = text->first; p != NULL; p = p->next) {
 		if (p->type != JSON_STRING)
-			return refuse(fault, "contract.text", p->text, "a list of paragraphs");
+			return refuse(fault, "contract.text", json_show(p), "a list of paragraphs");
 		size += p->text.size + 2;
 	}
 	uint8_t *joined = arena_alloc(arena, size);
@@ -168,14 +174,14 @@ campaign_parse(struct slice text, struct arena *arena, struct campaign *out, str
 	if (error != ERROR_NONE)
 		return error;
 	if (!slice_equal_text(json_find_text(root, "type"), "guichet-campaign"))
-		return refuse(fault, "type", json_find_text(root, "type"), "\"guichet-campaign\"");
+		return refuse(fault, "type", found_in(root, "type"), "\"guichet-campaign\"");
 	if (!json_has_only(root, members, &unknown))
 		return refuse(fault, "campaign", unknown, "known members only");
 	out->name = json_find_text(root, "name");
 	if (!name_is_word(out->name))
-		return refuse(fault, "name", out->name, "1 to 64 letters, digits and '-'");
+		return refuse(fault, "name", found_in(root, "name"), "1 to 64 letters, digits and '-'");
 	if (!json_find_uint(root, "income_year", 9998, &out->income_year) || out->income_year < 1970)
-		return refuse(fault, "income_year", SLICE_EMPTY, "a year");
+		return refuse(fault, "income_year", found_in(root, "income_year"), "a year from 1970 to 9998");
 	error = days_parse(root, out, fault);
 	if (error == ERROR_NONE)
 		error = departments_parse(json_find(root, "departments"), arena, out, fault);

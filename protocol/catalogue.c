@@ -61,22 +61,12 @@ memory_short(struct fault *fault)
 	return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 }
 
-/* The fault as it is, its texts copied to where they stay. */
-static enum error
-keep_fault(struct fault *fault, struct arena *texts)
-{
-	if (!arena_copy(texts, fault->place, &fault->place) || !arena_copy(texts, fault->value, &fault->value) ||
-	    !arena_copy(texts, fault->expected, &fault->expected))
-		return memory_short(fault);
-	return fault->error;
-}
-
 static enum error
 refuse(struct reader *reader, const char *place, struct slice found, const char *expected)
 {
 	*reader->fault = (struct fault){ ERROR_json_malformed, slice_of_text(place), slice_cut(found, SHOWN_MAX),
 		slice_of_text(expected) };
-	return keep_fault(reader->fault, reader->texts);
+	return fault_keep(reader->fault, reader->texts);
 }
 
 /* Of the item that is being read: "boxes[12].max, code 1AJ". `member` NULL: the item itself. */
@@ -110,12 +100,11 @@ item_begin(struct reader *reader, size_t index, const struct json *item)
 	reader->code = json_find_text(item, "code");
 }
 
-/* What stands in a member that is a text or a number. */
+/* What stands in a member. */
 static struct slice
 found_in(const struct json *object, const char *name)
 {
-	const struct json *member = json_find(object, name);
-	return member == NULL ? SLICE_EMPTY : member->text;
+	return json_show(json_find(object, name));
 }
 
 static int
@@ -149,12 +138,14 @@ name_index(struct slice text, const char *const *names)
 	return i;
 }
 
-/* Copies a text member of 0 to `max` bytes; an absent one is empty. */
+/* Copies a text member of 0 to `max` bytes; an absent one is empty, one of another type is none. */
 static bool
 text_copy(struct catalogue *c, const struct json *object, const char *name, size_t max, struct slice *out)
 {
+	const struct json *member = json_find(object, name);
 	struct slice text = json_find_text(object, name);
-	return text.size <= max && arena_copy(c->arena, text, out);
+
+	return (member == NULL || member->type == JSON_STRING) && text.size <= max && arena_copy(c->arena, text, out);
 }
 
 static const struct json *
@@ -168,7 +159,7 @@ array_find(const struct json *root, const char *name, size_t count_max)
 static enum error
 item_check(struct reader *reader, const struct json *json, const char *const *members, const char *expected)
 {
-	struct slice unknown = SLICE_EMPTY;
+	struct slice unknown = json_show(json);
 
 	if (json->type == JSON_OBJECT && json_has_only(json, members, &unknown))
 		return ERROR_NONE;
@@ -195,13 +186,14 @@ form_boxes_parse(struct reader *reader, const struct json *json, struct catalogu
 	const struct json *boxes = array_find(json, "boxes", FORMS_MAX);
 
 	if (boxes == NULL)
-		return refuse_item(reader, "boxes", SLICE_EMPTY, "a list of at most 64 beginnings of box codes");
+		return refuse_item(reader, "boxes", found_in(json, "boxes"),
+		    "a list of at most 64 beginnings of box codes");
 	struct slice *prefixes = arena_alloc_array(reader->c->arena, boxes->count, sizeof *prefixes);
 	if (prefixes == NULL)
 		return memory_short(reader->fault);
 	for (const struct json *box = boxes->first; box != NULL; box = box->next) {
 		if (box->type != JSON_STRING || box->text.size > 3)
-			return refuse_item(reader, "boxes", box->text, "beginnings of box codes");
+			return refuse_item(reader, "boxes", json_show(box), "beginnings of box codes");
 		if (!arena_copy(reader->c->arena, box->text, &prefixes[form->boxes_count++]))
 			return memory_short(reader->fault);
 	}
@@ -220,8 +212,12 @@ form_parse(struct reader *reader, const struct json *json, struct catalogue_form
 		error = item_text(reader, json, "code", 1, LIMIT_LABEL - 8, &form->code);
 	if (error == ERROR_NONE)
 		error = item_text(reader, json, "title", 0, 256, &form->title);
-	form->is_main = main != NULL && main->type == JSON_BOOL && main->boolean;
-	return error == ERROR_NONE ? form_boxes_parse(reader, json, form) : error;
+	if (error != ERROR_NONE)
+		return error;
+	if (main != NULL && main->type != JSON_BOOL)
+		return refuse_item(reader, "main", json_show(main), "true or false");
+	form->is_main = main != NULL && main->boolean;
+	return form_boxes_parse(reader, json, form);
 }
 
 static enum error
@@ -232,7 +228,7 @@ forms_parse(struct reader *reader, const struct json *root)
 	size_t mains = 0;
 
 	if (forms == NULL)
-		return refuse(reader, "forms", SLICE_EMPTY, "a list of at most 64");
+		return refuse(reader, "forms", found_in(root, "forms"), "a list of at most 64");
 	c->forms = arena_alloc_array(c->arena, forms->count, sizeof *c->forms);
 	if (c->forms == NULL)
 		return memory_short(reader->fault);
@@ -292,7 +288,7 @@ papers_parse(struct reader *reader, const struct json *root)
 	const struct json *papers = array_find(root, "papers", FORMS_MAX);
 
 	if (papers == NULL)
-		return refuse(reader, "papers", SLICE_EMPTY, "a list of at most 64");
+		return refuse(reader, "papers", found_in(root, "papers"), "a list of at most 64");
 	c->papers = arena_alloc_array(c->arena, papers->count, sizeof *c->papers);
 	if (c->papers == NULL)
 		return memory_short(reader->fault);
@@ -321,13 +317,13 @@ exempt_bodies_parse(struct reader *reader, const struct json *root)
 	const struct json *bodies = array_find(root, "exempt_bodies", BODIES_MAX);
 
 	if (bodies == NULL)
-		return refuse(reader, "exempt_bodies", SLICE_EMPTY, expected);
+		return refuse(reader, "exempt_bodies", found_in(root, "exempt_bodies"), expected);
 	c->exempt_bodies = arena_alloc_array(c->arena, bodies->count, sizeof *c->exempt_bodies);
 	if (c->exempt_bodies == NULL)
 		return memory_short(reader->fault);
 	for (const struct json *body = bodies->first; body != NULL; body = body->next) {
 		if (body->type != JSON_STRING || body->text.size == 0 || body->text.size > BODY_MAX)
-			return refuse(reader, "exempt_bodies", body->text, expected);
+			return refuse(reader, "exempt_bodies", json_show(body), expected);
 		if (!arena_copy(c->arena, body->text, &c->exempt_bodies[c->exempt_bodies_count++]))
 			return memory_short(reader->fault);
 	}
@@ -340,6 +336,7 @@ static enum error
 limits_parse(struct reader *reader, const struct json *root)
 {
 	const struct json *limits = json_find(root, "limits");
+	struct slice unknown;
 	char place[32];
 
 	for (size_t i = 0; i < TYPES_COUNT; i++)
@@ -348,7 +345,8 @@ limits_parse(struct reader *reader, const struct json *root)
 			return refuse(reader, place, found_in(limits, type_names[i]),
 			    "a largest value for each type, a whole number");
 		}
-	return ERROR_NONE;
+	return json_has_only(limits, type_names, &unknown) ? ERROR_NONE :
+		refuse(reader, "limits", unknown, "known types only");
 }
 
 /* The members that a box may have or not. */
@@ -360,21 +358,21 @@ box_options_parse(struct reader *reader, const struct json *json, struct catalog
 	const struct json *event = json_find(json, "event");
 
 	if (donation != NULL) {
-		size_t rule = name_index(donation->text, donation_names);
+		size_t rule = name_index(json_find_text(json, "donation"), donation_names);
 		if (donation_names[rule] == NULL || box->type != BOX_EUROS)
-			return refuse_item(reader, "donation", donation->text,
+			return refuse_item(reader, "donation", json_show(donation),
 			    "named, exempt or campaign, for a box in euros");
 		box->donation = (enum donation_rule)rule;
 	}
 	if (event != NULL) {
-		if (events[name_index(event->text, events)] == NULL || box->type != BOX_DATE)
-			return refuse_item(reader, "event", event->text, "marriage, divorce or death, for a date");
+		if (events[name_index(json_find_text(json, "event"), events)] == NULL || box->type != BOX_DATE)
+			return refuse_item(reader, "event", json_show(event), "marriage, divorce or death, for a date");
 		box->is_family_event = true;
 	}
 	if (paper != NULL) {
-		box->paper = paper_find(reader->c, paper->text);
+		box->paper = paper_find(reader->c, json_find_text(json, "paper"));
 		if (box->paper == NULL)
-			return refuse_item(reader, "paper", paper->text, "a paper of this catalogue");
+			return refuse_item(reader, "paper", json_show(paper), "a paper of this catalogue");
 	}
 	return ERROR_NONE;
 }
@@ -433,7 +431,7 @@ boxes_parse(struct reader *reader, const struct json *root)
 	const struct json *boxes = array_find(root, "boxes", CODES_COUNT);
 
 	if (boxes == NULL || boxes->count == 0)
-		return refuse(reader, "boxes", SLICE_EMPTY, "a list of boxes");
+		return refuse(reader, "boxes", found_in(root, "boxes"), "a list of boxes");
 	c->boxes = arena_alloc_array(c->arena, boxes->count, sizeof *c->boxes);
 	if (c->boxes == NULL)
 		return memory_short(reader->fault);
@@ -455,6 +453,12 @@ boxes_parse(struct reader *reader, const struct json *root)
 
 /* ---- the whole ---- */
 
+static bool
+version_valid(struct slice version)
+{
+	return version.size != 0 && version.size <= LIMIT_LABEL;
+}
+
 static enum error
 root_parse(struct reader *reader, const struct json *root)
 {
@@ -467,6 +471,8 @@ root_parse(struct reader *reader, const struct json *root)
 		return refuse(reader, "type", found_in(root, "type"), "\"guichet-catalogue\"");
 	if (!json_has_only(root, members, &unknown))
 		return refuse(reader, "catalogue", unknown, "known members only");
+	if (json_find(root, "version") != NULL && !version_valid(json_find_text(root, "version")))
+		return refuse(reader, "version", found_in(root, "version"), "a text of 1 to 64 bytes");
 	if (!json_find_uint(root, "donation_free_max", UINT32_MAX, &reader->c->donation_free_max))
 		return refuse(reader, "donation_free_max", found_in(root, "donation_free_max"), "whole euros");
 	error = exempt_bodies_parse(reader, root);
@@ -499,7 +505,7 @@ catalogue_parse(struct slice text, struct arena *texts, struct catalogue **out, 
 	error = json_parse(text, &limits, arena, &root, fault);
 	if (error != ERROR_NONE) {
 		/* Its texts live in an arena that goes now. */
-		error = keep_fault(fault, texts);
+		error = fault_keep(fault, texts);
 		goto out;
 	}
 	error = root_parse(&reader, root);

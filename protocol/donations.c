@@ -44,7 +44,7 @@ gift_box_check(struct checker *c, struct gift *gift, const struct checked_docume
 
 	if (box == NULL || box->type != JSON_STRING) {
 		checker_add(c, box == NULL ? RULE_member_missing : RULE_member_type, gift->document,
-		    gift_place(c, gift, "box"), box == NULL ? SLICE_EMPTY : checker_value(box),
+		    gift_place(c, gift, "box"), box == NULL ? SLICE_EMPTY : json_show(box),
 		    "the code of a donation box");
 		return;
 	}
@@ -72,7 +72,7 @@ gift_amount_check(struct checker *c, struct gift *gift, const struct json *json)
 	if (gift->box != NULL)
 		gift->box->is_valid = false; /* the sum would only repeat this */
 	checker_add(c, RULE_donation_amount, gift->document, gift_place(c, gift, "amount"),
-	    amount == NULL ? SLICE_EMPTY : checker_value(amount), "whole euros, 1 or more");
+	    amount == NULL ? SLICE_EMPTY : json_show(amount), "whole euros, 1 or more");
 }
 
 /* A name a person can read: something besides blanks, no control character. */
@@ -107,7 +107,7 @@ gift_beneficiary_check(struct checker *c, struct gift *gift, const struct json *
 	if (beneficiary->type != JSON_OBJECT) {
 		if (!text_is_name(beneficiary))
 			checker_add(c, RULE_beneficiary_invalid, gift->document, gift_place(c, gift, "beneficiary"),
-			    checker_value(beneficiary), expected);
+			    json_show(beneficiary), expected);
 		return;
 	}
 	snprintf(path, sizeof path, "%s.beneficiary", gift->path);
@@ -122,10 +122,10 @@ gift_beneficiary_check(struct checker *c, struct gift *gift, const struct json *
 		    SLICE_EMPTY, expected);
 	if (!is_good)
 		checker_add(c, RULE_beneficiary_invalid, gift->document, gift_place(c, gift, "beneficiary.siren"),
-		    checker_value(siren), "a string of nine digits");
+		    json_show(siren), "a string of nine digits");
 	if (address != NULL && !text_is_name(address))
 		checker_add(c, RULE_beneficiary_invalid, gift->document, gift_place(c, gift, "beneficiary.address"),
-		    checker_value(address), "a text of 1 to 256 bytes");
+		    json_show(address), "a text of 1 to 256 bytes");
 }
 
 static void
@@ -146,7 +146,7 @@ gift_body_check(struct checker *c, struct gift *gift, const struct json *json)
 	for (size_t i = 0; i < count; i++)
 		expected = checker_text(c, "%s%s %.*s", expected, i == 0 ? "" : ",", (int)bodies[i].size,
 		    (const char *)bodies[i].data);
-	checker_add(c, RULE_body_unknown, gift->document, gift_place(c, gift, "body"), checker_value(body), expected);
+	checker_add(c, RULE_body_unknown, gift->document, gift_place(c, gift, "body"), json_show(body), expected);
 }
 
 /* ---- lists and sums ---- */
@@ -160,7 +160,7 @@ gift_check(struct checker *c, const struct checked_document *document, const str
 	snprintf(gift.path, sizeof gift.path, "donations[%zu]", index);
 	if (json->type != JSON_OBJECT) {
 		checker_add(c, RULE_member_type, document->label, checker_format(c, "%s", gift.path),
-		    checker_value(json), "an object");
+		    json_show(json), "an object");
 		return;
 	}
 	checker_members(c, document->label, json, gift.path, members);

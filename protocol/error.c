@@ -3,6 +3,8 @@
  * The table of errors, made from errors.def. */
 #include "protocol/error.h"
 
+#include "protocol/arena.h"
+
 static const struct error_entry table[] = {
 #define ERROR(number, name, retry, english, french) { ERROR_##name, retry, #name, english, french },
 #include "protocol/errors.def"
@@ -44,4 +46,13 @@ fault_set(struct fault *fault, enum error error, const char *place, struct slice
 	fault->value = value;
 	fault->expected = expected == NULL ? SLICE_EMPTY : slice_of_text(expected);
 	return error;
+}
+
+enum error
+fault_keep(struct fault *fault, struct arena *arena)
+{
+	if (!arena_copy(arena, fault->place, &fault->place) || !arena_copy(arena, fault->value, &fault->value) ||
+	    !arena_copy(arena, fault->expected, &fault->expected))
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	return fault->error;
 }

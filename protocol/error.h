@@ -44,4 +44,9 @@ struct fault {
 enum error fault_set(
     struct fault *fault, enum error error, const char *place, struct slice value, const char *expected);
 
+struct arena;
+/* Copies the fault's texts into the arena, for when what they are borrowed from ends. Returns the fault's error, or
+ * ERROR_out_of_memory. */
+enum error fault_keep(struct fault *fault, struct arena *arena);
+
 #endif

@@ -536,19 +536,39 @@ json_find_uint(const struct json *object, const char *name, uint64_t max, uint64
 	return member != NULL && member->type == JSON_NUMBER && decimal_decode(member->text, max, out);
 }
 
-bool
-json_has_only(const struct json *object, const char *const *names, struct slice *unknown)
+const struct json *
+json_find_other(const struct json *member, const char *const *names)
 {
-	for (const struct json *member = object->first; member != NULL; member = member->next) {
+	for (; member != NULL; member = member->next) {
 		size_t i = 0;
 		while (names[i] != NULL && !slice_equal_text(member->name, names[i]))
 			i++;
-		if (names[i] == NULL) {
-			*unknown = member->name;
-			return false;
-		}
+		if (names[i] == NULL)
+			break;
 	}
-	return true;
+	return member;
+}
+
+bool
+json_has_only(const struct json *object, const char *const *names, struct slice *unknown)
+{
+	const struct json *other = json_find_other(object->first, names);
+
+	if (other != NULL)
+		*unknown = other->name;
+	return other == NULL;
+}
+
+struct slice
+json_show(const struct json *value)
+{
+	static const char *const words[] = { [JSON_NULL] = "null", [JSON_ARRAY] = "[...]", [JSON_OBJECT] = "{...}" };
+
+	if (value == NULL)
+		return SLICE_EMPTY;
+	if (value->type == JSON_NUMBER || value->type == JSON_STRING)
+		return value->text;
+	return slice_of_text(value->type != JSON_BOOL ? words[value->type] : value->boolean ? "true" : "false");
 }
 
 /* ---- writing ---- */

@@ -46,8 +46,13 @@ const struct json *json_find(const struct json *object, const char *name);
 struct slice json_find_text(const struct json *object, const char *name);
 /* The member as an unsigned integer written without sign, fraction or exponent, at most max. */
 must_check bool json_find_uint(const struct json *object, const char *name, uint64_t max, uint64_t *out);
+/* The first of `member` and those behind it whose name is none of these (ended by NULL); NULL: there is none. */
+const struct json *json_find_other(const struct json *member, const char *const *names);
 /* Does `object` (an object) have members of these names (ended by NULL) only? If not, *unknown is the first other. */
 must_check bool json_has_only(const struct json *object, const char *const *names, struct slice *unknown);
+/* What a fault says stands there: a text or a number as it is, else "true", "false", "null", "[...]" or "{...}"; empty
+ * for NULL. */
+struct slice json_show(const struct json *value);
 
 /* Appends `text` quoted and escaped. What json_parse would not read back (not UTF-8, U+0000) fails `buf`. */
 void json_put_string(struct buf *buf, struct slice text);

@@ -34,17 +34,6 @@ struct syntax {
 /* ---- words ---- */
 
 static bool
-is_digits(struct slice s, size_t count)
-{
-	if (s.size != count)
-		return false;
-	for (size_t i = 0; i < s.size; i++)
-		if (s.data[i] < '0' || s.data[i] > '9')
-			return false;
-	return true;
-}
-
-static bool
 is_zeros(struct slice s)
 {
 	for (size_t i = 0; i < s.size; i++)
@@ -59,7 +48,7 @@ spi_valid(struct slice spi)
 	uint64_t key = 0;
 	unsigned check = 0;
 
-	if (!is_digits(spi, 13) || spi.data[0] > '3' || is_zeros(spi))
+	if (spi.size != 13 || !slice_is_digits(spi) || spi.data[0] > '3' || is_zeros(spi))
 		return false;
 	for (size_t i = 0; i < 10; i++)
 		key = key * 10 + (uint64_t)(spi.data[i] - '0');
@@ -73,7 +62,7 @@ siren_valid(struct slice siren)
 {
 	unsigned sum = 0;
 
-	if (!is_digits(siren, 9) || is_zeros(siren))
+	if (siren.size != 9 || !slice_is_digits(siren) || is_zeros(siren))
 		return false;
 	for (size_t i = 0; i < 9; i++) {
 		unsigned digit = (unsigned)(siren.data[i] - '0') * (i % 2 == 1 ? 2U : 1U);

@@ -126,17 +126,6 @@ put_time(struct buf *buf, uint64_t time)
 	buf_put_text(buf, "\"}");
 }
 
-static void
-put_hex(struct buf *buf, struct slice bytes)
-{
-	char text[2 * DIGEST_SIZE + 1];
-
-	hex_encode(bytes, text);
-	buf_put_u8(buf, '"');
-	buf_put(buf, slice_of(text, 2 * bytes.size));
-	buf_put_u8(buf, '"');
-}
-
 static void put_object(struct buf *buf, const struct shape *shape, const void *record);
 
 static void
@@ -173,7 +162,9 @@ put_value(struct buf *buf, const struct member *member, const uint8_t *record)
 		buf_put_text(buf, "\"" RECEIPT_TYPE "\"");
 		break;
 	case KIND_HEX:
-		put_hex(buf, slice_of(field, member->size));
+		buf_put_u8(buf, '"');
+		buf_put_hex(buf, slice_of(field, member->size));
+		buf_put_u8(buf, '"');
 		break;
 	case KIND_TEXT:
 	case KIND_TEXT_OR_NULL:

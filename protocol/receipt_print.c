@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "protocol/manifest.h"
 #include "protocol/receipt.h"
 
 #define WIDTH ((size_t)78)
@@ -109,15 +110,6 @@ put_slice(struct page *page, struct slice s)
 	}
 }
 
-static void
-put_hex(struct page *page, const uint8_t *bytes, size_t size)
-{
-	char text[2 * DIGEST_SIZE + 1];
-
-	hex_encode(slice_of(bytes, size), text);
-	put(page, text);
-}
-
 /* "1 103" */
 static void
 put_number(struct page *page, uint64_t number)
@@ -132,14 +124,18 @@ put_number(struct page *page, uint64_t number)
 	}
 }
 
-/* "30 23 217 600 053"; whatever is no tax number stays as it is. */
+/* "30 23 217 600 053"; whatever is no tax number stays as it is, whole: cut into bytes, no character is seen. */
 static void
 put_spi(struct page *page, struct slice spi)
 {
+	if (!spi_valid(spi)) {
+		put_slice(page, spi);
+		return;
+	}
 	for (size_t i = 0; i < spi.size; i++) {
-		if (spi.size == 13 && (i == 2 || i == 4 || i == 7 || i == 10))
+		if (i == 2 || i == 4 || i == 7 || i == 10)
 			buf_put_u8(page->text, HARD_SPACE);
-		put_slice(page, slice_of(spi.data + i, 1));
+		buf_put_u8(page->text, spi.data[i]);
 	}
 }
 
@@ -266,7 +262,7 @@ print_document(struct page *page, const struct receipt_document *document, size_
 	put_number(page, document->size);
 	put(page, document->size > 1 ? " octets" : " octet");
 	flush(page, first);
-	put_hex(page, document->digest, DIGEST_SIZE);
+	buf_put_hex(page->text, slice_of(document->digest, DIGEST_SIZE));
 	flush(page, "     SHA-256 ");
 }
 
@@ -306,7 +302,7 @@ print_signatures(struct page *page, const struct receipt *r)
 		put(page, "Signée le ");
 		put_time(page, signer->signing_time);
 		put(page, " avec le certificat n° ");
-		put_hex(page, signer->serial, SERIAL_SIZE);
+		buf_put_hex(page->text, slice_of(signer->serial, SERIAL_SIZE));
 		if (signer->spi.size != 0) {
 			put(page, ", titulaire : numéro fiscal ");
 			put_spi(page, signer->spi);
@@ -314,7 +310,7 @@ print_signatures(struct page *page, const struct receipt *r)
 		flush(page, "  - ");
 	}
 	line(page, "\nEmpreinte du bordereau signé (SHA-256)");
-	put_hex(page, r->filing_id, DIGEST_SIZE);
+	buf_put_hex(page->text, slice_of(r->filing_id, DIGEST_SIZE));
 	flush(page, "  ");
 }
 

@@ -124,35 +124,12 @@ checker_text(struct checker *c, const char *format, ...)
 	return out.data == NULL ? "" : (const char *)out.data; /* arena_copy puts a NUL behind */
 }
 
-struct slice
-checker_value(const struct json *value)
-{
-	switch (value->type) {
-	case JSON_NUMBER:
-	case JSON_STRING:
-		return value->text;
-	case JSON_BOOL:
-		return value->boolean ? SLICE_LITERAL("true") : SLICE_LITERAL("false");
-	case JSON_NULL:
-		return SLICE_LITERAL("null");
-	case JSON_ARRAY:
-		return SLICE_LITERAL("[...]");
-	case JSON_OBJECT:
-		break;
-	}
-	return SLICE_LITERAL("{...}");
-}
-
 void
 checker_members(struct checker *c, struct slice document, const struct json *object, const char *path,
     const char *const *names)
 {
-	for (const struct json *member = object->first; member != NULL; member = member->next) {
-		size_t i = 0;
-		while (names[i] != NULL && !slice_equal_text(member->name, names[i]))
-			i++;
-		if (names[i] != NULL)
-			continue;
+	for (const struct json *member = json_find_other(object->first, names); member != NULL;
+	    member = json_find_other(member->next, names)) {
 		struct slice name = slice_cut(member->name, 128);
 		checker_add(c, RULE_member_unknown, document,
 		    checker_format(c, "%s%s%.*s", path, *path == '\0' ? "" : ".", (int)name.size,
@@ -169,15 +146,6 @@ struct value_found {
 	const char *expected;
 };
 
-static bool
-text_is_digits(struct slice text)
-{
-	for (size_t i = 0; i < text.size; i++)
-		if (text.data[i] < '0' || text.data[i] > '9')
-			return false;
-	return text.size != 0;
-}
-
 static struct value_found
 value_broken(enum rule rule, const char *expected)
 {
@@ -189,7 +157,7 @@ static struct value_found
 value_whole(struct checker *c, const struct json *json, uint64_t min, uint64_t max)
 {
 	struct value_found found = { .rule = RULE_NONE };
-	if (json->type != JSON_NUMBER || !text_is_digits(json->text))
+	if (json->type != JSON_NUMBER || !slice_is_digits(json->text))
 		return value_broken(RULE_box_type, "a whole number without sign, fraction or exponent");
 	if (!decimal_decode(json->text, UINT64_MAX, &found.value) || found.value < min || found.value > max)
 		return value_broken(RULE_box_range,
@@ -208,7 +176,7 @@ text_hundredths(struct slice text, uint64_t *out)
 		point++;
 	size_t decimals = text.size - point;
 	struct slice before = slice_of(text.data, point);
-	if (decimals < 2 || decimals > 3 || !text_is_digits(before) || !text_is_digits(slice_from(text, point + 1)))
+	if (decimals < 2 || decimals > 3 || !slice_is_digits(before) || !slice_is_digits(slice_from(text, point + 1)))
 		return false;
 	if (before.size > 1 && before.data[0] == '0')
 		return false;
@@ -238,7 +206,7 @@ value_real(struct checker *c, const struct json *json, uint64_t max)
 	if (json->type != JSON_STRING || !text_hundredths(json->text, &found.value))
 		return value_broken(RULE_box_type, "a whole number, or a string with one or two decimals, \"1234.50\"");
 	if (found.value > max)
-		return value_broken(RULE_box_range, 
+		return value_broken(RULE_box_range,
 		    checker_text(c, "at most %llu.%02u", (unsigned long long)(max / 100), (unsigned)(max % 100)));
 	return found;
 }
@@ -247,7 +215,7 @@ static struct value_found
 value_date(struct checker *c, const struct json *json)
 {
 	struct value_found found = { .rule = RULE_NONE };
-	if (json->type != JSON_STRING || json->text.size != 8 || !text_is_digits(json->text))
+	if (json->type != JSON_STRING || json->text.size != 8 || !slice_is_digits(json->text))
 		return value_broken(RULE_box_type, "a string of eight digits, day, month and year: \"31122025\"");
 	const uint8_t *d = json->text.data;
 	found.day = (d[0] - '0') * 10U + (d[1] - '0');
@@ -316,22 +284,22 @@ box_check(struct checker *c, struct checked_document *document, const struct jso
 	struct value_found found;
 
 	if (box == NULL) {
-		checker_add(c, RULE_box_unknown, document->label, json->name, checker_value(json), NULL);
+		checker_add(c, RULE_box_unknown, document->label, json->name, json_show(json), NULL);
 		return;
 	}
 	if (document->form != NULL && !catalogue_allows(c->catalogue, document->form, box))
-		checker_add(c, RULE_box_not_on_form, document->label, box->code, checker_value(json), NULL);
+		checker_add(c, RULE_box_not_on_form, document->label, box->code, json_show(json), NULL);
 	if (c->seen_in != NULL) {
 		uint8_t number = (uint8_t)(document - c->documents + 1);
 		if (c->seen_in[box->index] == 0)
 			c->seen_in[box->index] = number;
 		else if (c->seen_in[box->index] != number)
-			checker_add(c, RULE_box_in_two_documents, document->label, box->code, checker_value(json),
+			checker_add(c, RULE_box_in_two_documents, document->label, box->code, json_show(json),
 			    "in one document only");
 	}
 	found = value_check(c, box, json);
 	if (found.rule != RULE_NONE)
-		checker_add(c, found.rule, document->label, box->code, checker_value(json), found.expected);
+		checker_add(c, found.rule, document->label, box->code, json_show(json), found.expected);
 	else if (box->is_family_event && found.year == c->income_year)
 		checker_add(c, RULE_family_change, document->label, box->code, json->text,
 		    checker_text(c, "no such day in %llu", (unsigned long long)c->income_year));
@@ -352,7 +320,7 @@ member_check(struct checker *c, const struct checked_document *document, const s
 	if (member == NULL)
 		checker_add(c, RULE_member_missing, document->label, slice_of_text(name), SLICE_EMPTY, expected);
 	else if (member->type != type)
-		checker_add(c, RULE_member_type, document->label, slice_of_text(name), checker_value(member), expected);
+		checker_add(c, RULE_member_type, document->label, slice_of_text(name), json_show(member), expected);
 	else
 		return member;
 	return NULL;
@@ -410,7 +378,7 @@ document_check(struct checker *c, struct checked_document *document, const struc
 		return;
 	}
 	if (root->type != JSON_OBJECT)
-		checker_add(c, RULE_member_type, document->label, SLICE_EMPTY, checker_value(root), "an object");
+		checker_add(c, RULE_member_type, document->label, SLICE_EMPTY, json_show(root), "an object");
 	else
 		root_check(c, document, in->type, root);
 }

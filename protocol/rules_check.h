@@ -47,8 +47,6 @@ void checker_add(struct checker *c, enum rule rule, struct slice document, struc
 struct slice checker_format(struct checker *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same, NUL-terminated, for checker_add's `expected`. */
 const char *checker_text(struct checker *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The value as a finding shows it: the text of a number or string, else a word for its kind. */
-struct slice checker_value(const struct json *value);
 /* One finding for each member of `object` whose name is not among `names`, below `path` ("donations[2]"; or ""). */
 void checker_members(struct checker *c, struct slice document, const struct json *object, const char *path,
     const char *const *names);

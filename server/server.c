@@ -611,7 +611,7 @@ server_run(const struct server_options *options, struct arena *arena, struct fau
 		log_event(server->log, LOG_LEVEL_INFO, "stopped", log_error("error", server->failure));
 	} else {
 		/* They may be of what ends with the server. */
-		error = settings_keep_fault(arena, fault);
+		error = fault_keep(fault, arena);
 	}
 	server_destroy(server);
 	return error;

@@ -138,15 +138,6 @@ is_setting(struct slice name)
 }
 
 enum error
-settings_keep_fault(struct arena *arena, struct fault *fault)
-{
-	if (!arena_copy(arena, fault->place, &fault->place) || !arena_copy(arena, fault->value, &fault->value) ||
-	    !arena_copy(arena, fault->expected, &fault->expected))
-		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
-	return fault->error;
-}
-
-enum error
 settings_name_file(const char *name, struct arena *arena, struct fault *fault)
 {
 	char place[256];
@@ -155,7 +146,7 @@ settings_name_file(const char *name, struct arena *arena, struct fault *fault)
 	    (int)(fault->place.size < 128 ? fault->place.size : 128), has_place ? (const char *)fault->place.data : "");
 
 	fault->place = slice_of(place, (size_t)size);
-	return settings_keep_fault(arena, fault);
+	return fault_keep(fault, arena);
 }
 
 /* What stands in a setting as the fault's value: a text or a number as it is, anything else not at all. */

@@ -50,8 +50,6 @@ must_check enum error settings_read_bytes(const char *path, size_t size_max, str
 /* A fault in a file says in which: "campaign.json, line 3, column 7 (byte 41)". `name` is the file's; the texts are
  * copied into the arena. Returns the fault's error, or ERROR_out_of_memory. */
 enum error settings_name_file(const char *name, struct arena *arena, struct fault *fault);
-/* Copies a fault's texts into the arena, for when what they are borrowed from ends. Returns as the one above. */
-enum error settings_keep_fault(struct arena *arena, struct fault *fault);
 /* Reads DIR/guichet.json. The fault's texts live in the arena. */
 must_check enum error settings_load(
     const char *directory, struct arena *arena, struct settings *out, struct fault *fault);

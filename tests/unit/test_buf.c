@@ -93,6 +93,25 @@ memory_is_given_back_when_little_is_held(void **state)
 	buf_destroy(buf);
 }
 
+static void
+hexadecimal_is_put_whatever_its_length(void **state)
+{
+	(void)state;
+	uint8_t bytes[200];
+	char text[2 * sizeof bytes + 1];
+	struct buf *buf = buf_create(2 * sizeof bytes);
+
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t)(i * 37);
+	for (size_t size = 0; size <= sizeof bytes; size++) {
+		buf_clear(buf);
+		buf_put_hex(buf, slice_of(bytes, size));
+		hex_encode(slice_of(bytes, size), text);
+		assert_true(buf_ok(buf) && slice_equal_text(buf_peek(buf), text));
+	}
+	buf_destroy(buf);
+}
+
 /* Seen through the memory that it keeps. */
 static void
 what_was_held_is_wiped(void **state)
@@ -123,6 +142,7 @@ main(void)
 		cmocka_unit_test(maximum_is_kept_and_failure_sticks),
 		cmocka_unit_test(numbers_are_big_endian),
 		cmocka_unit_test(memory_is_given_back_when_little_is_held),
+		cmocka_unit_test(hexadecimal_is_put_whatever_its_length),
 		cmocka_unit_test(what_was_held_is_wiped),
 	};
 	return cmocka_run_group_tests_name("buf", tests, NULL, NULL);

@@ -149,14 +149,14 @@ slips_in_a_catalogue_are_refused(void **state)
 	arena_destroy(texts);
 }
 
-/* What is said of the delivered catalogue with one text in it replaced. */
+/* What is said of a good catalogue with one text in it replaced. */
 static void
-assert_slip(const char *from, const char *to, const char *place, const char *value, const char *expected)
+assert_slip(struct slice good, const char *from, const char *to, const char *place, const char *value,
+    const char *expected)
 {
 	struct arena *texts = arena_create(4096);
 	struct catalogue *none;
 	struct fault fault;
-	struct slice good = default_catalogue();
 	struct buf *bad = buf_create(good.size + 64);
 	const uint8_t *at = memmem(good.data, good.size, from, strlen(from));
 
@@ -175,6 +175,69 @@ assert_slip(const char *from, const char *to, const char *place, const char *val
 	arena_destroy(texts);
 }
 
+/* Every member of the catalogue with a value of another type, also those that may be absent. */
+static void
+a_wrong_type_is_refused_in_every_member(void **state)
+{
+	(void)state;
+	static const char good[] = "{\"type\":\"guichet-catalogue\",\"version\":\"1\",\"donation_free_max\":3,"
+	    "\"exempt_bodies\":[\"union\"]," LIMITS ",\"forms\":["
+	    "{\"code\":\"m\",\"title\":\"t\",\"main\":true,\"boxes\":[\"\"]},"
+	    "{\"code\":\"2044\",\"title\":\"u\",\"boxes\":[\"4\"]}],"
+	    "\"papers\":[{\"code\":\"9\",\"title\":\"v\",\"way\":\"post\",\"form\":\"2044\"}],"
+	    "\"boxes\":[{\"code\":\"1AJ\",\"type\":\"euros\",\"label\":\"l\",\"max\":8,"
+	    "\"donation\":\"named\",\"paper\":\"9\"},"
+	    "{\"code\":\"0AX\",\"type\":\"date\",\"event\":\"marriage\"}]}";
+	static const struct {
+		const char *from, *to, *place, *value, *expected;
+	} slips[] = {
+		{ "\"guichet-catalogue\"", "7", "type", "7", "\"guichet-catalogue\"" },
+		{ "\"version\":\"1\"", "\"version\":1", "version", "1", "a text of 1 to 64 bytes" },
+		{ "\"version\":\"1\"", "\"version\":null", "version", "null", "a text of 1 to 64 bytes" },
+		{ "max\":3", "max\":\"3\"", "donation_free_max", "3", "whole euros" },
+		{ "[\"union\"]", "{}", "exempt_bodies", "{...}", "a list of at most 16 words of 1 to 32 bytes" },
+		{ "[\"union\"]", "[true]", "exempt_bodies", "true", "a list of at most 16 words of 1 to 32 bytes" },
+		{ LIMITS, "\"limits\":7", "limits.euros", "", "a largest value for each type, a whole number" },
+		{ "\"real\":9", "\"real\":false", "limits.real", "false",
+		    "a largest value for each type, a whole number" },
+		{ "\"date\":9", "\"date\":9,\"cents\":9", "limits", "cents", "known types only" },
+		{ "\"code\":\"2044\"", "\"code\":2044", "forms[1].code", "2044", "a text of 1 to 56 bytes" },
+		{ "\"title\":\"u\"", "\"title\":7", "forms[1].title, code 2044", "7", "a text of 0 to 256 bytes" },
+		{ "\"main\":true", "\"main\":\"true\"", "forms[0].main, code m", "true", "true or false" },
+		{ "[\"4\"]", "\"4\"", "forms[1].boxes, code 2044", "4",
+		    "a list of at most 64 beginnings of box codes" },
+		{ "[\"4\"]", "[4]", "forms[1].boxes, code 2044", "4", "beginnings of box codes" },
+		{ "\"code\":\"9\"", "\"code\":9", "papers[0].code", "9", "a text of 1 to 64 bytes" },
+		{ "\"title\":\"v\"", "\"title\":[]", "papers[0].title, code 9", "[...]",
+		    "a text of 0 to 256 bytes" },
+		{ "\"way\":\"post\"", "\"way\":{}", "papers[0].way, code 9", "{...}", "post or online" },
+		{ "\"form\":\"2044\"", "\"form\":2044", "papers[0].form, code 9", "2044",
+		    "a text of 0 to 64 bytes" },
+		{ "{\"code\":\"1AJ\"", "{\"code\":1", "boxes[0].code", "1",
+		    "a digit and two digits or capital letters" },
+		{ "\"euros\",", "true,", "boxes[0].type, code 1AJ", "true",
+		    "euros, real, boolean, integer, year or date" },
+		{ "\"label\":\"l\"", "\"label\":7", "boxes[0].label, code 1AJ", "7", "a text of 0 to 256 bytes" },
+		{ "\"max\":8", "\"max\":null", "boxes[0].max, code 1AJ", "null",
+		    "a whole number of at most 9, the limit of the type" },
+		{ "\"donation\":\"named\"", "\"donation\":true", "boxes[0].donation, code 1AJ", "true",
+		    "named, exempt or campaign, for a box in euros" },
+		{ "\"paper\":\"9\"", "\"paper\":9", "boxes[0].paper, code 1AJ", "9", "a paper of this catalogue" },
+		{ "\"event\":\"marriage\"", "\"event\":[]", "boxes[1].event, code 0AX", "[...]",
+		    "marriage, divorce or death, for a date" },
+	};
+	struct catalogue *catalogue;
+
+	struct arena *texts = arena_create(65536);
+	struct fault fault;
+	assert_int_equal(catalogue_parse(SLICE_LITERAL(good), texts, &catalogue, &fault), ERROR_NONE);
+	catalogue_destroy(catalogue);
+	arena_destroy(texts);
+	for (size_t i = 0; i < sizeof slips / sizeof slips[0]; i++)
+		assert_slip(SLICE_LITERAL(good), slips[i].from, slips[i].to, slips[i].place, slips[i].value,
+		    slips[i].expected);
+}
+
 /* Which of its many items is meant, and what stands there. */
 static void
 a_slip_is_found_by_what_is_said_of_it(void **state)
@@ -188,15 +251,15 @@ a_slip_is_found_by_what_is_said_of_it(void **state)
 
 	snprintf(place, sizeof place, "boxes[%zu].code", box(c, "1AK")->index);
 	snprintf(expected, sizeof expected, "a code that boxes[%zu] does not have already", box(c, "1AJ")->index);
-	assert_slip("\"code\":\"1AK\"", "\"code\":\"1AJ\"", place, "1AJ", expected);
+	assert_slip(text, "\"code\":\"1AK\"", "\"code\":\"1AJ\"", place, "1AJ", expected);
 	snprintf(place, sizeof place, "boxes[%zu].max, code 1AJ", box(c, "1AJ")->index);
-	assert_slip("\"code\":\"1AJ\",", "\"code\":\"1AJ\",\"max\":\"nine\",", place, "nine",
+	assert_slip(text, "\"code\":\"1AJ\",", "\"code\":\"1AJ\",\"max\":\"nine\",", place, "nine",
 	    "a whole number of at most 999999999999, the limit of the type");
 	assert_non_null(at);
 	for (const uint8_t *byte = text.data; byte < at; byte++)
 		line += *byte == '\n';
 	snprintf(place, sizeof place, "line %zu, column ", line);
-	assert_slip("\"code\":\"1AJ\",", "\"code\":\"1AJ\" ", place, "\"type\"", "a comma, or }");
+	assert_slip(text, "\"code\":\"1AJ\",", "\"code\":\"1AJ\" ", place, "\"type\"", "a comma, or }");
 	catalogue_destroy(c);
 }
 
@@ -238,24 +301,38 @@ campaigns_are_read_strictly(void **state)
 	    "\"closes\":\"2026-12-31\"," DEADLINES "," DEPARTMENTS "," CONTRACT "}";
 	static const struct {
 		const char *from, *to, *place;
+		const char *value; /* NULL: not looked at */
 	} slips[] = {
-		{ "guichet-campaign", "guichet-campagne", "type" }, { "\"name\"", "\"nom\"", "campaign" },
-		{ "ir-2025", "ir 2025", "name" },
-		{ "\"income_year\":2025", "\"income_year\":\"2025\"", "income_year" }, { "2026-04-09", "2026-4-9",
-		    "opens" },
-		{ "2026-04-09", "2026-02-30", "opens" }, { "\"closes\":\"2026", "\"closes\":\"2025", "closes" },
-		{ "2026-05-26", "26-05-2026", "B" }, { "\"version\":\"1\"", "\"version\":\"\"", "contract.version" },
-		{ "[\"a\",\"b\"]", "\"ab\"", "contract.text" }, { "[\"a\",\"b\"]", "[\"a\",1]", "contract.text" },
-		{ "\"text\"", "\"texte\"", "contract" }, { "\"C\":\"2026", "\"D\":\"2026", "C" },
-		{ "\"C\":\"2026-12-31\"", "\"C\":\"2026-12-31\",\"D\":\"2026-12-31\"", "deadlines" },
-		{ "_years\":3", "_years\":0", "contract.certificate_years" },
-		{ "_years\":3", "_years\":11", "contract.certificate_years" },
-		{ "\"certificate_years\":3,", "", "contract.certificate_years" },
-		{ DEPARTMENTS ",", "", "departments" }, { ",\"none\":[\"99\"]", "", "departments" },
-		{ "\"none\"", "\"D\"", "departments" }, { "[\"99\"]", "\"99\"", "departments" },
-		{ "[\"99\"]", "[99]", "departments" }, { "[\"99\"]", "[\"01\"]", "departments" },
-		{ "[\"99\"]", "[\"2a\"]", "departments" }, { "[\"99\"]", "[\"9\"]", "departments" },
-		{ "[\"99\"]", "[\"9999\"]", "departments" },
+		{ "guichet-campaign", "guichet-campagne", "type", "guichet-campagne" },
+		{ "\"name\"", "\"nom\"", "campaign", NULL }, { "ir-2025", "ir 2025", "name", NULL },
+		{ "\"income_year\":2025", "\"income_year\":\"2025\"", "income_year", "2025" },
+		{ "\"income_year\":2025", "\"income_year\":[2025]", "income_year", "[...]" },
+		{ "\"income_year\":2025", "\"income_year\":1969", "income_year", "1969" },
+		{ "\"guichet-campaign\"", "7", "type", "7" }, { "\"ir-2025\"", "2025", "name", "2025" },
+		{ "\"2026-04-09\"", "20260409", "opens", "20260409" },
+		{ "\"B\":\"2026-05-26\"", "\"B\":null", "B", "null" },
+		{ "\"version\":\"1\"", "\"version\":1", "contract.version", "1" },
+		{ "_years\":3", "_years\":\"3\"", "contract.certificate_years", "3" },
+		{ "[\"a\",\"b\"]", "{}", "contract.text", "{...}" },
+		{ "[\"a\",\"b\"]", "[\"a\",true]", "contract.text", "true" },
+		{ "[\"99\"]", "[false]", "departments", "false" },
+		{ DEPARTMENTS, "\"departments\":[1]", "departments", "[...]" },
+		{ "2026-04-09", "2026-4-9", "opens", NULL }, { "2026-04-09", "2026-02-30", "opens", NULL },
+		{ "\"closes\":\"2026", "\"closes\":\"2025", "closes", NULL },
+		{ "2026-05-26", "26-05-2026", "B", NULL },
+		{ "\"version\":\"1\"", "\"version\":\"\"", "contract.version", NULL },
+		{ "[\"a\",\"b\"]", "\"ab\"", "contract.text", NULL },
+		{ "[\"a\",\"b\"]", "[\"a\",1]", "contract.text", NULL },
+		{ "\"text\"", "\"texte\"", "contract", NULL }, { "\"C\":\"2026", "\"D\":\"2026", "C", NULL },
+		{ "\"C\":\"2026-12-31\"", "\"C\":\"2026-12-31\",\"D\":\"2026-12-31\"", "deadlines", NULL },
+		{ "_years\":3", "_years\":0", "contract.certificate_years", NULL },
+		{ "_years\":3", "_years\":11", "contract.certificate_years", NULL },
+		{ "\"certificate_years\":3,", "", "contract.certificate_years", NULL },
+		{ DEPARTMENTS ",", "", "departments", NULL }, { ",\"none\":[\"99\"]", "", "departments", NULL },
+		{ "\"none\"", "\"D\"", "departments", NULL }, { "[\"99\"]", "\"99\"", "departments", NULL },
+		{ "[\"99\"]", "[99]", "departments", NULL }, { "[\"99\"]", "[\"01\"]", "departments", NULL },
+		{ "[\"99\"]", "[\"2a\"]", "departments", NULL }, { "[\"99\"]", "[\"9\"]", "departments", NULL },
+		{ "[\"99\"]", "[\"9999\"]", "departments", NULL },
 	};
 	struct campaign campaign;
 	struct fault fault;
@@ -272,6 +349,7 @@ campaigns_are_read_strictly(void **state)
 		    at + strlen(slips[i].from));
 		assert_int_equal(campaign_parse(slice_of_text(text), arena, &campaign, &fault), ERROR_json_malformed);
 		assert_true(slice_equal_text(fault.place, slips[i].place));
+		assert_true(slips[i].value == NULL || slice_equal_text(fault.value, slips[i].value));
 	}
 	arena_destroy(arena);
 }
@@ -333,6 +411,7 @@ main(void)
 		cmocka_unit_test(delivered_catalogue_is_whole),
 		cmocka_unit_test(program_carries_the_delivered_catalogue),
 		cmocka_unit_test(slips_in_a_catalogue_are_refused),
+		cmocka_unit_test(a_wrong_type_is_refused_in_every_member),
 		cmocka_unit_test(a_slip_is_found_by_what_is_said_of_it),
 		cmocka_unit_test(default_campaign_is_open_all_its_year),
 		cmocka_unit_test(campaigns_are_read_strictly),

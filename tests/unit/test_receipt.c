@@ -266,8 +266,9 @@ test_page_hostile(void **state)
 	static char word[400];
 	struct buf *buf = buf_create(1 << 20);
 	struct receipt r = sample();
-	struct receipt_person person = { SLICE_LITERAL("1"), SLICE_LITERAL("a\x1b[2Jb\xc2\x9b" "c\x01\n\x7f"),
-		SLICE_EMPTY };
+	/* With a control character of two bytes, at the length of a tax number. */
+	struct receipt_person person = { SLICE_LITERAL("1\xc2\x9b" "2J7890123"),
+		SLICE_LITERAL("a\x1b[2Jb\xc2\x9b" "c\x01\n\x7f"), SLICE_EMPTY };
 
 	for (size_t i = 0; i + 1 < sizeof word; i += 2)
 		memcpy(word + i, "é", 2);
@@ -279,6 +280,7 @@ test_page_hostile(void **state)
 	assert_true(buf_ok(buf));
 	expect_printable(buf_peek(buf));
 	assert_true(contains(buf_peek(buf), "a?[2Jb?c???"));
+	assert_true(contains(buf_peek(buf), "1?2J7890123"));
 	buf_destroy(buf);
 }
 
