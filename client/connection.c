@@ -149,8 +149,9 @@ lose_link_for(struct guichet *guichet, enum error error, const char *reason, boo
 
 /* ---- sending ---- */
 
-/* Appends one message as a frame; false when it does not fit the message table or the frame. */
-static bool
+/* Appends one message as a frame. ERROR_usage: it does not fit the message table or the frame. ERROR_out_of_memory: the
+ * link has been lost over it, for half a frame may be in its output. */
+static enum error
 put_message(struct guichet *guichet, const struct operation *operation, uint32_t stream, const void *message)
 {
 	struct frame frame = { .op = (uint16_t)operation->number, .stream = stream };
@@ -158,10 +159,20 @@ put_message(struct guichet *guichet, const struct operation *operation, uint32_t
 	buf_clear(guichet->body);
 	codec_encode(operation->request(), message, guichet->body);
 	frame.body = buf_peek(guichet->body);
-	if (!buf_ok(guichet->body) || (guichet->has_hello && frame.body.size > guichet->hello.frame_body_max))
-		return false;
-	frame_put(link_output(guichet->link), &frame);
-	return true;
+	if (buf_ok(guichet->body)) {
+		if (guichet->has_hello && frame.body.size > guichet->hello.frame_body_max)
+			return ERROR_usage;
+		frame_put(link_output(guichet->link), &frame);
+		if (buf_ok(link_output(guichet->link)))
+			return ERROR_NONE;
+	} else {
+		/* With memory for the largest body it was the message that did not fit. */
+		buf_clear(guichet->body);
+		if (buf_reserve(guichet->body, LIMIT_FRAME_BODY) != NULL)
+			return ERROR_usage;
+	}
+	lose_link_for(guichet, ERROR_out_of_memory, operation->name, false);
+	return ERROR_out_of_memory;
 }
 
 static void
@@ -176,14 +187,25 @@ enter_phase(struct guichet *guichet, enum phase phase)
 		guichet->refusals = 0;
 }
 
-static void
+/* Says what the connection itself has to say, which always fits. False when the link was lost over it. */
+static bool
+say(struct guichet *guichet, enum operation_number operation, const void *message, enum phase phase)
+{
+	enum error error = put_message(guichet, operation_find(operation), STREAM_CONTROL, message);
+
+	check(error != ERROR_usage);
+	if (error == ERROR_NONE)
+		enter_phase(guichet, phase);
+	return error == ERROR_NONE;
+}
+
+static bool
 say_hello(struct guichet *guichet)
 {
 	const struct msg_hello_request message = { .client = SLICE_LITERAL("libguichet " GUICHET_VERSION) };
 
 	guichet->has_hello = false;
-	check(put_message(guichet, operation_find(OPERATION_hello), STREAM_CONTROL, &message));
-	enter_phase(guichet, PHASE_HELLO);
+	return say(guichet, OPERATION_hello, &message, PHASE_HELLO);
 }
 
 static enum error
@@ -211,11 +233,9 @@ say_login(struct guichet *guichet)
 	    identity_has_certificate(guichet->identity) ? sign_login(guichet, input, signature) : ERROR_usage;
 
 	if (error == ERROR_NONE) {
-		const struct msg_login_request message = { .serial = slice_of_public(
-							       guichet_identity_serial(guichet->identity)),
-			.signature = buf_peek(signature) };
-		check(put_message(guichet, operation_find(OPERATION_login), STREAM_CONTROL, &message));
-		enter_phase(guichet, PHASE_LOGIN);
+		const struct msg_login_request message = { .signature = buf_peek(signature),
+			.serial = slice_of_public(guichet_identity_serial(guichet->identity)) };
+		error = say(guichet, OPERATION_login, &message, PHASE_LOGIN) ? ERROR_NONE : ERROR_out_of_memory;
 	} else {
 		lose_link_for(guichet, error, "the log-in cannot be signed", false);
 	}
@@ -245,21 +265,20 @@ next_stream(struct guichet *guichet)
 static void
 send_request(struct guichet *guichet, struct guichet_request *request)
 {
-	if (request->kind->prepare != NULL) {
-		enum guichet_error error = request->kind->prepare(request);
-		if (error != GUICHET_ERROR_none) {
-			request_finish(request, error);
-			return;
-		}
+	enum guichet_error unprepared =
+	    request->kind->prepare != NULL ? request->kind->prepare(request) : GUICHET_ERROR_none;
+	if (unprepared != GUICHET_ERROR_none) {
+		request_finish(request, unprepared);
+		return;
 	}
 	set_deadline(guichet, request);
 	request->stream = next_stream(guichet);
-	if (!put_message(guichet, request->operation, request->stream, request->message)) {
-		request_finish(request,
-		    problem_set(request->problem, ERROR_usage, request->operation->name, SLICE_EMPTY,
-			"every field that is required, within its limits, and all within one frame"));
+	enum error error = put_message(guichet, request->operation, request->stream, request->message);
+	if (error == ERROR_usage)
+		request_finish(request, problem_set(request->problem, error, request->operation->name, SLICE_EMPTY,
+		    "every field that is required, within its limits, and all within one frame"));
+	if (error != ERROR_NONE)
 		return;
-	}
 	request->state = REQUEST_SENT;
 	request->due_at_ms = clock_monotonic_ms() + guichet->timeout_ms;
 	guichet->sent_count++;
@@ -506,13 +525,12 @@ open_link(struct guichet *guichet)
 }
 
 /* What the office refused before the wait. */
-static void
+static bool
 say_again(struct guichet *guichet)
 {
 	if (guichet->has_hello)
 		enter_phase(guichet, PHASE_READY); /* which begins with the log-in */
-	else
-		say_hello(guichet);
+	return guichet->has_hello || say_hello(guichet);
 }
 
 /* One round with an open or opening link. True when another round may move more. */
@@ -529,17 +547,13 @@ step_link(struct guichet *guichet)
 		lose_link_for(guichet, error, link_reason(guichet->link), error != ERROR_tls_failed);
 		return false;
 	}
-	if (guichet->phase == PHASE_CONNECTING && state == LINK_OPEN) {
-		say_hello(guichet);
-		return true;
-	}
-	if (guichet->phase == PHASE_WAITING && clock_monotonic_ms() >= guichet->phase_due_ms) {
-		say_again(guichet);
-		return true;
-	}
+	if (guichet->phase == PHASE_CONNECTING && state == LINK_OPEN)
+		return say_hello(guichet);
+	if (guichet->phase == PHASE_WAITING && clock_monotonic_ms() >= guichet->phase_due_ms)
+		return say_again(guichet);
 	if (guichet->phase == PHASE_READY && guichet->identity != NULL && !guichet->logged_in)
 		return say_login(guichet);
-	return send_queued(guichet) || link_pending(guichet->link);
+	return send_queued(guichet) || (guichet->link != NULL && link_pending(guichet->link));
 }
 
 static void

@@ -7,6 +7,8 @@
 #include <openssl/x509.h>
 #include <string.h>
 
+#include "client/connection.h"
+#include "client/link.h"
 #include "protocol/key.h"
 
 #define CHECKPOINT "a checkpoint"
@@ -539,6 +541,57 @@ limits_under_which_nothing_can_be_asked_are_an_error(void **state)
 	}
 }
 
+/* Steps until that phase; the office is told nothing in between that it could wait for. */
+static void
+step_to(struct office *office, struct guichet *guichet, enum phase phase)
+{
+	while (guichet->phase != phase) {
+		guichet_step(guichet);
+		office_step(office);
+	}
+}
+
+/* Memory that is short when a frame is appended: half of it may be in the output, so that nothing can follow. */
+static void
+frame_that_finds_no_memory_ends_the_connection_at_once(void **state)
+{
+	(void)state;
+	static const struct {
+		enum phase phase;
+		const char *operation; /* that comes next in it */
+	} cases[] = { { PHASE_CONNECTING, "hello" }, { PHASE_READY, "log_checkpoint" } };
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct office office;
+		office_open(&office, answer_checkpoint);
+		struct guichet *guichet = connect_to(&office);
+		struct guichet_request *first = ask(guichet, "log_checkpoint"), *request = first;
+		guichet_request_start(first);
+		if (cases[i].phase == PHASE_READY) {
+			office_run(&office, first);
+			request = ask(guichet, "log_checkpoint");
+			guichet_request_start(request);
+		} else {
+			step_to(&office, guichet, PHASE_CONNECTING);
+		}
+		assert_int_equal(guichet->phase, cases[i].phase);
+		buf_fail(link_output(guichet->link));
+		office_run(&office, request);
+		assert_int_equal(guichet_request_error(request), GUICHET_ERROR_out_of_memory);
+		assert_string_equal(guichet_problem_value(guichet_request_problem(request)), cases[i].operation);
+		assert_null(guichet->link);
+		/* And with memory again the handle serves as before. */
+		struct guichet_request *next = ask(guichet, "log_checkpoint");
+		office_run(&office, next);
+		assert_checkpoint_came(next);
+		guichet_request_destroy(next);
+		guichet_request_destroy(request);
+		if (request != first)
+			guichet_request_destroy(first);
+		guichet_destroy(guichet);
+		office_close(&office);
+	}
+}
+
 static void
 addresses_are_host_and_port(void **state)
 {
@@ -578,6 +631,7 @@ main(void)
 		cmocka_unit_test(refused_login_ends_what_waited_for_it),
 		cmocka_unit_test(fields_keep_to_the_message_table),
 		cmocka_unit_test(limits_under_which_nothing_can_be_asked_are_an_error),
+		cmocka_unit_test(frame_that_finds_no_memory_ends_the_connection_at_once),
 		cmocka_unit_test(addresses_are_host_and_port),
 	};
 	return cmocka_run_group_tests_name("client connection", tests, pair_set_up, pair_tear_down);
