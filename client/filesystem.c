@@ -59,6 +59,22 @@ filesystem_open(const char *path, int *fd, struct guichet_problem *problem)
 }
 
 enum guichet_error
+filesystem_read_start(const char *path, uint8_t *at, size_t size, size_t *got, struct guichet_problem *problem)
+{
+	int fd;
+	enum guichet_error error = filesystem_open(path, &fd, problem);
+
+	if (error != GUICHET_ERROR_none)
+		return error;
+	ssize_t result = read_fully(fd, at, size);
+	if (result < 0)
+		error = filesystem_fail(problem, path, "a file that can be read");
+	close(fd);
+	*got = result < 0 ? 0 : (size_t)result;
+	return error;
+}
+
+enum guichet_error
 guichet_file_read(const char *path, size_t size_max, struct guichet_blob **out, struct guichet_problem *problem)
 {
 	enum guichet_error error;

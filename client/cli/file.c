@@ -13,6 +13,7 @@
 #include "client/problem.h"
 #include "protocol/json.h"
 #include "protocol/limits.h"
+#include "protocol/receipt_number.h"
 
 /* A signed filing without its documents. */
 #define SAVED_MAX ((size_t)64 * 1024)
@@ -79,8 +80,6 @@ make_filing(struct task *task)
 	guichet_filing_set_offline(task->filing, cli_value(cli, OPTION_OFFLINE) != NULL);
 	if (replaces != NULL)
 		error = guichet_filing_set_replaces(task->filing, replaces, cli->problem);
-	if (error == GUICHET_ERROR_usage)
-		problem_set_place(cli->problem, options_name(OPTION_REPLACES));
 	return error == GUICHET_ERROR_none ? add_documents(task) : error;
 }
 
@@ -315,6 +314,20 @@ run(struct task *task)
 	return error == GUICHET_ERROR_none ? send_and_keep(task) : cli_fail(cli);
 }
 
+/* A mistyped number is told before a password is asked for; says so. */
+static bool
+replaces_is_good(struct cli *cli)
+{
+	const char *typed = cli_value(cli, OPTION_REPLACES);
+	char canonical[RECEIPT_NUMBER_SIZE + 1];
+
+	if (typed == NULL || receipt_number_parse(slice_of_text(typed), canonical))
+		return true;
+	(void)cli_fail_usage(cli, options_name(OPTION_REPLACES), typed,
+	    receipt_number_has_form(slice_of_text(typed)) ? RECEIPT_NUMBER_MISTYPED : RECEIPT_NUMBER_FORM);
+	return false;
+}
+
 enum exit_code
 cli_file(struct cli *cli)
 {
@@ -324,6 +337,8 @@ cli_file(struct cli *cli)
 
 	if (cli_value(cli, OPTION_CHECK) == NULL && missing != OPTION_COUNT)
 		return cli_fail_usage(cli, options_name(missing), "missing", "this option, or --check");
+	if (!replaces_is_good(cli))
+		return EXIT_CODE_USAGE;
 	struct task task = { .cli = cli, .receipt_path = out != NULL ? out : "receipt.json" };
 	task.saved_path = cli_path_beside(task.receipt_path, ".json", ".filing");
 	if (task.saved_path == NULL)

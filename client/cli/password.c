@@ -12,6 +12,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "client/filesystem.h"
 #include "client/problem.h"
 
 /* How soon a signal is noticed. */
@@ -25,30 +26,35 @@ refuse(struct guichet_problem *problem, const char *value, const char *expected)
 	return problem_set(problem, ERROR_usage, "password", slice_of_text(value), expected);
 }
 
-/* Cuts at the first line's end; refuses what is no password. */
+/* Makes a text of the first line of `size` bytes; refuses what is no password. As many bytes as fit without a line's
+ * end are a line that goes on: cut, it would be another password. */
 static enum guichet_error
-take_line(char *text, struct guichet_problem *problem)
+take_line(char text[PASSWORD_SIZE_MAX], size_t size, struct guichet_problem *problem)
 {
-	text[strcspn(text, "\r\n")] = '\0';
-	if (text[0] == '\0')
+	size_t end = 0;
+
+	_Static_assert(PASSWORD_SIZE_MAX == 1024, "as is said of a longer line");
+	while (end < size && text[end] != '\r' && text[end] != '\n')
+		end++;
+	if (end == PASSWORD_SIZE_MAX)
+		return refuse(problem, "a longer line", "at most 1023 bytes");
+	text[end] = '\0';
+	if (end == 0)
 		return refuse(problem, "empty", "at least one character");
+	if (strlen(text) != end)
+		return refuse(problem, "a NUL", "a line of text");
 	return GUICHET_ERROR_none;
 }
 
 static enum guichet_error
 read_file(const char *path, char out[PASSWORD_SIZE_MAX], struct guichet_problem *problem)
 {
-	struct guichet_blob *blob;
-	enum guichet_error error = guichet_file_read(path, PASSWORD_SIZE_MAX - 1, &blob, problem);
+	size_t size;
+	enum guichet_error error = filesystem_read_start(path, (uint8_t *)out, PASSWORD_SIZE_MAX, &size, problem);
 
 	if (error != GUICHET_ERROR_none)
 		return error;
-	struct guichet_bytes bytes = guichet_blob_bytes(blob);
-	if (bytes.size != 0)
-		memcpy(out, bytes.data, bytes.size);
-	out[bytes.size] = '\0';
-	guichet_blob_destroy(blob);
-	error = take_line(out, problem);
+	error = take_line(out, size, problem);
 	if (error != GUICHET_ERROR_none)
 		problem_set_place(problem, path);
 	return error;
@@ -73,7 +79,7 @@ say(int terminal, const char *text)
 	(void)!write(terminal, text, strlen(text));
 }
 
-/* One line; 0 when a signal came first, -1 on an error or the end. */
+/* One line, or as much of it as fits; how many bytes; 0 when a signal came first, -1 on an error or the end. */
 static ssize_t
 read_line(int terminal, char out[PASSWORD_SIZE_MAX])
 {
@@ -81,9 +87,7 @@ read_line(int terminal, char out[PASSWORD_SIZE_MAX])
 
 	while (!signal_is_pending())
 		if (poll(&poll_fd, 1, LOOK_FOR_SIGNALS_MS) > 0) {
-			ssize_t got = read(terminal, out, PASSWORD_SIZE_MAX - 1);
-			if (got > 0)
-				out[got] = '\0';
+			ssize_t got = read(terminal, out, PASSWORD_SIZE_MAX);
 			return got > 0 ? got : -1;
 		}
 	return 0;
@@ -112,11 +116,12 @@ ask(int terminal, const char *prompt, char out[PASSWORD_SIZE_MAX], struct guiche
 			say(terminal, prompt);
 			got = read_line(terminal, out);
 		}
+		/* What is left of a line that is too long is not for whoever reads next. */
 		tcsetattr(terminal, TCSAFLUSH, &shown);
 		say(terminal, "\n");
 		sigprocmask(SIG_SETMASK, &before, NULL);
 	} while (got == 0);
-	return got > 0 ? take_line(out, problem) :
+	return got > 0 ? take_line(out, (size_t)got, problem) :
 			 refuse(problem, "no answer", "a password at the terminal, or --password-file F");
 }
 

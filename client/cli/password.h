@@ -8,11 +8,12 @@
 
 #include "protocol/bytes.h"
 
+/* With the NUL behind it. */
 #define PASSWORD_SIZE_MAX ((size_t)1024)
 
-/* The first line of the file; or, when path is NULL, what is typed at the terminal after `prompt`, unseen, and
- * twice the same when it is chosen. The caller wipes `out`. Errors: file_unreadable, usage (no terminal, empty, too
- * long, not the same). */
+/* The first line of the file, whatever follows; or, when path is NULL, what is typed at the terminal after `prompt`,
+ * unseen, and twice the same when it is chosen. The caller wipes `out`. Errors: file_unreadable, usage (no terminal,
+ * empty, too long, a NUL in it, not the same). */
 must_check enum guichet_error password_get(const char *path, const char *prompt, bool is_chosen,
     char out[PASSWORD_SIZE_MAX], struct guichet_problem *problem);
 

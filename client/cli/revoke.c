@@ -30,11 +30,12 @@ report(const struct cli *cli, struct guichet_bytes serial, struct guichet_record
 	char serial_text[2 * SERIAL_SIZE + 1];
 	struct buf *buf = cli_buf();
 
-	/* A newer office may have reasons that have no word here; an older one says neither reason nor which revocation. */
+	/* A newer office may have reasons that have no word here; an older one tells none. */
 	reason = reason != NULL ? reason : "unknown";
 	hex_encode(slice_of_public(serial), serial_text);
 	if (cli->is_json) {
-		buf_put_format(buf, "{\"serial\":\"%s\",\"revoked_at\":%llu", serial_text, (unsigned long long)revoked_at);
+		buf_put_format(buf, "{\"serial\":\"%s\",\"revoked_at\":%llu", serial_text,
+		    (unsigned long long)revoked_at);
 		if (guichet_record_has(answer, "reason"))
 			buf_put_format(buf, ",\"reason\":\"%s\"", reason);
 		if (guichet_record_has(answer, "was_revoked"))

@@ -145,6 +145,9 @@ def test_a_mistyped_number_is_told_before_anything_is_asked(typed, why):
     for command in ("receipt", "show"):
         told = json.loads(guichet(command, "--server", "127.0.0.1:1", "--trust", "x", "--as", "y", typed, "--json", code=USAGE))
         assert told["value"] == typed and why in told["expected"]
+    told = json.loads(guichet("file", "--server", "127.0.0.1:1", "--trust", "x", "--as", "y", "--replaces", typed, "r.json",
+                              "--json", code=USAGE))
+    assert (told["place"], told["value"]) == ("--replaces", typed) and why.replace("64 hexadecimal digits", "") in told["expected"]
 
 
 def test_missing_file_is_a_failure_that_names_it(tmp_path):
@@ -291,6 +294,20 @@ def test_wrong_password(holders):
     assert (told["place"], told["value"]) == (str(holder.place / "password"), "empty")
 
 
+def test_a_password_is_the_first_line_of_its_file_and_never_cut(holders):
+    holder = holders()
+    file = holder.place / "password"
+    file.write_text(PASSWORD + "\n" + "n" * 100_000, encoding="utf-8")
+    guichet("filings", *holder.me)
+    for content, value, code in ((b"x" * 1023 + b"\n", "", FAILED), (b"x" * 1023, "", FAILED),
+                                 (b"x" * 1024, "a longer line", USAGE), (b"x" * 1024 + b"\nmore", "a longer line", USAGE),
+                                 (PASSWORD.encode() + b"\0x\n", "a NUL", USAGE), (b"\0\n", "a NUL", USAGE)):
+        file.write_bytes(content)
+        told = json.loads(guichet("filings", *holder.me, "--json", code=code))
+        assert (told["error"], told.get("value", "")) == ("usage" if code == USAGE else "password_wrong", value), content
+        assert told["place"] == str(file if code == USAGE else holder.p12)
+
+
 def test_no_terminal_and_no_password_file_is_usage(holders):
     holder = holders()
     text = guichet("filings", *holder.online, "--as", holder.p12, code=USAGE, start_new_session=True)
@@ -340,6 +357,17 @@ def test_password_is_asked_for_unseen(holders):
     seen = terminal_read(terminal)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == OK
     assert "Nothing filed yet." in seen and PASSWORD not in seen
+
+
+@pytest.mark.parametrize("size, said", [(1023, "password_wrong"), (1024, "at most 1023 bytes"), (3000, "at most 1023 bytes")])
+def test_a_password_that_is_too_long_is_refused_at_the_terminal(holders, size, said):
+    holder = holders()
+    child, terminal = terminal_run("filings", *holder.online, "--as", holder.p12)
+    terminal_read(terminal, b"Password of the key file: ")
+    os.write(terminal, b"x" * size + b"\n")
+    seen = terminal_read(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == (FAILED if size < 1024 else USAGE)
+    assert said in seen and "xxx" not in seen
 
 
 def test_interrupted_prompt_ends_by_the_signal_with_the_echo_back(holders):
