@@ -11,9 +11,10 @@
  * Functions that can fail return enum guichet_error and put the details into a struct guichet_problem where they take
  * one (NULL is allowed). Pointers for results are set only on success, to NULL otherwise.
  *
- * Only guichet_request_wait waits for the network; guichet_step resolves host names (give an address where that must
- * not block). Making an RSA key takes up to some seconds of computing, opening or saving a key file up to one. Files
- * are read and written where a function says so. Everything else returns at once.
+ * Only guichet_request_wait and guichet_request_wait_ms wait for the network; guichet_step, which they call, resolves
+ * host names (give an address where that must not block) and reads the files of attachments that it sends. Making an
+ * RSA key takes up to some seconds of computing, opening or saving a key file up to one. Files are read and written
+ * where a function says so. Everything else returns at once.
  *
  * Texts are UTF-8. Times are seconds since 1970-01-01T00:00:00Z. Articles A1 to A21 are those of the requirements that
  * the order of 13 October 2005 on the electronic filing of income tax makes. */
@@ -195,11 +196,12 @@ GUICHET_API struct guichet_record guichet_problem_finding(const struct guichet_p
 
 /* ---- files ---- */
 
-/* The whole of a file of at most size_max bytes. Reads it. Errors: file_unreadable, out_of_memory. */
+/* The whole of a file of at most size_max bytes. Reads it. Errors: file_unreadable (also when it is longer),
+ * out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_file_read(const char *path, size_t size_max, struct guichet_blob **out,
     struct guichet_problem *problem);
 /* Replaces a file wholly or not at all, also in a crash: writes beside it, syncs, renames. Readable by its owner
- * only, since all that is written here is private. Errors: file_unreadable. */
+ * only, since all that is written here is private. Errors: file_unreadable, out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_file_write(const char *path, struct guichet_bytes bytes,
     struct guichet_problem *problem);
 
@@ -207,8 +209,9 @@ GUICHET_CHECKED enum guichet_error guichet_file_write(const char *path, struct g
 
 /* The office's origin, whom to trust, its campaign and catalogue. Read-only once loaded. */
 struct guichet_trust;
-/* Reads tls.pem, ca.pem, log.vkey, campaign.json and catalogue.json from a directory. Errors: file_unreadable,
- * json_malformed, proof_invalid (log.vkey), out_of_memory. */
+/* Reads tls.pem, ca.pem, log.vkey, campaign.json and catalogue.json from a directory; all but log.vkey may be absent,
+ * and what needs one of them then says file_unreadable. Errors: file_unreadable, json_malformed, proof_invalid
+ * (log.vkey), usage (a path too long), key_failed, out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_trust_load(const char *directory, struct guichet_trust **out,
     struct guichet_problem *problem);
 GUICHET_API void guichet_trust_destroy(struct guichet_trust *trust);
@@ -226,18 +229,19 @@ GUICHET_API uint64_t guichet_trust_income_year(const struct guichet_trust *trust
 struct guichet_identity;
 /* A new key pair without a certificate (A2): "rsa3072", "p256", or NULL for the one whose signatures cost the office
  * least, which is rsa3072: it verifies one in two thirds of the time that p256 takes. Computes: half a second and more
- * for RSA. Errors: usage, key_failed. */
+ * for RSA. Errors: usage, key_failed, out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_identity_generate(const char *algorithm, struct guichet_identity **out,
     struct guichet_problem *problem);
 /* Opens what guichet_identity_save made, or any PKCS#12 file's bytes with a key and its certificate. The password is
- * read, not kept. Errors: password_wrong (also when the bytes are no PKCS#12), key_refused, key_failed. */
+ * read, not kept. Errors: password_wrong (also when the bytes are no PKCS#12), key_refused, proof_invalid (the
+ * certificate is another key's), certificate_unknown (one that cannot be an office's), out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_identity_open(struct guichet_bytes pkcs12, const char *password,
     struct guichet_identity **out, struct guichet_problem *problem);
 GUICHET_API void guichet_identity_destroy(struct guichet_identity *identity);
 /* Key and certificate as a PKCS#12 file under a password (A4); the blob is the caller's. While there is no
  * certificate: the key alone, and behind the PKCS#12 the request for its certificate (PKCS#10, DER). Whoever writes
  * that down before enrolling can ask again after a crash, with the same request, and gets the same certificate.
- * Errors: key_failed. */
+ * Errors: key_failed (also when memory is short). */
 GUICHET_CHECKED enum guichet_error guichet_identity_save(const struct guichet_identity *identity, const char *password,
     struct guichet_blob **out, struct guichet_problem *problem);
 /* Borrowed from the identity; empty while it has no certificate. Serial: 16 bytes. Certificate: DER. Holder: the
@@ -257,43 +261,50 @@ GUICHET_API uint64_t guichet_identity_not_after(const struct guichet_identity *i
  * A signed filing never changes: whatever happens on the way, sending the same bytes again gives the same receipt.
  * So save it before it is sent. */
 struct guichet_filing;
-/* For one person's SPI (13 digits), any member of the household. Borrows the trust. Errors: usage, out_of_memory. */
+/* For one person's SPI (13 digits), any member of the household. Borrows the trust. Errors: usage, file_unreadable
+ * (campaign.json), out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_filing_create(const struct guichet_trust *trust, const char *spi,
     struct guichet_filing **out, struct guichet_problem *problem);
 GUICHET_API void guichet_filing_destroy(struct guichet_filing *filing);
 /* Rectifies the filing of that receipt number (A11), which must be the one in force. Any case, with or without
- * dashes. Errors: usage. */
+ * dashes. Errors: usage (no such number, already signed), out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_filing_set_replaces(struct guichet_filing *filing, const char *number,
     struct guichet_problem *problem);
 /* Prepared offline (A9, A11); online otherwise. */
 GUICHET_API void guichet_filing_set_offline(struct guichet_filing *filing, bool is_offline);
 /* A return document, JSON, copied; its member "form" says which form it is. One that is no JSON or names no form is
  * taken all the same, so that guichet_filing_check tells what is wrong with all of them; it is not signed. Errors:
- * usage (too large, too many, added twice, already signed), out_of_memory. */
+ * usage (larger than any return, too many, added twice, already signed), documents_too_large (with the returns added
+ * before), out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_filing_add_return(struct guichet_filing *filing,
     struct guichet_bytes content, struct guichet_problem *problem);
 /* An attachment by path: read now for its SHA-256, again when it is sent; it must not change meanwhile. `word` says
  * what it is: lower-case letters, digits and '-'. media_type: one that the office accepts, or NULL to go by the end
- * of the path. Errors: file_unreadable, media_type_refused, usage. */
+ * of the path. Errors: file_unreadable, media_type_refused, usage (the word, larger than any attachment, empty, too
+ * many, added twice, already signed), out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_filing_add_attachment(struct guichet_filing *filing, const char *path,
     const char *word, const char *media_type, struct guichet_problem *problem);
 /* Runs on the return documents every rule that the server will run. ERROR_none: nothing refuses the filing;
- * findings that advise are in the problem all the same. Errors: document_refused with all findings, out_of_memory. */
+ * findings that advise are in the problem all the same. Errors: document_refused with all findings, file_unreadable
+ * (catalogue.json or campaign.json), out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_filing_check(const struct guichet_filing *filing,
     struct guichet_problem *problem);
 /* Signs (A10) at that time, or now when 0. Nothing can be added afterwards. Errors: usage (no document, no
- * certificate, already signed), json_malformed (a return that names no form), signing_time_invalid, key_failed. */
+ * certificate, already signed), json_malformed (a return that names no form), manifest_malformed (a form that is no
+ * word of a manifest), signing_time_invalid, key_failed, out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_filing_sign(struct guichet_filing *filing,
     const struct guichet_identity *identity, uint64_t signing_time, struct guichet_problem *problem);
 /* The signed text and its signature, without the documents: the body of the operation `upload`. The blob is the
  * caller's. Errors: usage (not signed), out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_filing_save(const struct guichet_filing *filing, struct guichet_blob **out,
     struct guichet_problem *problem);
-/* What was saved. Its documents then have to be supplied, in any order. Errors: message_malformed,
- * manifest_malformed. */
+/* What was saved. Its documents then have to be supplied, in any order. Borrows the trust, copies the bytes. Errors:
+ * message_malformed, field_unknown, field_missing, field_invalid, manifest_malformed, media_type_refused,
+ * out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_filing_load(const struct guichet_trust *trust, struct guichet_bytes saved,
     struct guichet_filing **out, struct guichet_problem *problem);
-/* Reads the file and takes it for the document with its SHA-256. Errors: file_unreadable, document_not_listed. */
+/* Reads the file and takes it for the document with its SHA-256. Errors: file_unreadable, usage (larger than any
+ * document), document_not_listed, out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_filing_supply(struct guichet_filing *filing, const char *path,
     struct guichet_problem *problem);
 /* Do these two list the same documents for the same subject, campaign, mode and receipt to be replaced? */
@@ -338,8 +349,8 @@ enum guichet_event { GUICHET_READ = 1, GUICHET_WRITE = 2 };
 GUICHET_API int guichet_fd(const struct guichet *guichet);
 GUICHET_API unsigned guichet_events(const struct guichet *guichet);
 GUICHET_API int guichet_due_ms(const struct guichet *guichet);
-/* Does what can be done now, without waiting. Calls on_retry and on_done; these may start and destroy requests but
- * not the connection. */
+/* Does what can be done now, without waiting for the network, but for the resolver when it connects to a host by name.
+ * Calls on_retry and on_done; these may start and destroy requests but not the connection. */
 GUICHET_API void guichet_step(struct guichet *guichet);
 
 /* ---- requests ---- */
@@ -349,11 +360,14 @@ GUICHET_API void guichet_step(struct guichet *guichet);
  * order. */
 struct guichet_request;
 /* Any operation of PROTOCOL.md by its name ("filings", "receipt", "revoke", "log_checkpoint", ...). Then set its
- * fields and start it. Borrows the connection. Errors: usage, out_of_memory. */
+ * fields and start it. Borrows the connection. Errors: usage (no such operation, or hello or login, which the
+ * connection says itself), out_of_memory. Errors of the request, as of all that follow: those that the office refuses
+ * it with, usage (a required field that was not set), answer_malformed, unreachable, tls_failed, timed_out,
+ * out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_request_create(struct guichet *guichet, const char *operation,
     struct guichet_request **out, struct guichet_problem *problem);
 /* Set a field, before the start; bytes (or text) are copied. Errors: usage (no such field, of another type or
- * beyond its limits), out_of_memory. */
+ * beyond its limits, already started), out_of_memory (bytes). */
 GUICHET_CHECKED enum guichet_error guichet_request_set_uint(struct guichet_request *request, const char *field,
     uint64_t value);
 GUICHET_CHECKED enum guichet_error guichet_request_set_bytes(struct guichet_request *request, const char *field,
@@ -398,17 +412,22 @@ struct guichet_facts {
 /* Asks for a certificate (A1, A2) for an identity that has none; the identity gets it when the request is done. Save
  * the identity before: when the answer is lost, a certificate was made that is worth nothing without this key, and the
  * one before it was revoked. Borrows the identity, copies the facts. The answer is a record `certificate_answer`.
- * Errors of the request: identification_refused, attempts_exceeded, ... and proof_invalid when what came is not
- * certified by the authority in the trust. */
+ * Errors: usage (a fact beyond the limits of its field), file_unreadable (campaign.json or ca.pem), key_failed,
+ * out_of_memory. Errors of the request: identification_refused, attempts_exceeded, ... and proof_invalid when what came
+ * is not certified by the authority in the trust or for this key, certificate_unknown when it cannot be an office's. */
 GUICHET_CHECKED enum guichet_error guichet_enrol_create(struct guichet *guichet, struct guichet_identity *identity,
     const struct guichet_facts *facts, struct guichet_request **out, struct guichet_problem *problem);
 /* Sends a signed filing (A10): in one message when it fits, otherwise uploads the attachments first and goes on
  * where a lost connection left off. Reads the files of attachments. Borrows the filing. The answer is a record
- * `receipt_answer`; the receipt in it is already checked: it is for this filing and its proof holds. */
+ * `receipt_answer`; the receipt in it is already checked: it is for this filing and its proof holds. Errors: usage (not
+ * signed), documents_missing (not supplied), out_of_memory. Errors of the request: documents_too_large, before anything
+ * is sent, when the office has announced that it takes less; file_unreadable; document_corrupt when a file has changed
+ * since it was signed; proof_invalid when it is not the receipt of this filing, or is not proven. */
 GUICHET_CHECKED enum guichet_error guichet_file_create(struct guichet *guichet, const struct guichet_filing *filing,
     struct guichet_request **out, struct guichet_problem *problem);
 /* Fetches one document of a filing (A18) into memory: number or id in hexadecimal, and the document's SHA-256 (32
- * bytes), which is checked. */
+ * bytes), which is checked. Errors: usage, out_of_memory. Errors of the request: not_found, ... and document_corrupt
+ * when another document came. */
 GUICHET_CHECKED enum guichet_error guichet_document_create(struct guichet *guichet, const char *reference,
     struct guichet_bytes digest, struct guichet_request **out, struct guichet_problem *problem);
 /* The document, once it is done; borrowed from the request. */
@@ -425,18 +444,19 @@ GUICHET_CHECKED enum guichet_error guichet_receipt_print(struct guichet_bytes re
  * A19). */
 struct guichet_verification;
 /* Begins with receipt and proof (C2SP tlog-proof), both copied, and runs the checks on them at once. Borrows the
- * trust. Errors: out_of_memory; a check that fails is no error here, see guichet_verification_holds. */
+ * trust. Errors: out_of_memory (also for more bytes than receipt and proof can have); a check that fails is no error
+ * here, see guichet_verification_holds. */
 GUICHET_CHECKED enum guichet_error guichet_verification_create(const struct guichet_trust *trust,
     struct guichet_bytes receipt, struct guichet_bytes proof, struct guichet_verification **out,
     struct guichet_problem *problem);
 GUICHET_API void guichet_verification_destroy(struct guichet_verification *verification);
-/* Is this file among the documents received? `name` stands in the check's text. Reads the file. Errors:
- * file_unreadable. */
+/* Is this file among the documents received? `path` stands in the check's text. Reads the file. Errors:
+ * file_unreadable, usage (larger than any document), out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_verification_add_document(struct guichet_verification *verification,
     const char *path, struct guichet_problem *problem);
 /* The consistency proof between the logs of two sizes, the smaller at least 1, out of the tiles that the office
  * publishes (C2SP tlog-tiles, in the trust's directory); the blob is the caller's. Reads files. Errors:
- * file_unreadable, when the tiles do not reach as far as size_new; usage. */
+ * file_unreadable, when the tiles do not reach as far as size_new; usage; out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_tiles_consistency(const struct guichet_trust *trust, uint64_t size_old,
     uint64_t size_new, struct guichet_blob **out, struct guichet_problem *problem);
 /* Does the log that holds the receipt extend, or is it extended by, the one whose checkpoint was kept? `hashes`:
@@ -460,7 +480,8 @@ GUICHET_CHECKED enum guichet_error guichet_checkpoint_verify(const struct guiche
     struct guichet_bytes checkpoint, uint64_t *size, struct guichet_problem *problem);
 
 /* A detached CMS signature (.p7s, DER) out of a record `filing_answer`, for any tool that verifies CMS (A19); the
- * blob is the caller's. Errors: usage (another record), signature_invalid (it does not hold), key_failed. */
+ * blob is the caller's. Errors: usage (another record); signature_invalid, signing_time_invalid or key_refused (it does
+ * not hold, or its certificate is none); key_failed, out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_signature_export(struct guichet_record filing, struct guichet_blob **out,
     struct guichet_problem *problem);
 
