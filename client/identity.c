@@ -210,20 +210,29 @@ encode_certificate(const void *object, unsigned char **to)
 	return i2d_X509(object, to);
 }
 
+/* Nothing of the identity changes before all that can fail has been done. */
 enum error
 identity_take_certificate(struct guichet_identity *identity, X509 *certificate)
 {
 	EVP_PKEY *key = X509_get0_pubkey(certificate);
+	uint8_t serial[SERIAL_SIZE];
 
 	if (key == NULL || EVP_PKEY_eq(key, identity->key) != 1) {
 		ERR_clear_error();
 		return ERROR_proof_invalid;
 	}
-	if (!identity_read_serial(certificate, identity->serial))
+	if (!identity_read_serial(certificate, serial))
 		return ERROR_certificate_unknown;
-	buf_clear(identity->der);
-	if (!put_der(identity->der, i2d_X509(certificate, NULL), encode_certificate, certificate))
+	struct buf *der = buf_create(LIMIT_CERTIFICATE);
+	if (der == NULL)
+		return ERROR_out_of_memory;
+	if (!put_der(der, i2d_X509(certificate, NULL), encode_certificate, certificate)) {
+		buf_destroy(der);
 		return ERROR_certificate_unknown;
+	}
+	buf_destroy(identity->der);
+	identity->der = der;
+	memcpy(identity->serial, serial, SERIAL_SIZE);
 	digest_bytes(buf_peek(identity->der), identity->digest);
 	read_name(certificate, NID_commonName, identity->holder, sizeof identity->holder);
 	read_spi(certificate, identity->spi);

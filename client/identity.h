@@ -25,7 +25,8 @@ must_check enum error identity_put_request(struct guichet_identity *identity, st
 /* The serial number of a certificate of an office, 16 bytes; false when it is none. */
 must_check bool identity_read_serial(X509 *certificate, uint8_t out[SERIAL_SIZE]);
 /* Takes ownership of a certificate, on success. ERROR_proof_invalid when it is for another key,
- * ERROR_certificate_unknown when it is no certificate of an office (serial number). */
+ * ERROR_certificate_unknown when it is no certificate of an office (serial number, size), ERROR_out_of_memory: then
+ * the identity is as it was. */
 must_check enum error identity_take_certificate(struct guichet_identity *identity, X509 *certificate);
 
 #endif

@@ -77,7 +77,7 @@ load_authority(struct guichet_trust *trust, const char *path, struct slice conte
 	ERR_clear_error();
 	if (good && any)
 		return ERROR_NONE;
-	return fault_set(fault, ERROR_file_unreadable, NULL, SLICE_EMPTY, "certificates in PEM");
+	return fault_set(fault, ERROR_file_unreadable, NULL, SLICE_LITERAL("no certificate"), "certificates in PEM");
 }
 
 static enum error

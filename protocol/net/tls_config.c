@@ -3,7 +3,9 @@
  * SSL_CTX for both ends, and the refusal of peers that do not speak guichet/1. */
 #include "protocol/net/tls_config.h"
 
+#include <errno.h>
 #include <openssl/err.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,14 +110,23 @@ config_create(bool is_server, bool wants_alpn, struct tls_config **out, struct f
 	return ERROR_NONE;
 }
 
-/* Gives a half-made configuration up for a file that does not serve. */
+/* Gives a half-made configuration up for a file that does not serve: it cannot be read, which errno tells, or what is
+ * in it is not what was expected. OpenSSL says the one like the other. */
 static enum error
-config_refuse(struct tls_config **config, const char *path, const char *expected, struct fault *fault)
+config_refuse(struct tls_config **config, const char *path, const char *found, const char *expected,
+    struct fault *fault)
 {
+	char byte;
+	FILE *file = fopen(path, "rb");
+
+	if (file == NULL || (fread(&byte, 1, 1, file) != 1 && ferror(file)))
+		found = strerror(errno);
+	if (file != NULL)
+		fclose(file);
 	tls_config_destroy(*config);
 	*config = NULL;
 	ERR_clear_error();
-	return fault_set(fault, ERROR_file_unreadable, path, SLICE_LITERAL("none"), expected);
+	return fault_set(fault, ERROR_file_unreadable, path, slice_of_text(found), expected);
 }
 
 enum error
@@ -127,10 +138,11 @@ tls_config_create_server(const char *certificate_path, const char *key_path, str
 		return error;
 	SSL_CTX *context = (*out)->context;
 	if (SSL_CTX_use_certificate_chain_file(context, certificate_path) != 1)
-		return config_refuse(out, certificate_path, "a certificate in PEM", fault);
+		return config_refuse(out, certificate_path, "no certificate", "a certificate in PEM", fault);
 	/* Checks too that the key is the certificate's. */
 	if (SSL_CTX_use_PrivateKey_file(context, key_path, SSL_FILETYPE_PEM) != 1)
-		return config_refuse(out, key_path, "the certificate's private key in PEM", fault);
+		return config_refuse(out, key_path, "no private key, or another certificate's",
+		    "the certificate's private key in PEM", fault);
 	return ERROR_NONE;
 }
 
@@ -141,7 +153,7 @@ client_create(const char *trust_path, bool wants_alpn, struct tls_config **out, 
 	if (error != ERROR_NONE)
 		return error;
 	if (SSL_CTX_load_verify_file((*out)->context, trust_path) != 1)
-		return config_refuse(out, trust_path, "certificates in PEM", fault);
+		return config_refuse(out, trust_path, "no certificate", "certificates in PEM", fault);
 	return ERROR_NONE;
 }
 

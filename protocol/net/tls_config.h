@@ -20,8 +20,8 @@
 struct tls_config;
 
 /* For a server: PEM files of its certificate (with intermediates behind it, if there are any) and of its private key.
- * ERROR_file_unreadable (fault.value: the path) when one cannot be read or parsed, or they do not belong together;
- * ERROR_key_failed otherwise. */
+ * ERROR_file_unreadable when one cannot be read or parsed, or they do not belong together, fault.place: the path,
+ * borrowed, fault.value: errno's text or what is wrong in the file, a constant; ERROR_key_failed otherwise. */
 must_check enum error tls_config_create_server(const char *certificate_path, const char *key_path,
     struct tls_config **out, struct fault *fault);
 /* For a client: PEM file of the roots trusted for TLS. Errors as above. */

@@ -83,14 +83,16 @@ wants_json(int argc, char **argv, const struct admin_option *options)
 	return is_known && is_there;
 }
 
+/* `what` and the place in a sentence for a person, with the usage behind it; for a program the place, the word that was
+ * found there (empty: none) and what was expected. */
 static bool
-usage_error(struct line *line, const char *what, const char *word, const char *expected)
+usage_error(struct line *line, const char *what, const char *place, const char *found, const char *expected)
 {
 	if (line->as_json) {
-		line->exit = admin_refuse(word[0] != '\0' ? word : "words", what, expected, true);
+		line->exit = admin_refuse(place, found, expected, true);
 		return false;
 	}
-	fprintf(stderr, "guichetd: %s%s%s\n", what, word[0] != '\0' ? ": " : "", word);
+	fprintf(stderr, "guichetd: %s: %s\n", what, found[0] != '\0' ? found : place);
 	print_usage(stderr, line->command, line->options);
 	fprintf(stderr, "guichetd %s --help tells more.\n", line->command->name);
 	line->exit = ADMIN_USAGE;
@@ -111,13 +113,14 @@ take_option(struct line *line, int argc, char **argv, int *at)
 	while (option->name != NULL && strcmp(argv[*at], option->name) != 0)
 		option++;
 	if (option->name == NULL)
-		return usage_error(line, "unknown option", argv[*at], "an option of this command, see --help");
+		return usage_error(line, "unknown option", "options", argv[*at],
+		    "an option of this command, see --help");
 	if (option->word == NULL) {
 		*option->is_given = true;
 		return true;
 	}
 	if (*at + 1 == argc)
-		return usage_error(line, "the option needs a value", argv[*at], option->word);
+		return usage_error(line, "the option needs a value", argv[*at], "", option->word);
 	*option->value = argv[++*at];
 	return true;
 }
@@ -134,15 +137,15 @@ admin_options(int argc, char **argv, const struct admin_command *command, const 
 		if (strncmp(argv[i], "--", 2) == 0)
 			good = take_option(&line, argc, argv, &i);
 		else if (count == command->words_count)
-			good = usage_error(&line, "one word too many", argv[i], command->words);
+			good = usage_error(&line, "one word too many", "words", argv[i], command->words);
 		else
 			words[count++] = argv[i];
 	}
 	if (good && count != command->words_count)
-		good = usage_error(&line, "words are missing", "", command->words);
+		good = usage_error(&line, "words are missing", "words", "", command->words);
 	for (const struct admin_option *option = options; good && option->name != NULL; option++)
 		if (option->is_needed && *option->value == NULL)
-			good = usage_error(&line, "an option is missing", option->name, option->word);
+			good = usage_error(&line, "an option is missing", option->name, "", option->word);
 	*exit = line.exit;
 	return good;
 }

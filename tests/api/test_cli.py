@@ -189,8 +189,8 @@ def test_advices_of_a_check_are_told_to_programs_too(office, holders, tmp_path):
     ("campaign.json", b'{"type":\n', ", line 2, column 1 (byte 9)", "the end of the text", "a JSON value"),
     ("catalogue.json", b"[]", ", type", None, "guichet-catalogue"),
     ("log.vkey", b"not a key\n", ", verifier key", "not a key", "name+key id+base64"),
-    ("ca.pem", b"-----BEGIN\n", "", None, "certificates in PEM"),
-    ("tls.pem", b"", "", "none", "certificates in PEM"),
+    ("ca.pem", b"-----BEGIN\n", "", "no certificate", "certificates in PEM"),
+    ("tls.pem", b"", "", "no certificate", "certificates in PEM"),
 ])
 def test_faulty_file_of_the_office_is_named(office, tmp_path, name, content, place, value, expected):
     shutil.copytree(office.public, tmp_path / "public")

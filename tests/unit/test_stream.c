@@ -4,6 +4,7 @@
  * must be turned away, and what an idle connection keeps. */
 #include "tests/unit/stream_pair.h"
 
+#include <errno.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -597,9 +598,18 @@ unusable_files_are_named(void **state)
 	assert_int_equal(tls_config_create_client(pair_path("absent.pem"), &config, &fault), ERROR_file_unreadable);
 	assert_null(config);
 	assert_true(slice_equal_text(fault.place, pair_path("absent.pem")));
+	assert_true(slice_equal_text(fault.value, strerror(ENOENT)));
+	assert_int_equal(tls_config_create_client(pair_path(""), &config, &fault), ERROR_file_unreadable);
+	assert_true(slice_equal_text(fault.value, strerror(EISDIR)));
+	assert_int_equal(tls_config_create_client(pair_path("office.key"), &config, &fault), ERROR_file_unreadable);
+	assert_true(slice_equal_text(fault.value, "no certificate"));
 	assert_int_equal(tls_config_create_server(pair_path("office.pem"), pair_path("stranger.key"), &config, &fault),
 	    ERROR_file_unreadable);
 	assert_true(slice_equal_text(fault.place, pair_path("stranger.key")));
+	assert_true(slice_equal_text(fault.value, "no private key, or another certificate's"));
+	assert_int_equal(tls_config_create_server(pair_path("office.pem"), pair_path("absent.key"), &config, &fault),
+	    ERROR_file_unreadable);
+	assert_true(slice_equal_text(fault.value, strerror(ENOENT)));
 	assert_int_equal(tls_config_create_server(pair_path("office.key"), pair_path("office.key"), &config, &fault),
 	    ERROR_file_unreadable);
 }
