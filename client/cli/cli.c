@@ -65,9 +65,18 @@ cli_begin(struct cli *cli, const char *what)
 {
 	if (!isatty(STDERR_FILENO))
 		return;
-	fprintf(stderr, "guichet: %s ...", what);
+	fprintf(stderr, "%sguichet: %s ...", cli->progress_shown ? "\r" : "", what);
 	fflush(stderr);
 	cli->progress_shown = true;
+}
+
+void
+cli_begin_nth(struct cli *cli, const char *what, size_t nth, size_t count)
+{
+	char line[64];
+
+	snprintf(line, sizeof line, "%s %zu of %zu", what, nth, count);
+	cli_begin(cli, line);
 }
 
 void

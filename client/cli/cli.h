@@ -64,6 +64,8 @@ must_check enum guichet_error cli_log_in(struct cli *cli);
 
 /* Around what keeps this machine computing for a second and cannot be asked how far it is: a line at the terminal. */
 void cli_begin(struct cli *cli, const char *what);
+/* The same for the nth of so many, from 1: "reading document 3 of 5". The line changes. */
+void cli_begin_nth(struct cli *cli, const char *what, size_t nth, size_t count);
 void cli_end(struct cli *cli);
 /* Waits for a request with a line of progress once it takes over a second; its error stands in cli->problem. `what`
  * says what is going on. */
@@ -78,8 +80,8 @@ struct cli_reference {
  * before a password is asked for or the office called. */
 must_check enum guichet_error cli_read_reference(struct cli *cli, const char *typed, struct cli_reference *out);
 /* What is asked of the office about it; *out is the caller's, also on failure. What does not agree with what was asked
- * for, or is not proven, is an error.
- * The evidence of a filing, checked against its receipt and that against the log: every command that shows or writes
+ * for, or is not proven, is an error. */
+/* The evidence of a filing, checked against its receipt and that against the log: every command that shows or writes
  * any of it. */
 must_check enum guichet_error cli_ask_filing(struct cli *cli, const struct cli_reference *reference,
     struct guichet_request **out);

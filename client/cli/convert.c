@@ -133,7 +133,10 @@ cli_convert(struct cli *cli)
 		return cli_fail_usage(cli, "format", format, "irj");
 	if (year_text != NULL && (!decimal_decode(slice_of_text(year_text), YEAR_MAX, &year) || year < 1970))
 		return cli_fail_usage(cli, "--income-year", year_text, "a year from 1970 on");
-	if (run(cli, year, cli->options.arguments[1], &output) != GUICHET_ERROR_none)
+	cli_begin(cli, "writing return documents");
+	enum guichet_error error = run(cli, year, cli->options.arguments[1], &output);
+	cli_end(cli);
+	if (error != GUICHET_ERROR_none)
 		return cli_fail(cli);
 	if (cli->is_json)
 		printf("{\"documents\":%zu}\n", output.count);

@@ -18,6 +18,7 @@
 /* A signed filing without its documents. */
 #define SAVED_MAX ((size_t)64 * 1024)
 #define ATTACHMENT_WORD "document"
+#define READING_ATTACHMENT "reading attachment"
 
 struct task {
 	struct cli *cli;
@@ -50,9 +51,12 @@ add_documents(struct task *task)
 
 	for (size_t i = 0; i < options->arguments_count && error == GUICHET_ERROR_none; i++)
 		error = add_return(task, options->arguments[i]);
-	for (size_t i = 0; i < options->attachments_count && error == GUICHET_ERROR_none; i++)
+	for (size_t i = 0; i < options->attachments_count && error == GUICHET_ERROR_none; i++) {
+		cli_begin_nth(task->cli, READING_ATTACHMENT, i + 1, options->attachments_count);
 		error = guichet_filing_add_attachment(
 		    task->filing, options->attachments[i], ATTACHMENT_WORD, NULL, task->cli->problem);
+	}
+	cli_end(task->cli);
 	return error;
 }
 
@@ -126,8 +130,11 @@ supply_documents(struct task *task, struct guichet_filing *saved)
 
 	for (size_t i = 0; i < options->arguments_count && error == GUICHET_ERROR_none; i++)
 		error = guichet_filing_supply(saved, options->arguments[i], task->cli->problem);
-	for (size_t i = 0; i < options->attachments_count && error == GUICHET_ERROR_none; i++)
+	for (size_t i = 0; i < options->attachments_count && error == GUICHET_ERROR_none; i++) {
+		cli_begin_nth(task->cli, READING_ATTACHMENT, i + 1, options->attachments_count);
 		error = guichet_filing_supply(saved, options->attachments[i], task->cli->problem);
+	}
+	cli_end(task->cli);
 	return error;
 }
 

@@ -136,8 +136,11 @@ cli_verify(struct cli *cli)
 
 	if (error == GUICHET_ERROR_none)
 		error = begin(cli, cli->options.arguments[0], &verification);
-	for (size_t i = 1; i < cli->options.arguments_count && error == GUICHET_ERROR_none; i++)
+	for (size_t i = 1; i < cli->options.arguments_count && error == GUICHET_ERROR_none; i++) {
+		cli_begin_nth(cli, "reading document", i, cli->options.arguments_count - 1);
 		error = guichet_verification_add_document(verification, cli->options.arguments[i], cli->problem);
+	}
+	cli_end(cli);
 	if (error == GUICHET_ERROR_none && checkpoint != NULL)
 		error = add_checkpoint(cli, verification, checkpoint);
 	if (error != GUICHET_ERROR_none) {

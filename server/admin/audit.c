@@ -12,6 +12,7 @@
 #include "protocol/json.h"
 #include "server/admin/admin.h"
 #include "server/authority.h"
+#include "server/clock.h"
 #include "server/store/leveldb.h"
 #include "server/worker.h"
 
@@ -36,6 +37,7 @@ void
 audit_disagree(struct audit *audit, const char *kind, struct slice which, const char *expected)
 {
 	audit->disagreements++;
+	progress_wipe(&audit->progress);
 	if (!audit->as_json) {
 		printf("  %s %.*s: expected %s\n", kind, (int)which.size, (const char *)which.data, expected);
 		return;
@@ -193,6 +195,7 @@ visit_record(void *context, struct slice key, struct slice value, enum error err
 
 	audit->key = key;
 	audit->counts[AUDIT_records]++;
+	progress_tell(&audit->progress, audit->counts[AUDIT_records], "records", clock_steady_ms());
 	arena_reset(audit->arena);
 	if (error != ERROR_NONE)
 		audit_disagree_record(audit,
@@ -228,11 +231,13 @@ audit_archive_all(struct audit *audit)
 	bool end = false;
 	uint64_t mentioned = audit->counts[AUDIT_leaves] + audit->parts;
 
-	while (!end)
+	while (!end) {
+		progress_tell(&audit->progress, cursor.segment, "segments of the archive", clock_steady_ms());
 		if (leveldb_store_walk(audit->store, &cursor, WALK_STEP, visit_blob, audit, &end) != ERROR_NONE) {
 			audit_disagree_number(audit, "segment", cursor.segment, store_failure(audit->store));
 			return;
 		}
+	}
 	if (mentioned > audit->counts[AUDIT_blobs])
 		audit_disagree_number(audit, "blobs", audit->counts[AUDIT_blobs], "one for each mention of one");
 	else
@@ -332,6 +337,7 @@ audit_run(struct audit *audit)
 	audit_published(audit);
 	audit_archive_all(audit);
 	audit_settle(audit);
+	progress_wipe(&audit->progress);
 }
 
 static void
@@ -395,6 +401,7 @@ admin_audit(int argc, char **argv)
 {
 	struct audit *audit = calloc(1, sizeof *audit);
 	struct fault fault;
+	char what[PATH_SIZE];
 	int exit;
 
 	if (audit == NULL)
@@ -404,10 +411,13 @@ admin_audit(int argc, char **argv)
 		free(audit);
 		return exit;
 	}
+	snprintf(what, sizeof what, "auditing %s", audit->directory);
+	progress_begin(&audit->progress, what, audit->as_json, clock_steady_ms());
 	enum error error = audit_prepare(audit) ? open_store(audit, &fault) :
 	    fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	exit = ADMIN_FAILED;
 	if (error != ERROR_NONE && error != ERROR_store_damaged) {
+		progress_wipe(&audit->progress);
 		exit = admin_report(&fault, audit->as_json);
 	} else {
 		if (audit->as_json)

@@ -13,6 +13,7 @@
 #include "protocol/manifest.h"
 #include "protocol/merkle.h"
 #include "protocol/note.h"
+#include "server/admin/progress.h"
 #include "server/settings.h"
 #include "server/store/keyring.h"
 #include "server/store/keys.h"
@@ -69,6 +70,7 @@ struct audit_log {
 struct audit {
 	const char *directory;
 	bool as_json;
+	struct progress progress;
 	struct settings settings;
 	struct keyring *keyring;
 	struct worker *worker;

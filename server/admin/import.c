@@ -15,6 +15,7 @@
 #include "protocol/manifest.h"
 #include "protocol/time.h"
 #include "server/admin/admin.h"
+#include "server/admin/progress.h"
 #include "server/clock.h"
 #include "server/store/keyring.h"
 
@@ -67,8 +68,6 @@ struct touched {
 #define TOUCHED_BUCKETS ((size_t)4096)
 /* More than twice the lines of a batch. */
 #define PERSON_SLOTS ((size_t)4096)
-/* How often an import at a terminal says how far it is. */
-#define PROGRESS_MS 1000U
 /* Lines between two looks at the clock. */
 #define PROGRESS_LINES 256
 
@@ -84,8 +83,8 @@ struct import {
 	const struct campaign *campaign; /* the open one */
 	size_t lines_in_batch;
 	uint64_t line, taken, bad;
-	uint64_t progress_ms; /* when it was last told */
-	bool as_json, has_foreign_header, progress_told;
+	struct progress progress;
+	bool as_json, has_foreign_header;
 	const char *path;
 	char told[32]; /* where, for a fault */
 };
@@ -292,26 +291,6 @@ person_is_in_batch(struct import *import, struct slice spi)
 	return is_there;
 }
 
-/* Whoever waits for over a second is told: at a terminal in one line that changes, elsewhere once. To a program nothing
- * is said beside its JSON. */
-static void
-tell_progress(struct import *import)
-{
-	uint64_t now_ms;
-
-	if (import->as_json || import->line % PROGRESS_LINES != 0)
-		return;
-	now_ms = clock_steady_ms();
-	if (now_ms < import->progress_ms + PROGRESS_MS)
-		return;
-	import->progress_ms = now_ms;
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\rguichetd: %" PRIu64 " lines ... ", import->line);
-	else if (!import->progress_told)
-		fprintf(stderr, "guichetd: importing %s ...\n", import->path);
-	import->progress_told = true;
-}
-
 static enum error
 batch_write(struct import *import)
 {
@@ -376,6 +355,7 @@ static void
 report_bad(struct import *import, const char *place, const char *expected)
 {
 	import->bad++;
+	progress_wipe(&import->progress);
 	/* What stands in the field is personal: the number of the line finds it. */
 	if (import->as_json)
 		admin_say(stderr, (const struct admin_fact[]) { { "line", NULL, import->line }, { "place", place, 0 },
@@ -470,7 +450,8 @@ lines_take(struct import *import, FILE *file, struct fault *fault)
 
 	while (error == ERROR_NONE && line_read(file, line, &size)) {
 		import->line++;
-		tell_progress(import);
+		if (import->line % PROGRESS_LINES == 0)
+			progress_tell(&import->progress, import->line, "lines", clock_steady_ms());
 		if (size == LINE_SKIPPED_MAX) {
 			snprintf(import->told, sizeof import->told, "line %" PRIu64, import->line);
 			return fault_set(fault, ERROR_file_unreadable, import->told,
@@ -560,6 +541,7 @@ admin_import(int argc, char **argv)
 	struct arena *arena = arena_create((size_t)2 * LIMIT_JSON_FILE);
 	struct fault fault = { .error = ERROR_out_of_memory };
 	uint64_t start_ms = clock_steady_ms();
+	char what[PATH_SIZE];
 	int exit = ADMIN_FAILED;
 
 	if (import == NULL || arena == NULL)
@@ -572,7 +554,8 @@ admin_import(int argc, char **argv)
 	}
 	import->as_json = as_json;
 	import->path = words[2];
-	import->progress_ms = start_ms;
+	snprintf(what, sizeof what, "importing %s", words[2]);
+	progress_begin(&import->progress, what, as_json, start_ms);
 	import->arena = arena_create(BATCH_ARENA);
 	enum error error =
 	    import->arena == NULL ? ERROR_out_of_memory : admin_office_open(words[1], arena, &import->office, &fault);
@@ -585,6 +568,7 @@ admin_import(int argc, char **argv)
 	}
 	if (error == ERROR_NONE)
 		error = admin_office_settle(import->office, arena, &fault);
+	progress_wipe(&import->progress);
 	if (error != ERROR_NONE) {
 		exit = admin_report(&fault, as_json);
 		goto done;

@@ -13,6 +13,7 @@
 #include "protocol/default_catalogue.h"
 #include "protocol/origin.h"
 #include "server/admin/admin.h"
+#include "server/admin/progress.h"
 #include "server/authority.h"
 #include "server/clock.h"
 #include "server/publication_record.h"
@@ -193,6 +194,7 @@ admin_init(int argc, char **argv)
 		ADMIN_OPTIONS_END,
 	};
 	char origin_default[64];
+	struct progress progress;
 	struct fault fault;
 	int exit;
 
@@ -202,8 +204,10 @@ admin_init(int argc, char **argv)
 	if (origin == NULL)
 		origin = origin_default;
 	struct arena *arena = arena_create((size_t)1024 * 1024);
+	progress_begin(&progress, "making keys, certificates and an empty store", as_json, clock_steady_ms());
 	enum error error = arena == NULL ? fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
 	    make_office(directory, origin, host, arena, &fault);
+	progress_wipe(&progress);
 	exit = ADMIN_DONE;
 	if (error != ERROR_NONE)
 		exit = admin_report(&fault, as_json);

@@ -349,6 +349,29 @@ def test_making_a_key_is_shown_at_a_terminal(holders):
     assert re.match(r"guichet: making a key pair \.\.\.\r +\r", seen) and "kept in" in seen, seen
 
 
+def test_reading_and_writing_is_shown_at_a_terminal(holders, office, tmp_path):
+    """What takes a second when the files are large is said before it is done, file by file."""
+    holder = holders()
+    for i in range(2):
+        (tmp_path / f"{i}.pdf").write_bytes(b"%PDF-1.4 " + bytes([i]))
+    attached = "--attach", tmp_path / "0.pdf", "--attach", tmp_path / "1.pdf"
+    child, terminal = terminal_run("file", "--check", "--trust", office.public, *attached, holder.place / "return.json")
+    seen = terminal_read(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == OK
+    assert re.match(r"guichet: reading attachment 1 of 2 \.\.\.\rguichet: reading attachment 2 of 2 \.\.\.\r +\r", seen), seen
+    holder.file()
+    child, terminal = terminal_run("verify", "--trust", office.public, holder.place / "receipt.json",
+                                   holder.place / "return.json")
+    seen = terminal_read(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == OK
+    assert re.match(r"guichet: reading document 1 of 1 \.\.\.\r +\r", seen) and "All checks hold." in seen, seen
+    (tmp_path / "x.irj").write_text("no case of returns\n")
+    child, terminal = terminal_run("convert", "irj", tmp_path / "x.irj", "--out", tmp_path / "out")
+    seen = terminal_read(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == FAILED
+    assert re.match(r"guichet: writing return documents \.\.\.\r +\r", seen), seen
+
+
 def test_password_is_asked_for_unseen(holders):
     holder = holders()
     child, terminal = terminal_run("filings", *holder.online, "--as", holder.p12)

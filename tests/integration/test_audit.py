@@ -3,7 +3,10 @@
 server was killed, and over what is left when bytes on the disk are changed. (tests/unit/test_audit.c changes one record
 at a time.)"""
 import json
+import os
 import pathlib
+import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -36,7 +39,37 @@ def issue(office, name):
     return said.stdout.strip().split("=")[1].lower()
 
 
+def said_at_a_terminal(office, *words, code=0):
+    """Standard error is a terminal -> what is shown there, and standard output."""
+    terminal, end = pty.openpty()
+    done = subprocess.run([str(word) for word in (office.program, *words)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=end, timeout=120, check=False)
+    assert done.returncode == code
+    os.write(end, b"#")
+    seen = b""
+    while not seen.endswith(b"#"):
+        seen += os.read(terminal, 1000)
+    os.close(end)
+    os.close(terminal)
+    return seen[:-1].decode(), done.stdout.decode()
+
+
 # ---- an office that works ----
+
+def test_who_waits_at_a_terminal_is_told_what_is_being_done(offices, tmp_path):
+    """The line is there at once, and wiped before anything else is said."""
+    office = offices()
+    shown, told = said_at_a_terminal(office, "audit", office.directory)
+    assert re.fullmatch(rf"guichetd: {re.escape(f'auditing {office.directory}')[:60]}\S* \.\.\.\r {{79}}\r", shown), shown
+    assert "Everything agrees." in told
+    assert said_at_a_terminal(office, "audit", "--json", office.directory)[0] == ""
+    assert office.run("audit", office.directory).stderr == ""
+    (office.public / "catalogue.json").write_text("{}")
+    shown, told = said_at_a_terminal(office, "audit", office.directory, code=1)
+    assert shown.endswith("\r") and shown.count("auditing") == 1 and "1 disagreements" in told
+    assert said_at_a_terminal(office, "init", tmp_path / "new")[0].startswith("guichetd: making keys, certificates")
+
+
 
 def test_a_new_office_agrees(offices):
     office = offices()
