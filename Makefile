@@ -54,6 +54,7 @@ client_lib = $(BUILD)/lib/libguichet-client.a
 server_lib = $(BUILD)/lib/libguichet-server.a
 unit_lib = $(BUILD)/lib/libguichet-unit.a
 bench_lib = $(BUILD)/lib/libguichet-bench.a
+unit_wraps = $(foreach f,fault_set problem_set problem_set_fault,-Wl$(comma)--wrap=$f -Wl$(comma)-u$(comma)__wrap_$f)
 unit_tests = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(unit_src))
 fuzz_replays = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(fuzz_src))
 fuzz_binaries = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(fuzz_src))
@@ -122,8 +123,7 @@ $(examples): $(BUILD)/examples/%: client/examples/%.c client/include/guichet/gui
 	  -o $@ $< $(BUILD)/lib/libguichet.a $(protocol_libs)
 
 $(unit_tests): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(unit_lib) $(bench_lib) $(client_lib) $(server_lib) $(protocol_lib)
-	$(call link,$(protocol_libs) $(server_libs) -lcmocka -lcbor -lm)
-
+	$(call link,$(unit_wraps) $(protocol_libs) $(server_libs) -lcmocka -lcbor -lm)
 $(fuzz_replays): $(BUILD)/tests/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(server_lib) $(protocol_lib)
 	$(call link,$(protocol_libs) $(server_libs))
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Every operation was carried out by its handler, and every error that can go over the wire refused something, while the
-# unit suites ran: each leaves beside its program what it came to (tests/unit/answered.h). That says nothing of what a
-# test makes of it; but what never happened, none tests. Judged when the suites that are built have all been run.
+# Every operation was carried out by its handler, every error that can go over the wire refused something, and every one
+# that never travels came up, while the unit suites ran: each leaves beside its program what it came to
+# (tests/unit/answered.h). That says nothing of what a test makes of it; but what never happened, none tests. Judged when
+# the suites that are built have all been run.
 import os
 import pathlib
 import re
@@ -11,6 +12,9 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROTOCOL = ROOT / "protocol"
+ERROR = r"^ERROR\((\d+), (\w+),"
+# Errors from here on are made on the side that meets them.
+LOCAL_MIN = 900
 SUITES = ROOT / os.environ.get("GUICHET_BUILD", "build") / "tests"
 
 
@@ -39,9 +43,15 @@ def table(name, pattern):
 
 
 def test_every_error_of_the_wire_was_sent(answered):
-    errors = {name for number, name in table("errors.def", r"^ERROR\((\d+), (\w+),") if int(number) < 900}
+    errors = {name for number, name in table("errors.def", ERROR) if int(number) < LOCAL_MIN}
     assert len(errors) > 40
     assert errors - {error for _, error in answered} == set(), "nothing was refused with these"
+
+
+def test_every_error_that_never_travels_came_up(answered):
+    errors = {name for number, name in table("errors.def", ERROR) if int(number) >= LOCAL_MIN}
+    assert len(errors) >= 14
+    assert errors - {error for _, error in answered} == set(), "nothing failed with these"
 
 
 def test_every_operation_was_carried_out(answered):

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/unit/answered.h"
 #include "tests/unit/file.h"
 
 static const struct retention register_2026 = { RETENTION_REGISTER, 2026 };
@@ -249,6 +250,7 @@ directory_is_locked(void **state)
 
 	assert_int_equal(leveldb_store_open(&directory->config, directory->committer, directory->reader, &second,
 	    &fault), ERROR_directory_locked);
+	answered_note(NULL, ERROR_directory_locked);
 	assert_true(slice_equal_text(fault.place, directory->path));
 	/* So nobody else writes to it: no batch is ever in conflict, whatever it rests on. */
 	assert_true(store_is_exclusive(directory->conformance.store));
