@@ -180,14 +180,37 @@ def test_nth_call_of_the_process(office, kind, for_good):
 @pytest.mark.parametrize("journal", JOURNALS)
 def test_power_cut(office, journal):
     """What was not synced is gone, bytes of files and names in directories, or a part of it, before every write, sync and
-    change of a name. The latest cut first: by then the new office has made its data keys and its segment, which are made
-    once."""
+    change of a name."""
     cut = 0
-    for nth in range(150, 0, -1):
+    for nth in range(1, 151):
         cut += not trial(office, *journal, environment=preloaded(f"power:{nth}"), ends={-9: ""})
     assert cut > 60
     all_is_there(office)
     print(f"power: {cut} cuts, {office.acknowledged} acknowledged")
+
+
+@pytest.mark.parametrize("part", [5, 7, 9])
+@pytest.mark.parametrize("journal", JOURNALS)
+def test_power_cut_in_the_first_life(tmp_path, journal, part):
+    """Data keys and the first segment are made once, before the first answers that need them: their names, too, are
+    there when the power goes off behind those, after so many tenths of what a first life does."""
+    def first_life(directory, fault, **environment):
+        with LoadedOffice(tmp_path / directory, 40, seed=7) as office:
+            office.say("active 20")
+            office.start(*journal, environment={**preloaded(fault), **environment})
+            office.run_load(connections=2, window=3)
+            office.hear("end")
+            code, acknowledged = office.stop() if office.is_running() else office.wait(), office.acknowledged
+            all_is_well(office)
+            all_is_there(office)
+        return code, acknowledged
+
+    count = tmp_path / "count"
+    assert first_life("whole", "power:1000000", FAIL_COUNT=str(count))[0] == 0
+    calls = int(re.search(r"^power (\d+)$", count.read_text(), re.M)[1])
+    # What is not synced is gone without exception: of numbers that three divides.
+    code, acknowledged = first_life("cut", f"power:{calls * part // 30 * 3}")
+    assert code == -9 and acknowledged > 0
 
 
 def test_revocation_list_made_offline_is_synced_before_it_is_the_list(office, tmp_path):
