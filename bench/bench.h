@@ -4,7 +4,20 @@
 #ifndef GUICHET_BENCH_H
 #define GUICHET_BENCH_H
 
+#include "protocol/arena.h"
 #include "protocol/error.h"
+
+/* Of every run: a beginning that is not measured, and how long is measured when nothing is said. */
+#define BENCH_WARMUP_NS ((uint64_t)1000000000)
+#define BENCH_SECONDS ((uint64_t)8)
+
+/* What a person may ask for. */
+#define BENCH_COUNT_MAX 10000000
+#define BENCH_TAXPAYERS_MAX 100000000
+/* A day with its warm-up is what a curve may last. */
+#define BENCH_SECONDS_MAX (24 * 3600 - 1)
+/* What a guichetd takes unless told otherwise. */
+#define BENCH_CONNECTIONS_MAX 20000
 
 /* What all subcommands may be told; zero or NULL where nothing was said. */
 struct bench_options {
@@ -23,10 +36,18 @@ struct bench_options {
 	const char *hgrm;  /* file for the distribution of latencies */
 };
 
-enum error bench_prepare(const struct bench_options *options, struct fault *fault);
-enum error bench_floor(const struct bench_options *options, struct fault *fault);
-enum error bench_all(const struct bench_options *options, struct fault *fault);
-enum error bench_report(const struct bench_options *options, struct fault *fault);
-enum error bench_run(const struct bench_options *options, struct fault *fault);
+/* The process: made in main, and outlives whatever is told. */
+struct bench {
+	struct bench_options options;
+	const char *command;  /* the whole command line */
+	struct arena *texts;  /* of faults and results; curves */
+	bool has_invalid_run; /* one that says nothing stands for what was asked */
+};
+
+enum error bench_prepare(struct bench *bench, struct fault *fault);
+enum error bench_floor(struct bench *bench, struct fault *fault);
+enum error bench_all(struct bench *bench, struct fault *fault);
+enum error bench_report(struct bench *bench, struct fault *fault);
+enum error bench_run(struct bench *bench, struct fault *fault);
 
 #endif

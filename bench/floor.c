@@ -9,6 +9,7 @@
 #include <time.h>
 #include <yajl/yajl_parse.h>
 
+#include "bench/fault.h"
 #include "bench/office.h"
 #include "bench/path.h"
 #include "bench/pin.h"
@@ -335,17 +336,17 @@ static enum error
 file_sample(const struct floor *floor, const struct floor_plan *plan, const struct script *script, struct fault *fault)
 {
 	char template[PATH_SIZE], directory[PATH_SIZE];
-	const struct office_plan office_plan = { plan->programs, directory, -1 };
+	const struct office_plan office_plan = { plan->programs, directory, -1, plan->texts };
 	struct office *office = NULL;
 	struct guichet_trust *trust = NULL;
 
 	path_make(template, "%s/%s/office", plan->directory, plan->kind);
 	path_make(directory, "%s/office-run", plan->directory);
-	enum error error = office_remove(directory, fault);
+	enum error error = office_remove(directory, plan->texts, fault);
 	if (error == ERROR_NONE)
-		error = office_copy(template, directory, fault);
+		error = office_copy(template, directory, plan->texts, fault);
 	if (error == ERROR_NONE)
-		error = office_trust(directory, &trust, fault);
+		error = office_trust(directory, &trust, plan->texts, fault);
 	if (error == ERROR_NONE)
 		error = office_start(&office_plan, &office, fault);
 	if (error == ERROR_NONE)
@@ -408,5 +409,5 @@ floor_measure(const struct floor_plan *plan, struct floor_result *out, struct fa
 		error = measure_pinned(&floor, office, out, fault);
 	floor_end(&floor);
 	script_destroy(answers);
-	return error;
+	return error == ERROR_NONE ? ERROR_NONE : fault_keep(fault, plan->texts);
 }

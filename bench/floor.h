@@ -33,6 +33,7 @@ struct floor_plan {
 	const char *directory, *programs, *kind; /* as in struct scenario_plan */
 	struct corpus *corpus;
 	size_t count; /* its first items, so many at most */
+	struct arena *texts; /* of faults */
 };
 
 /* The part's name in tables and results. */

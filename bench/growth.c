@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "bench/fault.h"
 #include "bench/office.h"
 #include "bench/path.h"
 #include "client/trust.h"
@@ -187,7 +188,7 @@ with_office(struct waves *waves, const struct office_plan *plan,
 {
 	struct office *office = NULL;
 	struct guichet_trust *trust = NULL;
-	enum error error = office_trust(plan->directory, &trust, fault);
+	enum error error = office_trust(plan->directory, &trust, plan->texts, fault);
 
 	waves->trust = trust;
 	if (error == ERROR_NONE)
@@ -250,10 +251,10 @@ play_fill(struct waves *waves, struct office *office, void *context, struct faul
 }
 
 static enum error
-fill(const char *directory, const char *programs, struct fault *fault)
+fill(const char *directory, const struct prepare_plan *prepared, struct fault *fault)
 {
 	char office[PATH_SIZE], corpus[PATH_SIZE];
-	const struct office_plan plan = { programs, office, -1 };
+	const struct office_plan plan = { prepared->programs, office, -1, prepared->texts };
 	struct waves waves = { .count = GROWTH_HOLDERS };
 
 	path_make(office, "%s/p256/office", directory);
@@ -262,7 +263,7 @@ fill(const char *directory, const char *programs, struct fault *fault)
 	if (error == ERROR_NONE)
 		error = with_office(&waves, &plan, play_fill, NULL, fault);
 	waves_destroy(&waves);
-	return error;
+	return error == ERROR_NONE ? ERROR_NONE : fault_keep(fault, prepared->texts);
 }
 
 enum error
@@ -270,20 +271,24 @@ growth_prepare(const struct prepare_plan *plan, struct fault *fault)
 {
 	char directory[PATH_SIZE], small_directory[PATH_SIZE], filled[PATH_SIZE];
 	const struct prepare_plan larger = { directory, plan->programs, plan->returns, KEY_P256,
-		GROWTH_HOLDERS + GROWTH_LEFT, GROWTH_TAXPAYERS };
+		GROWTH_HOLDERS + GROWTH_LEFT, GROWTH_TAXPAYERS, plan->texts };
 	const struct prepare_plan small = { small_directory, plan->programs, plan->returns, KEY_P256, GROWTH_SMALL,
-		GROWTH_SMALL };
+		GROWTH_SMALL, plan->texts };
 	struct stat status;
 
 	path_make(directory, "%s/growth", plan->directory);
 	path_make(small_directory, "%s/small", plan->directory);
 	path_make(filled, "%s/filled", directory);
 	enum error error = prepare_run(&small, fault);
-	if (error != ERROR_NONE || stat(filled, &status) == 0)
+	if (error != ERROR_NONE)
 		return error;
+	/* Of another corpus than this would be, what is filled is no use. */
+	if (stat(filled, &status) == 0 && prepare_is_fitting(&larger))
+		return ERROR_NONE;
+	(void)remove(filled);
 	error = prepare_run(&larger, fault);
 	if (error == ERROR_NONE)
-		error = fill(directory, plan->programs, fault);
+		error = fill(directory, plan, fault);
 	if (error != ERROR_NONE)
 		return error;
 	FILE *file = fopen(filled, "w");
@@ -338,7 +343,7 @@ enum error
 growth_measure(const struct growth_run *run, struct stage_result *result, struct fault *fault)
 {
 	char template[PATH_SIZE], office[PATH_SIZE], corpus[PATH_SIZE];
-	const struct office_plan plan = { run->programs, office, STAGE_SERVER_CORE };
+	const struct office_plan plan = { run->programs, office, STAGE_SERVER_CORE, run->texts };
 	struct waves waves = { .first = run->first, .count = run->count };
 	struct measurement measurement = { run, result };
 
@@ -348,11 +353,11 @@ growth_measure(const struct growth_run *run, struct stage_result *result, struct
 	path_make(office, "%s/office-run", run->directory);
 	enum error error = waves_create(&waves, corpus, fault);
 	if (error == ERROR_NONE)
-		error = office_remove(office, fault);
+		error = office_remove(office, run->texts, fault);
 	if (error == ERROR_NONE)
-		error = office_copy(template, office, fault);
+		error = office_copy(template, office, run->texts, fault);
 	if (error == ERROR_NONE)
 		error = with_office(&waves, &plan, play_measured, &measurement, fault);
 	waves_destroy(&waves);
-	return error;
+	return error == ERROR_NONE ? ERROR_NONE : fault_keep(fault, run->texts);
 }

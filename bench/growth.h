@@ -34,6 +34,7 @@ struct growth_run {
 	const char *programs;
 	size_t first, count; /* the holders: items of the corpus that have not filed */
 	uint64_t warmup_ns, duration_ns;
+	struct arena *texts; /* of faults */
 };
 
 /* Over a fresh copy of the office. Valid only if every receipt was for its filing and those looked at were in the log;

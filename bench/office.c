@@ -1,26 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * guichetd, cp and rm as processes. */
+ * guichetd, cp and rm as processes. Paths put together here end with their function; so faults are kept. */
 #include "bench/office.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "bench/fault.h"
 #include "bench/path.h"
+#include "bench/tool.h"
 #include "client/problem.h"
 #include "client/trust.h"
 #include "server/loop.h"
 
 #define TEXTS_SIZE ((size_t)64 * 1024)
 #define SETTINGS_SIZE ((size_t)16 * 1024)
-/* A register of millions takes minutes. */
-#define TOOL_MS (30 * 60 * 1000)
 #define START_MS (5 * 60 * 1000)
 #define STOP_MS (60 * 1000)
-#define STEP_NS 2000000
 
 struct office {
 	struct arena *arena;
@@ -31,33 +29,9 @@ struct office {
 
 /* ---- tools ---- */
 
-/* Runs a program to its end. The texts of the fault are constants. */
-static enum error
-run_tool(const char *const *argv, const char *output, struct fault *fault)
-{
-	const struct timespec step = { .tv_nsec = STEP_NS };
-	struct arena *arena = arena_create(TEXTS_SIZE);
-	const struct process_plan plan = { .argv = argv, .output_path = output, .arena = arena };
-	struct process *process = NULL;
-
-	if (arena == NULL)
-		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
-	enum error error = process_start(&plan, &process, fault);
-	if (error == ERROR_NONE) {
-		for (uint64_t waited_ns = 0; !process_has_ended(process) &&
-		    waited_ns < (uint64_t)TOOL_MS * 1000000; waited_ns += STEP_NS)
-			nanosleep(&step, NULL);
-		struct process_end end = process_stop(process, STOP_MS);
-		if (end.exit_code != 0)
-			error = ERROR_file_unreadable;
-	}
-	arena_destroy(arena);
-	return error == ERROR_NONE ? ERROR_NONE :
-				     fault_set(fault, error, argv[0], slice_of_text(output), "an end without failure");
-}
-
 enum error
-office_make(const char *programs, const char *directory, const char *registry, struct fault *fault)
+office_make(const char *programs, const char *directory, const char *registry, struct arena *texts,
+    struct fault *fault)
 {
 	char guichetd[PATH_SIZE], output[PATH_SIZE];
 	const char *const init[] = { guichetd, "init", directory, NULL };
@@ -65,25 +39,25 @@ office_make(const char *programs, const char *directory, const char *registry, s
 
 	path_make(guichetd, "%s/guichetd", programs);
 	path_make(output, "%s.log", directory);
-	enum error error = run_tool(init, output, fault);
-	return error == ERROR_NONE ? run_tool(import, output, fault) : error;
+	enum error error = tool_run(init, output, texts, fault);
+	return error == ERROR_NONE ? tool_run(import, output, texts, fault) : error;
 }
 
 enum error
-office_copy(const char *from, const char *to, struct fault *fault)
+office_copy(const char *from, const char *to, struct arena *texts, struct fault *fault)
 {
 	char output[PATH_SIZE];
 	const char *const copy[] = { "cp", "-a", from, to, NULL };
 
 	path_make(output, "%s.log", to);
-	return run_tool(copy, output, fault);
+	return tool_run(copy, output, texts, fault);
 }
 
 enum error
-office_remove(const char *directory, struct fault *fault)
+office_remove(const char *directory, struct arena *texts, struct fault *fault)
 {
 	const char *const remove_all[] = { "rm", "-rf", directory, NULL };
-	return run_tool(remove_all, "/dev/null", fault);
+	return tool_run(remove_all, "/dev/null", texts, fault);
 }
 
 /* The settings as they are, with another number behind the name; what else there is stays. */
@@ -101,7 +75,7 @@ put_settings(FILE *file, const char *text, size_t count)
 }
 
 enum error
-office_allow_connections(const char *directory, size_t count, struct fault *fault)
+office_allow_connections(const char *directory, size_t count, struct arena *texts, struct fault *fault)
 {
 	char path[PATH_SIZE], text[SETTINGS_SIZE];
 	size_t size = 0;
@@ -117,12 +91,15 @@ office_allow_connections(const char *directory, size_t count, struct fault *faul
 	bool is_good = file != NULL && put_settings(file, text, count);
 	if (file != NULL && fclose(file) != 0)
 		is_good = false;
-	return is_good ? ERROR_NONE : fault_set(fault, ERROR_file_unreadable, "guichet.json", slice_of_text(directory),
+	if (is_good)
+		return ERROR_NONE;
+	fault_set(fault, ERROR_file_unreadable, "guichet.json", slice_of_text(directory),
 	    "settings that can be changed");
+	return fault_keep(fault, texts);
 }
 
 enum error
-office_trust(const char *directory, struct guichet_trust **out, struct fault *fault)
+office_trust(const char *directory, struct guichet_trust **out, struct arena *texts, struct fault *fault)
 {
 	char public[PATH_SIZE];
 	struct guichet_problem *problem = guichet_problem_create();
@@ -131,8 +108,10 @@ office_trust(const char *directory, struct guichet_trust **out, struct fault *fa
 	enum guichet_error error =
 	    problem == NULL ? GUICHET_ERROR_out_of_memory : guichet_trust_load(public, out, problem);
 	guichet_problem_destroy(problem);
-	return error == GUICHET_ERROR_none ? ERROR_NONE : fault_set(fault, (enum error)error, directory, SLICE_EMPTY,
-	    "an office that publishes what clients need");
+	if (error == GUICHET_ERROR_none)
+		return ERROR_NONE;
+	fault_set(fault, (enum error)error, directory, SLICE_EMPTY, "an office that publishes what clients need");
+	return fault_keep(fault, texts);
 }
 
 /* ---- serving ---- */
@@ -157,7 +136,7 @@ office_serve(struct office *office, const struct office_plan *plan, struct fault
 	enum error error = process_start(&process, &office->process, fault);
 	if (error == ERROR_NONE)
 		error = process_await_port_file(office->process, port_file, START_MS, &office->port, fault);
-	return error;
+	return error == ERROR_NONE ? ERROR_NONE : fault_keep(fault, plan->texts);
 }
 
 enum error
@@ -176,11 +155,8 @@ office_start(const struct office_plan *plan, struct office **out, struct fault *
 		*out = office;
 		return ERROR_NONE;
 	}
-	/* What it said last is lost with the arena; it stands in the file. */
-	if (fault->value.size != 0)
-		fprintf(stderr, "%.*s\n", (int)fault->value.size, (const char *)fault->value.data);
 	(void)office_stop(office);
-	return fault_set(fault, error, "guichetd serve", SLICE_EMPTY, "a server that listens");
+	return error;
 }
 
 bool

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/fault.h"
 #include "bench/port.h"
 #include "protocol/buf.h"
 #include "protocol/net/tls_config.h"
@@ -119,6 +120,12 @@ static const struct {
 
 #define CONFIGURATION_NAME "configuration"
 
+const char *
+peer_program(enum peer_kind kind)
+{
+	return kinds[kind].program;
+}
+
 /* ---- files ---- */
 
 static enum error
@@ -204,7 +211,7 @@ peer_start(enum peer_kind kind, const struct peer_plan *plan, struct peer *out, 
 	if (plan->answer_size > PEER_ANSWER_MAX || plan->connections_max == 0)
 		return fault_set(fault, ERROR_usage, "peer", SLICE_EMPTY, "at most 4000 bytes of answer, connections");
 	if ((error = resolve_all(plan, &place, fault)) != ERROR_NONE)
-		return error;
+		return fault_keep(fault, plan->arena);
 	int held = port_hold(&place.port);
 	if (held < 0)
 		return fault_set(fault, ERROR_unreachable, "peer", slice_of_text(strerror(errno)), "a free port");
@@ -213,7 +220,8 @@ peer_start(enum peer_kind kind, const struct peer_plan *plan, struct peer *out, 
 		error = run(kind, plan, &place, out, fault);
 	close(held);
 	out->port = place.port;
-	return error;
+	/* What stood in this frame is told longer than it lasts. */
+	return error == ERROR_NONE ? ERROR_NONE : fault_keep(fault, plan->arena);
 }
 
 struct process_end

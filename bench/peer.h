@@ -39,6 +39,9 @@ struct peer {
 	struct process *process; /* process_account, family_find(process_id) */
 };
 
+/* Where Debian has it. */
+const char *peer_program(enum peer_kind kind);
+
 /* Starts it and waits until it takes connections. ERROR_file_unreadable when it is not installed (fault.expected: the
  * Debian package) or a file of the plan is not there; ERROR_usage when the plan cannot be followed; else as
  * process_start and process_await_port, with nothing left running. */

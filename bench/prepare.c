@@ -14,11 +14,13 @@
 
 #include "bench/corpus.h"
 #include "bench/drive.h"
+#include "bench/fault.h"
 #include "bench/keypool.h"
 #include "bench/office.h"
 #include "bench/parallel.h"
 #include "bench/path.h"
 #include "bench/people.h"
+#include "bench/record.h"
 #include "bench/returns.h"
 #include "bench/script.h"
 #include "client/blob.h"
@@ -289,9 +291,9 @@ make_office(const struct prepare_plan *plan, struct fault *fault)
 	say("taxpayers in the register", plan->taxpayers);
 	error = people_write_register(registry, plan->taxpayers, fault);
 	if (error == ERROR_NONE)
-		error = office_make(plan->programs, office, registry, fault);
+		error = office_make(plan->programs, office, registry, plan->texts, fault);
 	(void)remove(registry);
-	return error;
+	return error == ERROR_NONE ? ERROR_NONE : fault_keep(fault, plan->texts);
 }
 
 static enum error
@@ -299,7 +301,8 @@ make_corpus(struct preparation *preparation, const char *path, struct fault *fau
 {
 	const struct prepare_plan *plan = preparation->plan;
 	char directory[PATH_SIZE], enrolments_path[PATH_SIZE];
-	struct office_plan office_plan = { .programs = plan->programs, .directory = directory, .core = -1 };
+	struct office_plan office_plan = { .programs = plan->programs, .directory = directory, .core = -1,
+		.texts = plan->texts };
 	struct office *office = NULL;
 	struct corpus *enrolments = NULL;
 	enum error error;
@@ -319,11 +322,13 @@ make_corpus(struct preparation *preparation, const char *path, struct fault *fau
 		say("enrolments", plan->count);
 		error = enrol_all(preparation, office, enrolments, fault);
 	}
-	office_stop(office);
+	if (!office_stop(office) && error == ERROR_NONE)
+		error = fault_set(fault, ERROR_unreachable, "guichetd", SLICE_EMPTY,
+		    "a server that ends in good order");
 	corpus_close(enrolments);
 	(void)remove(enrolments_path);
 	if (error != ERROR_NONE)
-		return error;
+		return fault_keep(fault, plan->texts);
 	say("signed filings", plan->count);
 	preparation->now = (uint64_t)time(NULL);
 	if (!parallel_for(plan->count, holder_sign, preparation))
@@ -364,45 +369,98 @@ prepare_holders(struct preparation *preparation, const char *path, struct fault 
 	return error;
 }
 
-/* Is what is there what this plan would make? */
+/* The first line in which the records differ; false when none does. */
 static bool
-is_prepared(const struct prepare_plan *plan)
+find_difference(const char *there, const char *wanted, char line_there[RECORD_SIZE_MAX],
+    char line_wanted[RECORD_SIZE_MAX])
 {
-	char path[PATH_SIZE];
+	while (strcmp(there, wanted) != 0) {
+		size_t size = strcspn(there, "\n"), wanted_size = strcspn(wanted, "\n");
+		if (size != wanted_size || strncmp(there, wanted, size) != 0 || there[size] == '\0') {
+			snprintf(line_there, RECORD_SIZE_MAX, "%.*s", (int)size, there);
+			snprintf(line_wanted, RECORD_SIZE_MAX, "%.*s", (int)wanted_size, wanted);
+			return true;
+		}
+		there += size + 1;
+		wanted += size + 1;
+	}
+	return false;
+}
+
+/* Is what is there what that record says? Says why not, when there is something. */
+static bool
+is_prepared(const struct prepare_plan *plan, const char *record, bool is_told)
+{
+	char path[PATH_SIZE], there[RECORD_SIZE_MAX], line_there[RECORD_SIZE_MAX], line_wanted[RECORD_SIZE_MAX];
 	struct corpus *corpus = NULL;
+	struct stat status;
 	struct fault fault;
 
 	path_of(plan, "corpus", path);
-	bool fits = corpus_open(path, &corpus, &fault) == ERROR_NONE && corpus_count(corpus) == plan->count;
+	if (stat(path, &status) != 0)
+		return false;
+	record_read(plan, there);
+	bool is_same = !find_difference(there, record, line_there, line_wanted);
+	bool is_whole = corpus_open(path, &corpus, &fault) == ERROR_NONE && corpus_count(corpus) == plan->count;
 	corpus_close(corpus);
-	return fits;
+	if (is_told && !is_same)
+		printf("  the corpus there is of \"%s\", wanted is \"%s\": it is made anew\n", line_there, line_wanted);
+	else if (is_told && !is_whole)
+		printf("  the corpus there is not whole: it is made anew\n");
+	return is_same && is_whole;
+}
+
+bool
+prepare_is_fitting(const struct prepare_plan *plan)
+{
+	char record[RECORD_SIZE_MAX];
+	struct fault fault;
+
+	return record_make(plan, record, &fault) == ERROR_NONE && is_prepared(plan, record, false);
+}
+
+/* Everything, from nothing. */
+static enum error
+prepare_anew(const struct prepare_plan *plan, struct fault *fault)
+{
+	struct preparation preparation = { .plan = plan };
+	struct guichet_trust *trust = NULL;
+	char fresh[PATH_SIZE], office[PATH_SIZE], corpus[PATH_SIZE], record_path[PATH_SIZE], record[RECORD_SIZE_MAX];
+
+	path_of(plan, "office-new", fresh);
+	path_of(plan, "office", office);
+	path_of(plan, "corpus", corpus);
+	path_of(plan, RECORD_FILE, record_path);
+	(void)remove(record_path);
+	(void)remove(corpus);
+	enum error error = office_remove(fresh, plan->texts, fault);
+	if (error == ERROR_NONE)
+		error = office_remove(office, plan->texts, fault);
+	if (error == ERROR_NONE)
+		error = make_office(plan, fault);
+	if (error == ERROR_NONE)
+		error = office_copy(fresh, office, plan->texts, fault);
+	if (error == ERROR_NONE)
+		error = office_trust(office, &trust, plan->texts, fault);
+	preparation.trust = trust;
+	if (error == ERROR_NONE)
+		error = prepare_holders(&preparation, corpus, fault);
+	/* Now that the office is there. */
+	if (error == ERROR_NONE)
+		error = record_make(plan, record, fault);
+	if (error == ERROR_NONE)
+		error = record_write(plan, record, fault);
+	guichet_trust_destroy(trust);
+	return error == ERROR_NONE ? ERROR_NONE : fault_keep(fault, plan->texts);
 }
 
 enum error
 prepare_run(const struct prepare_plan *plan, struct fault *fault)
 {
-	struct preparation preparation = { .plan = plan };
-	struct guichet_trust *trust = NULL;
-	char fresh[PATH_SIZE], office[PATH_SIZE], corpus[PATH_SIZE];
+	char record[RECORD_SIZE_MAX];
+	enum error error = record_make(plan, record, fault);
 
-	if (is_prepared(plan))
-		return ERROR_NONE;
-	path_of(plan, "office-new", fresh);
-	path_of(plan, "office", office);
-	path_of(plan, "corpus", corpus);
-	(void)remove(corpus);
-	enum error error = office_remove(fresh, fault);
-	if (error == ERROR_NONE)
-		error = office_remove(office, fault);
-	if (error == ERROR_NONE)
-		error = make_office(plan, fault);
-	if (error == ERROR_NONE)
-		error = office_copy(fresh, office, fault);
-	if (error == ERROR_NONE)
-		error = office_trust(office, &trust, fault);
-	preparation.trust = trust;
-	if (error == ERROR_NONE)
-		error = prepare_holders(&preparation, corpus, fault);
-	guichet_trust_destroy(trust);
-	return error;
+	if (error != ERROR_NONE || is_prepared(plan, record, true))
+		return error;
+	return prepare_anew(plan, fault);
 }

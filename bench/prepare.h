@@ -5,6 +5,7 @@
  *   DIR/ALGORITHM/office-new   an office with a register, nobody enrolled
  *   DIR/ALGORITHM/office       the same after everybody of the corpus has enrolled, over the wire, like anybody
  *   DIR/ALGORITHM/corpus       see corpus.h
+ *   DIR/ALGORITHM/corpus.record  see record.h
  *
  * Runs load copies of the two offices. */
 #ifndef GUICHET_BENCH_PREPARE_H
@@ -20,9 +21,12 @@ struct prepare_plan {
 	enum key_algorithm algorithm;
 	size_t count;     /* filings, each by a holder of its own */
 	size_t taxpayers; /* in the register, at least count */
+	struct arena *texts; /* of faults */
 };
 
-/* Says on standard output what it does. What is there already and fits the plan is left. */
+/* Is what is there what this plan would make? */
+bool prepare_is_fitting(const struct prepare_plan *plan);
+/* Says on standard output what it does, and why what is there does not do. What fits the plan is left. */
 must_check enum error prepare_run(const struct prepare_plan *plan, struct fault *fault);
 
 #endif

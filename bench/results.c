@@ -6,16 +6,15 @@
 #include "bench/report.h"
 
 #include <math.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "protocol/check.h"
 #include "protocol/error.h"
 #include "protocol/json.h"
+
+/* Of a longer text the beginning is written. */
+#define TEXT_MAX ((size_t)8192)
 
 static const char *const kind_names[RESULTS_KINDS] = { "rsa3072", "p256" };
 
@@ -49,11 +48,30 @@ results_kind_name(enum results_kind kind)
 	return kind_names[kind];
 }
 
-struct stage_result *
+struct results_run *
 results_run(struct results *results)
 {
 	check(results->runs_count < RESULTS_RUNS_MAX);
 	return &results->runs[results->runs_count++];
+}
+
+void
+results_finish(struct results_run *run)
+{
+	run->is_finished = true;
+}
+
+const char *
+results_why_invalid(const struct results_run *run)
+{
+	return run->is_finished ? run->stage.why_invalid : "not finished";
+}
+
+void
+results_failure(struct results *results, const char *step, enum results_kind kind, const struct fault *fault)
+{
+	check(results->failures_count < RESULTS_FAILURES_MAX);
+	results->failures[results->failures_count++] = (struct results_failure){ step, kind, *fault };
 }
 
 void
@@ -81,7 +99,7 @@ void
 results_free(struct results *results)
 {
 	for (size_t i = 0; i < results->runs_count; i++)
-		stage_result_free(&results->runs[i]);
+		stage_result_free(&results->runs[i].stage);
 }
 
 /* ---- members ---- */
@@ -110,10 +128,36 @@ put_count(struct buf *buf, const char *name, uint64_t count)
 }
 
 static void
+put_count_or_null(struct buf *buf, const char *name, uint64_t count, bool has)
+{
+	if (has)
+		put_count(buf, name, count);
+	else
+		put_number(buf, name, NAN);
+}
+
+/* Some texts are the world's: a path, what a program said. Bytes that are no UTF-8 become question marks. */
+static void
+put_slice(struct buf *buf, const char *name, struct slice text)
+{
+	char copy[TEXT_MAX];
+	size_t size = text.size < sizeof copy ? text.size : sizeof copy;
+
+	for (size_t i = 0; i < size; i++) {
+		size_t good = slice_utf8_prefix(slice_of(text.data + i, size - i));
+		memcpy(copy + i, text.data + i, good);
+		i += good;
+		if (i < size)
+			copy[i] = '?';
+	}
+	json_put_name(buf, name);
+	json_put_string(buf, slice_of(copy, size));
+}
+
+static void
 put_text(struct buf *buf, const char *name, const char *text)
 {
-	json_put_name(buf, name);
-	json_put_string(buf, slice_of_text(text));
+	put_slice(buf, name, slice_of_text(text == NULL ? "" : text));
 }
 
 static void
@@ -141,36 +185,59 @@ put_comma(struct buf *buf, size_t nth)
 /* ---- machine, targets, floor ---- */
 
 static void
-put_processor(struct buf *buf)
+put_machine(struct buf *buf, const struct machine *machine)
 {
-	char line[256], *name = NULL;
-	FILE *file = fopen("/proc/cpuinfo", "re");
+	const char *started = machine->started == NULL ? "" : machine->started;
 
-	while (file != NULL && name == NULL && fgets(line, sizeof line, file) != NULL)
-		if (strncmp(line, "model name", 10) == 0 && (name = strchr(line, ':')) != NULL)
-			name[strcspn(name, "\n")] = '\0';
-	if (file != NULL)
-		fclose(file);
-	put_text(buf, "processor", name == NULL ? "unknown" : name + 1 + strspn(name + 1, " "));
+	put_open(buf, "machine", "{");
+	put_text(buf, "processor", machine->processor);
+	put_count(buf, "cores", (uint64_t)machine->cores);
+	put_text(buf, "kernel", machine->kernel);
+	put_text(buf, "filesystem", machine->filesystem);
+	put_text(buf, "guichetd", machine->guichetd);
+	put_text(buf, "guichetd_sha256", machine->guichetd_digest);
+	put_text(buf, "openssl", machine->openssl);
+	put_text(buf, "nginx", machine->nginx);
+	put_text(buf, "redis", machine->redis);
+	put_slice(buf, "date", slice_of(started, strcspn(started, "T")));
+	put_text(buf, "started", started);
+	buf_put_text(buf, "}");
 }
 
 static void
-put_machine(struct buf *buf)
+put_corpora(struct buf *buf, const struct results *results)
 {
-	struct utsname system;
-	time_t now = time(NULL);
-	struct tm utc;
-	char date[16] = "";
-
-	if (gmtime_r(&now, &utc) != NULL)
-		strftime(date, sizeof date, "%Y-%m-%d", &utc);
-	put_open(buf, "machine", "{");
-	put_processor(buf);
-	put_count(buf, "cores", (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
-	put_text(buf, "kernel", uname(&system) == 0 ? system.release : "unknown");
-	put_text(buf, "openssl", OpenSSL_version(OPENSSL_VERSION_STRING));
-	put_text(buf, "date", date);
+	put_open(buf, "corpora", "{");
+	for (size_t kind = 0; kind < RESULTS_KINDS; kind++) {
+		const struct results_corpus *corpus = &results->corpora[kind];
+		if (corpus->count == 0)
+			continue;
+		put_open(buf, kind_names[kind], "{");
+		put_count(buf, "count", corpus->count);
+		put_text(buf, "taxpayers", corpus->taxpayers);
+		put_text(buf, "returns", corpus->returns);
+		buf_put_text(buf, "}");
+	}
 	buf_put_text(buf, "}");
+}
+
+static void
+put_failures(struct buf *buf, const struct results *results)
+{
+	put_open(buf, "failures", "[");
+	for (size_t i = 0; i < results->failures_count; i++) {
+		const struct results_failure *failure = &results->failures[i];
+		put_comma(buf, i);
+		buf_put_text(buf, "{");
+		put_text(buf, "step", failure->step);
+		put_text(buf, "kind", kind_names[failure->kind]);
+		put_text(buf, "error", error_name(failure->fault.error));
+		put_slice(buf, "place", failure->fault.place);
+		put_slice(buf, "value", failure->fault.value);
+		put_slice(buf, "expected", failure->fault.expected);
+		buf_put_text(buf, "}");
+	}
+	buf_put_text(buf, "]");
 }
 
 static bool
@@ -226,6 +293,7 @@ put_floors(struct buf *buf, const struct results *results)
 			put_number(buf, name, floor->ns[part] / 1e3);
 		}
 		put_number(buf, "total_us", floor->total_ns / 1e3);
+		put_count(buf, "answer_bytes", floor->answer_size);
 		buf_put_text(buf, "}");
 	}
 	buf_put_text(buf, "}");
@@ -233,28 +301,60 @@ put_floors(struct buf *buf, const struct results *results)
 
 /* ---- figures: a group is an object; the default kind's stand in it, and each kind's in one of its own ---- */
 
+/* Those that are asked for of one kind only, whichever that is, stand for the whole too. */
+static bool
+is_of_one_kind(const char *group)
+{
+	for (size_t i = 0; i < TARGETS_COUNT; i++)
+		if (strcmp(targets[i].group, group) == 0)
+			return !targets[i].of_both_kinds;
+	return false;
+}
+
+/* Does it stand in its group, beside those of a kind? */
+static bool
+is_of_the_whole(const struct results *results, const struct results_figure *figure)
+{
+	double value;
+
+	return figure->kind == RESULTS_RSA3072 || (is_of_one_kind(figure->group) &&
+	    !results_find(results, figure->group, figure->name, RESULTS_RSA3072, &value));
+}
+
+/* The figures of that kind; those of the whole when it is RESULTS_KINDS. */
 static void
 put_group_of(struct buf *buf, const struct results *results, const char *group, enum results_kind kind)
 {
 	for (size_t i = 0; i < results->figures_count; i++) {
 		const struct results_figure *figure = &results->figures[i];
-		if (figure->kind == kind && strcmp(figure->group, group) == 0)
+		if (strcmp(figure->group, group) == 0 &&
+		    (kind == RESULTS_KINDS ? is_of_the_whole(results, figure) : figure->kind == kind))
 			put_number(buf, figure->name, figure->value);
 	}
 }
 
+static bool
+is_first_of_group(const struct results *results, size_t nth)
+{
+	for (size_t i = 0; i < nth; i++)
+		if (strcmp(results->figures[i].group, results->figures[nth].group) == 0)
+			return false;
+	return true;
+}
+
+/* Every group that a figure names: none is left out. */
 static void
 put_figures(struct buf *buf, const struct results *results)
 {
-	static const char *const groups[] = { "resident", "evening", "enrol", "mixed", "idle", "latency70", "overload",
-		"growth", "disk", "redis", "nginx" };
-
-	for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
-		put_open(buf, groups[i], "{");
-		put_group_of(buf, results, groups[i], RESULTS_RSA3072);
+	for (size_t i = 0; i < results->figures_count; i++) {
+		const char *group = results->figures[i].group;
+		if (!is_first_of_group(results, i))
+			continue;
+		put_open(buf, group, "{");
+		put_group_of(buf, results, group, RESULTS_KINDS);
 		for (size_t kind = 0; kind < RESULTS_KINDS; kind++) {
 			put_open(buf, kind_names[kind], "{");
-			put_group_of(buf, results, groups[i], (enum results_kind)kind);
+			put_group_of(buf, results, group, (enum results_kind)kind);
 			buf_put_text(buf, "}");
 		}
 		buf_put_text(buf, "}");
@@ -281,23 +381,36 @@ put_latency(struct buf *buf, const struct histogram *histogram)
 	buf_put_text(buf, "]");
 }
 
+/* A latency is of those accepted: a second without one has none. */
+static void
+put_second(struct buf *buf, const struct outcome_second *second)
+{
+	const struct {
+		const char *name;
+		uint64_t ns;
+	} latencies[] = { { "p50_ms", second->p50_ns }, { "p99_ms", second->p99_ns }, { "max_ms", second->max_ns } };
+
+	buf_put_text(buf, "{");
+	put_count(buf, "accepted", second->accepted);
+	put_count(buf, "refused", second->refused);
+	put_count(buf, "lost", second->lost);
+	for (size_t i = 0; i < sizeof latencies / sizeof latencies[0]; i++)
+		put_number(buf, latencies[i].name, second->accepted == 0 ? NAN : (double)latencies[i].ns / 1e6);
+	buf_put_text(buf, "}");
+}
+
 static void
 put_seconds(struct buf *buf, const struct outcome *outcome)
 {
 	size_t count = outcome->seconds_count;
 
-	while (count != 0 && outcome->seconds[count - 1].accepted == 0 && outcome->seconds[count - 1].refused == 0)
+	while (count != 0 && outcome->seconds[count - 1].accepted == 0 && outcome->seconds[count - 1].refused == 0 &&
+	    outcome->seconds[count - 1].lost == 0)
 		count--;
 	put_open(buf, "seconds", "[");
 	for (size_t i = 0; i < count; i++) {
-		const struct outcome_second *second = &outcome->seconds[i];
 		put_comma(buf, i);
-		buf_put_format(buf,
-		    "{\"accepted\":%llu,\"refused\":%llu,\"lost\":%llu,\"p50_ms\":%.6g,\"p99_ms\":%.6g,"
-		    "\"max_ms\":%.6g}",
-		    (unsigned long long)second->accepted, (unsigned long long)second->refused,
-		    (unsigned long long)second->lost, (double)second->p50_ns / 1e6, (double)second->p99_ns / 1e6,
-		    (double)second->max_ns / 1e6);
+		put_second(buf, &outcome->seconds[i]);
 	}
 	buf_put_text(buf, "]");
 }
@@ -322,39 +435,58 @@ put_codes(struct buf *buf, const struct stage_result *run)
 	buf_put_text(buf, "]");
 }
 
+/* Of certificates some are looked at as they come, and none afterwards. */
 static void
 put_receipts(struct buf *buf, const struct stage_result *run)
 {
+	const struct receipts_report *receipts = &run->receipts;
+	const struct {
+		const char *name;
+		uint64_t count;
+	} after[] = {
+		{ "received", receipts->received },
+		{ "verified", receipts->verified },
+		{ "same", receipts->same },
+		{ "fetched", receipts->fetched },
+		{ "fetched_same", receipts->fetched_same },
+	};
+
 	json_put_name(buf, "receipts");
-	if (!run->has_receipts) {
+	if (!run->has_receipts && receipts->sampled == 0) {
 		buf_put_text(buf, "null");
 		return;
 	}
 	buf_put_text(buf, "{");
-	put_count(buf, "sampled", run->receipts.sampled);
-	put_count(buf, "genuine", run->receipts.genuine);
-	put_count(buf, "received", run->receipts.received);
-	put_count(buf, "verified", run->receipts.verified);
-	put_count(buf, "same", run->receipts.same);
+	put_count(buf, "sampled", receipts->sampled);
+	put_count(buf, "genuine", receipts->genuine);
+	for (size_t i = 0; i < sizeof after / sizeof after[0]; i++)
+		put_count_or_null(buf, after[i].name, after[i].count, run->has_receipts);
 	buf_put_text(buf, "}");
 }
 
+/* How it was meant to be. */
 static void
-put_run(struct buf *buf, const struct stage_result *run)
+put_plan(struct buf *buf, const struct stage_result *run)
 {
-	const struct outcome *outcome = run->outcome;
-
-	buf_put_text(buf, "{");
-	put_text(buf, "name", run->name);
-	put_text(buf, "scenario", run->scenario);
-	put_text(buf, "kind", run->kind);
-	put_text(buf, "server", run->server);
 	put_text(buf, "mode", run->is_open_loop ? "open" : "closed");
-	json_put_name(buf, "offered");
-	put_value(buf, run->is_open_loop ? run->offered : NAN);
-	put_bool(buf, "valid", run->why_invalid == NULL);
-	put_text(buf, "why", run->why_invalid == NULL ? "" : run->why_invalid);
+	put_number(buf, "offered", run->is_open_loop ? run->offered : NAN);
+	put_text(buf, "arrivals", !run->is_open_loop ? "" : run->arrivals == SCHEDULE_EVEN ? "even" : "poisson");
+	put_number(buf, "seed", run->is_open_loop && run->arrivals != SCHEDULE_EVEN ? (double)run->seed : NAN);
+	put_count(buf, "connections", run->connections);
+	put_count(buf, "window", run->window);
+	put_count(buf, "idlers_planned", run->idlers_planned);
+	put_count(buf, "idlers", run->idlers);
+}
+
+static void
+put_counts(struct buf *buf, const struct outcome *outcome)
+{
 	put_number(buf, "rate", outcome_rate(outcome));
+	put_number(buf, "warmup_s", (double)outcome->warmup_ns / 1e9);
+	put_number(buf, "duration_s", (double)outcome->duration_ns / 1e9);
+	put_count(buf, "due", outcome->due);
+	put_count(buf, "started", outcome->started);
+	put_count(buf, "answered", outcome->answered);
 	put_count(buf, "accepted", outcome->accepted);
 	put_count(buf, "refused", outcome->refused);
 	put_count(buf, "lost", outcome->lost);
@@ -362,17 +494,42 @@ put_run(struct buf *buf, const struct stage_result *run)
 	put_count(buf, "unsent", outcome->unsent);
 	put_count(buf, "reconnects", outcome->reconnects);
 	put_count(buf, "retries", outcome->retries);
+	put_count(buf, "latencies", histogram_count(outcome->latency));
+	put_count(buf, "bounds", outcome->bounds);
+	put_count(buf, "bytes_sent", outcome->bytes_sent);
+	put_count(buf, "bytes_received", outcome->bytes_received);
+	put_number(buf, "lag_p99_ms", (double)histogram_percentile_ns(outcome->lag, 99) / 1e6);
+	put_number(buf, "lag_max_ms", (double)histogram_max_ns(outcome->lag) / 1e6);
+}
+
+static void
+put_run(struct buf *buf, const struct results_run *whole)
+{
+	const struct stage_result *run = &whole->stage;
+	const char *why = results_why_invalid(whole);
+
+	buf_put_text(buf, "{");
+	put_text(buf, "name", run->name);
+	put_text(buf, "scenario", run->scenario);
+	put_text(buf, "kind", run->kind);
+	put_text(buf, "server", run->server);
+	put_bool(buf, "valid", why == NULL);
+	put_text(buf, "why", why);
+	put_bool(buf, "repeated", whole->is_repeated);
+	put_plan(buf, run);
+	put_counts(buf, run->outcome);
+	put_number(buf, "generator_busy", run->generator_busy);
+	put_number(buf, "server_busy", run->server_busy);
+	put_count(buf, "cpu_ns", run->cpu_ns);
 	put_number(buf, "cpu_us", stage_cpu_us(run));
 	put_number(buf, "system_share", run->cpu_ns == 0 ? NAN : (double)run->system_ns / (double)run->cpu_ns);
 	put_count(buf, "resident_bytes", run->resident_bytes);
 	put_count(buf, "anonymous_bytes", run->anonymous_bytes);
-	put_count(buf, "bytes_sent", outcome->bytes_sent);
-	put_count(buf, "bytes_received", outcome->bytes_received);
-	put_number(buf, "warmup_s", (double)outcome->warmup_ns / 1e9);
-	put_number(buf, "lag_p99_ms", (double)histogram_percentile_ns(outcome->lag, 99) / 1e6);
+	put_count(buf, "idle_bytes", run->idle_bytes);
+	put_count(buf, "idle_bytes_end", run->idle_bytes_end);
 	put_codes(buf, run);
-	put_latency(buf, outcome->latency);
-	put_seconds(buf, outcome);
+	put_latency(buf, run->outcome->latency);
+	put_seconds(buf, run->outcome);
 	put_receipts(buf, run);
 	buf_put_text(buf, "}");
 }
@@ -382,13 +539,17 @@ results_put(struct buf *buf, const struct results *results)
 {
 	buf_put_text(buf, "{");
 	put_text(buf, "format", REPORT_FORMAT);
-	put_machine(buf);
+	put_bool(buf, "complete", results->is_complete);
+	put_text(buf, "command", results->command);
+	put_machine(buf, &results->machine);
+	put_corpora(buf, results);
+	put_failures(buf, results);
 	put_targets(buf, results);
 	put_floors(buf, results);
 	put_figures(buf, results);
 	put_open(buf, "runs", "[");
 	for (size_t i = 0, nth = 0; i < results->runs_count; i++)
-		if (results->runs[i].outcome != NULL) {
+		if (results->runs[i].stage.outcome != NULL) {
 			put_comma(buf, nth++);
 			put_run(buf, &results->runs[i]);
 		}

@@ -86,7 +86,7 @@ scenario_play(const struct scenario_plan *plan, const struct stage_server *serve
 		error = stage_run(server, &stage, result, fault);
 	if (error == ERROR_NONE && scenario->has_receipts)
 		error = stage_verify(server, plan->corpus, trust, &stage, result, fault);
-	if (error == ERROR_NONE && !receipts_sampler_report(sampler, &result->receipts) && result->why_invalid == NULL)
+	if (error == ERROR_NONE && !receipts_sampler_report(sampler, &result->receipts))
 		result->why_invalid = "an answer that was looked at as it came was not genuine";
 	receipts_sampler_destroy(sampler);
 	script_destroy(script);
@@ -97,20 +97,20 @@ enum error
 scenario_run(const struct scenario_plan *plan, struct stage_result *result, struct fault *fault)
 {
 	char template[PATH_SIZE], directory[PATH_SIZE];
-	const struct office_plan office_plan = { plan->programs, directory, STAGE_SERVER_CORE };
+	const struct office_plan office_plan = { plan->programs, directory, STAGE_SERVER_CORE, plan->texts };
 	struct office *office = NULL;
 	struct guichet_trust *trust = NULL;
 
 	path_make(template, "%s/%s/%s", plan->directory, plan->kind, plan->scenario->office);
 	path_make(directory, "%s/office-run", plan->directory);
 	*result = (struct stage_result){ .name = plan->name };
-	enum error error = office_remove(directory, fault);
+	enum error error = office_remove(directory, plan->texts, fault);
 	if (error == ERROR_NONE)
-		error = office_copy(template, directory, fault);
+		error = office_copy(template, directory, plan->texts, fault);
 	if (error == ERROR_NONE && plan->scenario->idlers != 0)
-		error = office_allow_connections(directory, CONNECTIONS_MAX, fault);
+		error = office_allow_connections(directory, CONNECTIONS_MAX, plan->texts, fault);
 	if (error == ERROR_NONE)
-		error = office_trust(directory, &trust, fault);
+		error = office_trust(directory, &trust, plan->texts, fault);
 	if (error == ERROR_NONE)
 		error = office_start(&office_plan, &office, fault);
 	if (error == ERROR_NONE) {

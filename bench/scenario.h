@@ -36,6 +36,7 @@ struct scenario_plan {
 	const struct curve *curve; /* arrivals, warm-up included; NULL: closed loop */
 	enum schedule_kind arrivals;
 	uint64_t warmup_ns, duration_ns;
+	struct arena *texts; /* of faults */
 };
 
 must_check enum error scenario_run(const struct scenario_plan *plan, struct stage_result *result, struct fault *fault);

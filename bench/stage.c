@@ -22,6 +22,8 @@
 #define RETRY_NS (SECOND_NS / 10)
 #define SEED 20051013
 
+static const char late[] = "the generator was behind its schedule";
+
 void
 stage_server_cpus(cpu_set_t *cpus)
 {
@@ -110,7 +112,7 @@ why_invalid(const struct stage_result *result, const struct stage_plan *plan)
 	if (outcome->accepted == 0)
 		return "nothing was accepted";
 	if (result->is_late)
-		return "the generator was behind its schedule";
+		return late;
 	if (!result->is_open_loop && result->generator_busy >= STAGE_BUSY && result->server_busy < STAGE_BUSY)
 		return "the generator was the limit: it was busy all the time, the server was not";
 	if (result->is_open_loop && outcome->due > plan->jobs_max)
@@ -190,7 +192,9 @@ stage_run(const struct stage_server *server, const struct stage_plan *plan, stru
 	struct pin pin;
 
 	*result = (struct stage_result){ .name = plan->name, .scenario = plan->scenario, .kind = plan->kind,
-		.server = server->name, .is_open_loop = plan->curve != NULL };
+		.server = server->name, .connections = plan->connections, .window = plan->window,
+		.idlers_planned = plan->idlers, .arrivals = plan->arrivals, .seed = SEED,
+		.is_open_loop = plan->curve != NULL };
 	enum error error = pin_take(STAGE_GENERATOR_CORE, &pin, fault);
 	if (error != ERROR_NONE)
 		return error;
@@ -261,8 +265,10 @@ stage_verify(const struct stage_server *server, struct corpus *corpus, const str
 	if (error == ERROR_NONE && !receipts_compare(again, fetched, &sample, &result->receipts))
 		error = fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	result->has_receipts = error == ERROR_NONE;
-	if (result->has_receipts && result->why_invalid == NULL)
-		result->why_invalid = why_receipts_invalid(result);
+	/* Told before all else: it is the graver matter. */
+	const char *why = result->has_receipts ? why_receipts_invalid(result) : NULL;
+	if (why != NULL)
+		result->why_invalid = why;
 	script_destroy(again);
 	script_destroy(fetched);
 	return error;
@@ -294,6 +300,12 @@ stage_result_free(struct stage_result *result)
 {
 	outcome_destroy(result->outcome);
 	result->outcome = NULL;
+}
+
+bool
+stage_is_only_late(const struct stage_result *result)
+{
+	return result->why_invalid == late;
 }
 
 double

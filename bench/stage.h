@@ -44,6 +44,9 @@ struct stage_plan {
 
 struct stage_result {
 	const char *name, *scenario, *kind, *server;
+	size_t connections, window, idlers_planned;
+	enum schedule_kind arrivals;
+	uint64_t seed; /* of the arrivals */
 	struct outcome *outcome;
 	bool is_open_loop;
 	bool is_late; /* the generator was behind its schedule; open loop */
@@ -53,9 +56,9 @@ struct stage_result {
 	const char *why_invalid; /* NULL: valid */
 	uint64_t cpu_ns, system_ns; /* of the server, all threads, in the measured part */
 	uint64_t resident_bytes, anonymous_bytes; /* at its end */
-	size_t idlers;            /* opened */
-	uint64_t idle_bytes;      /* resident bytes that they added */
-	uint64_t idle_bytes_end;  /* the same, and what the run added, at its end */
+	size_t idlers;           /* opened */
+	uint64_t idle_bytes;     /* resident bytes that they added */
+	uint64_t idle_bytes_end; /* the same, and what the run added, at its end */
 	bool has_receipts;
 	struct receipts_report receipts;
 };
@@ -76,6 +79,9 @@ void stage_result_free(struct stage_result *result);
 
 /* One line for the terminal: rate, latency, CPU, and why it is not valid. */
 void stage_print(const struct stage_result *result);
+
+/* Is it invalid because the generator was late, and for nothing else? Then a run made anew may be valid. */
+bool stage_is_only_late(const struct stage_result *result);
 
 /* CPU of the server for each accepted, in microseconds; 0 when nothing was. */
 double stage_cpu_us(const struct stage_result *result);

@@ -177,6 +177,55 @@ def test_a_receipt_that_was_not_verified_is_seen(shown):
     assert "the same again: not stated" in page.texts("#runs tr.run")[0]
 
 
+def test_a_run_that_was_made_anew_shakes_no_figure(shown):
+    run = {"name": "late", "server": "guichetd", "scenario": "resident", "kind": "rsa3072", "valid": False,
+           "why": "reason", "repeated": True}
+    page = shown({**FORMAT, "targets": SAMPLE["targets"], "runs": [run]})
+    assert page.count("#verdict tr[data-verdict=doubtful]") == 0
+    assert page.texts("header .alert li") == ["late: reason; it was made anew"]
+
+
+def test_what_failed_and_what_is_to_come_is_said_at_the_head(shown):
+    page = shown({**FORMAT, "complete": False, "failures": [
+        {"step": "redis", "kind": "p256", "error": "unreachable", "place": "peer", "value": HOSTILE, "expected": "x"}]})
+    assert "had not come to its end" in page.texts("header .unfinished")[0]
+    assert page.texts("header .failures li") == [f"redis p256: unreachable, peer, {HOSTILE}, expected x"]
+
+
+def test_the_table_says_what_a_doubter_asks_for(shown):
+    page = shown({**FORMAT, "runs": [
+        {"name": "a", "valid": True, "connections": 64, "window": 128, "idlers": 7, "duration_s": 8, "reconnects": 3,
+         "retries": 4, "resident_bytes": 2 ** 20, "anonymous_bytes": 2 ** 19, "cpu_us": 9, "lag_max_ms": 2,
+         "idlers_planned": 9, "idle_bytes": 7 * 2 ** 10, "idle_bytes_end": 7 * 2 ** 11, "generator_busy": 0.5,
+         "server_busy": 0.97, "latencies": 30, "bounds": 2, "latency": [{"percentile": 100, "ms": 1}],
+         "receipts": {"sampled": 9, "genuine": 8, "received": 1, "verified": 1, "same": 1, "fetched": 5,
+                      "fetched_same": 4}}]})
+    row, = plain(page.texts("#runs tr.run"))
+    for words in ("64 connections · 128 under way on each · 7 idle beside of 9 planned · 8 s measured",
+                  "3 connections opened anew", "4 asked again when told busy", "1 MiB resident", "512 KiB anonymous",
+                  "lag max 2 ms", "core busy 50 %", "core busy 97 %", "2 of 30 are lower bounds",
+                  "1 KiB for each idle connection, 2 KiB at the end"):
+        assert words in row
+    assert page.texts("#runs .bad") == ["4 of 5 fetched by name the same", "8 of 9 meanwhile genuine"]
+
+
+def test_certificates_are_looked_at_as_they_come_and_not_asked_for_again(shown):
+    page = shown({**FORMAT, "runs": [{"name": "enrol", "valid": True, "receipts": {
+        "sampled": 9, "genuine": 9, "received": None, "verified": None, "same": None, "fetched": None,
+        "fetched_same": None}}]})
+    row, = page.texts("#runs tr.run")
+    assert "not asked for" in row and "9 meanwhile, all genuine" in row
+    assert page.count("#runs .bad") == 0
+
+
+def test_the_page_says_what_the_loads_were_made_of(shown, sample):
+    facts = plain(shown(sample).texts("#machine dd"))
+    assert "60,000 filings · 60000 taxpayers in the register · returns: generated" in facts
+    for name in ("filesystem", "guichetd", "guichetd_sha256", "nginx", "redis", "started"):
+        assert SAMPLE["machine"][name] in facts
+    assert SAMPLE["command"] in facts
+
+
 # ---- charts ----
 
 
@@ -232,6 +281,15 @@ def test_each_second_of_a_chosen_run_is_drawn_and_can_be_read(shown, sample):
     page.value("new Promise((resolve) => setTimeout(resolve, 100))")
     rows = page.texts("#seconds details tbody tr")
     assert len(rows) == len(run["seconds"]) and f"{run['seconds'][3]['refused']:,}" in rows[3]
+
+
+def test_a_second_without_an_accepted_answer_is_a_gap(shown):
+    def second(ms):
+        return {"accepted": 0 if ms is None else 5, "refused": 0, "lost": 1, "p50_ms": ms, "p99_ms": ms, "max_ms": ms}
+
+    page = shown({**FORMAT, "runs": [{"name": "a", "seconds": [second(ms) for ms in (1, 2, None, 3, 4)]}]})
+    paths = page.value("[...document.querySelectorAll('#seconds path.line')].map((one) => one.getAttribute('d'))")
+    assert [path.count("M") for path in paths] == [2, 2, 2]
 
 
 def test_cpu_stands_against_its_floor_and_beside_the_peers(shown, sample):

@@ -217,6 +217,33 @@ busy_generator_is_told(void **state)
 	fake_close(&server);
 }
 
+/* Arrivals that the generator has no time for: made anew the run may be valid, but not with such receipts. */
+static void
+late_generator_is_told_apart_from_false_receipts(void **state)
+{
+	static const struct script_kind work = { "work", work_next };
+	struct stage_plan this_plan = plan();
+	struct stage_result result;
+	struct script *own = script_create(&work, corpus);
+	(void)state;
+	fake_open(&server, answer);
+	server.body = buf_peek(receipt_body);
+	const struct stage_server this_server = stage_server();
+	this_plan.script = own;
+	this_plan.arrivals = SCHEDULE_EVEN;
+	this_plan.duration_ns = 190 * MS;
+	assert_int_equal(curve_make_ramp(200, 200, this_plan.duration_ns, arena, &this_plan.curve, &fault), ERROR_NONE);
+	play(&this_plan, &result);
+	assert_true(result.is_late);
+	assert_true(stage_is_only_late(&result));
+	assert_int_equal(stage_verify(&this_server, corpus, &trust, &this_plan, &result, &fault), ERROR_NONE);
+	assert_false(stage_is_only_late(&result));
+	assert_non_null(strstr(result.why_invalid, "not genuine"));
+	stage_result_free(&result);
+	script_destroy(own);
+	fake_close(&server);
+}
+
 static enum fake_verdict
 cut_an_idler(struct fake_server *fake, const struct frame *request)
 {
@@ -364,6 +391,7 @@ main(void)
 		TEST(receipt_that_cannot_be_had_again_is_counted),
 		TEST(sampled_answer_is_looked_at),
 		TEST(busy_generator_is_told),
+		TEST(late_generator_is_told_apart_from_false_receipts),
 		TEST(closed_idle_connection_is_found),
 		TEST(changed_processes_are_found),
 		TEST(more_arrivals_than_filings_are_refused),
