@@ -45,17 +45,29 @@ static void caller_run(struct loop_task *task);
 
 /* ---- life ---- */
 
-static int
-socket_connect(uint16_t port)
+static const struct sockaddr *
+ipv4(struct sockaddr_in *out, uint32_t address, uint16_t port)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	*out = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port),
+		.sin_addr.s_addr = htonl(address) };
+	return (const struct sockaddr *)(const void *)out;
+}
+
+static int
+socket_connect(const struct caller_config *config)
+{
+	struct sockaddr_in address;
 	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if (connect(fd, (const struct sockaddr *)(const void *)&address, sizeof address) == 0 || errno == EINPROGRESS)
+	/* The port is chosen when the peer's is known: one may be used with several. */
+	bool is_bound = config->source == 0 ||
+	    (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) == 0 &&
+		bind(fd, ipv4(&address, config->source, 0), sizeof address) == 0);
+	if (is_bound && (connect(fd, ipv4(&address, INADDR_LOOPBACK, config->port), sizeof address) == 0 ||
+	    errno == EINPROGRESS))
 		return fd;
 	int reason = errno;
 	close(fd);
@@ -82,7 +94,7 @@ caller_create(const struct caller_config *config, void *owner)
 	caller->owner = owner;
 	for (size_t i = 0; i < CALLER_WINDOW_MAX; i++)
 		caller->free[i] = (uint8_t)(CALLER_WINDOW_MAX - 1 - i);
-	caller->source = (struct loop_source){ .fd = socket_connect(config->port), .ready = caller_ready };
+	caller->source = (struct loop_source){ .fd = socket_connect(config), .ready = caller_ready };
 	caller->task.run = caller_run;
 	caller->out = buf_create(QUEUE_MAX);
 	caller->in = buf_create(QUEUE_MAX);

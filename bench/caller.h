@@ -32,6 +32,7 @@ struct caller_config {
 	uint16_t port; /* on 127.0.0.1 */
 	struct caller_events events;
 	uint64_t *work; /* goes up whenever a caller has something to do; NULL: nobody asks */
+	uint32_t source; /* IPv4 address to connect from, in host order; 0: 127.0.0.1. Each has its own ports. */
 };
 
 /* Begins to connect; the config's pointers outlive the caller. NULL with errno. */

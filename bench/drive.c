@@ -532,7 +532,7 @@ drive_run(const struct drive_plan *plan, struct outcome **out, struct fault *fau
 	drive.resting_end = &drive.resting;
 	drive.again_end = &drive.again;
 	drive.caller_config = (struct caller_config){ plan->loop, plan->tls, plan->dialect, plan->port,
-		{ on_opened, on_replied, on_ended, &drive }, &drive.work };
+		{ on_opened, on_replied, on_ended, &drive }, &drive.work, 0 };
 	if (!drive_allocate(&drive))
 		error = fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	if (error == ERROR_NONE)

@@ -4,6 +4,7 @@
 #include "bench/idlers.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -17,8 +18,13 @@
 /* Descriptors for whatever is no connection, of the process that needs most: guichetd keeps 1,200 for its store. */
 #define DESCRIPTORS_OTHER ((size_t)1300)
 
+/* Connections from one address to one port are 28,000 at most, with those that ended within the last minute, and the
+ * load beside them needs some; so the idlers come from addresses of their own, as clients do. */
+#define ADDRESS_FIRST ((uint32_t)INADDR_LOOPBACK + 1)
+#define ADDRESSES ((size_t)8)
+
 struct idlers {
-	struct caller_config config;
+	struct caller_config configs[ADDRESSES];
 	struct caller **callers;
 	size_t count, begun, opened, ended;
 	uint64_t before_bytes, after_bytes; /* the server's, resident */
@@ -55,7 +61,8 @@ static bool
 idlers_begin(struct idlers *idlers)
 {
 	while (idlers->begun < idlers->count && idlers->begun - idlers->opened - idlers->ended < WINDOW) {
-		idlers->callers[idlers->begun] = caller_create(&idlers->config, (void *)(uintptr_t)idlers->begun);
+		idlers->callers[idlers->begun] = caller_create(&idlers->configs[idlers->begun % ADDRESSES],
+		    (void *)(uintptr_t)idlers->begun);
 		if (idlers->callers[idlers->begun] == NULL)
 			return false;
 		idlers->begun++;
@@ -71,8 +78,8 @@ idlers_wait(struct idlers *idlers, struct fault *fault)
 	for (int idle = 0; idlers->opened < idlers->count; idle++) {
 		if (!idlers_begin(idlers))
 			return fault_set(fault, ERROR_unreachable, "idle connections", slice_of_text(strerror(errno)),
-			    "descriptors for all of them");
-		loop_round(idlers->config.loop, 10);
+			    "descriptors and ports for all of them");
+		loop_round(idlers->configs[0].loop, 10);
 		if (idlers->opened != before)
 			idle = 0;
 		before = idlers->opened;
@@ -114,8 +121,9 @@ idlers_open(const struct stage_server *server, size_t count, size_t others, stru
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 	idlers->count = count_within_limit(count, others);
 	idlers->callers = calloc(idlers->count, sizeof(struct caller *));
-	idlers->config = (struct caller_config){ server->loop, server->tls, server->dialect, server->port,
-		{ on_opened, on_replied, on_ended, idlers }, NULL };
+	for (size_t i = 0; i < ADDRESSES; i++)
+		idlers->configs[i] = (struct caller_config){ server->loop, server->tls, server->dialect, server->port,
+			{ on_opened, on_replied, on_ended, idlers }, NULL, ADDRESS_FIRST + (uint32_t)i };
 	enum error error = idlers->callers == NULL ?
 	    fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
 	    resident_bytes(server, &idlers->before_bytes, fault);

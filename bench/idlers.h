@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Connections that shake hands and then say nothing: what a server keeps for each is what it needs for a country. */
+ * Connections that shake hands and then say nothing: what a server keeps for each is what it needs for a country. They
+ * come from several addresses of 127.0.0.0/8, which are not the one of the load beside them. */
 #ifndef GUICHET_BENCH_IDLERS_H
 #define GUICHET_BENCH_IDLERS_H
 
