@@ -471,7 +471,7 @@ put_plan(struct buf *buf, const struct stage_result *run)
 	put_text(buf, "mode", run->is_open_loop ? "open" : "closed");
 	put_number(buf, "offered", run->is_open_loop ? run->offered : NAN);
 	put_text(buf, "arrivals", !run->is_open_loop ? "" : run->arrivals == SCHEDULE_EVEN ? "even" : "poisson");
-	put_number(buf, "seed", run->is_open_loop && run->arrivals != SCHEDULE_EVEN ? (double)run->seed : NAN);
+	put_count_or_null(buf, "seed", run->seed, run->is_open_loop && run->arrivals != SCHEDULE_EVEN);
 	put_count(buf, "connections", run->connections);
 	put_count(buf, "window", run->window);
 	put_count(buf, "idlers_planned", run->idlers_planned);

@@ -207,6 +207,22 @@ a_run_says_what_limited_it(void **state)
 	assert_true(number_of(put, "bounds") == 1);
 }
 
+/* Digit for digit: with another seed the arrivals are others. */
+static void
+a_seed_is_written_whole(void **state)
+{
+	struct fixture *f = *state;
+	struct stage_result *run = &add_run(f)->stage;
+
+	run->seed = 20051013;
+	assert_int_equal(json_find(first_run(written(f)), "seed")->type, JSON_NULL);
+	run->is_open_loop = true;
+	run->arrivals = SCHEDULE_POISSON;
+	assert_true(number_of(first_run(written(f)), "seed") == 20051013);
+	run->arrivals = SCHEDULE_EVEN;
+	assert_int_equal(json_find(first_run(written(f)), "seed")->type, JSON_NULL);
+}
+
 static void
 receipts_are_those_that_were_asked_for(void **state)
 {
@@ -277,6 +293,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_run_is_valid_when_it_has_ended, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_second_without_an_accepted_answer_has_no_latency, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_run_says_what_limited_it, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_seed_is_written_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(receipts_are_those_that_were_asked_for, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_floor_says_how_large_its_answers_were, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_run_without_an_outcome_is_none, set_up, tear_down),
