@@ -35,8 +35,9 @@ struct data_key {
 	struct data_key *next;
 	struct retention retention;
 	uint32_t id; /* random: tells a key made anew from the one lost before */
-	struct seal_key *seal;
+	struct seal_key *seal; /* NULL: destroyed on purpose, and not to be made anew */
 	bool saved;
+	bool is_met;
 	uint8_t file[FILE_SIZE];
 };
 
@@ -66,10 +67,13 @@ static const char *const class_names[RETENTION_CLASS_MAX + 1] = {
 	[RETENTION_HOLD] = "hold",
 };
 
+#define KEY_END ".key"
+#define DESTROYED_END ".destroyed"
+
 static void
-file_name(struct retention retention, char name[FILE_NAME_MAX])
+file_name(struct retention retention, const char *end, char name[FILE_NAME_MAX])
 {
-	snprintf(name, FILE_NAME_MAX, "%s-%u.key", class_names[retention.class], (unsigned)retention.year);
+	snprintf(name, FILE_NAME_MAX, "%s-%u%s", class_names[retention.class], (unsigned)retention.year, end);
 }
 
 /* ---- data keys ---- */
@@ -134,6 +138,7 @@ key_unwrap(struct keyring *keyring, struct slice file)
 		key->retention = (struct retention){ (enum retention_class)at[0], bytes_peek_u16(at + 1) };
 		key->id = bytes_peek_u32(at + 3);
 		key->saved = true;
+		memcpy(key->file, file.data, FILE_SIZE);
 		key->seal = seal_key_create(secret);
 		if (key->seal == NULL) {
 			key_free(key);
@@ -273,7 +278,7 @@ data_read(struct keyring *keyring, const char *name, struct arena *arena, struct
 	struct data_key *key = key_unwrap(keyring, slice_of(bytes, size));
 	if (key != NULL) {
 		key_add(keyring, key);
-		file_name(key->retention, expected);
+		file_name(key->retention, KEY_END, expected);
 		if (strcmp(expected, name) == 0)
 			return ERROR_NONE;
 	}
@@ -297,7 +302,7 @@ data_read_all(struct keyring *keyring, struct arena *arena, struct fault *fault)
 	}
 	while (error == ERROR_NONE && (entry = readdir(entries)) != NULL) {
 		size_t size = strlen(entry->d_name);
-		if (size > 4 && strcmp(entry->d_name + size - 4, ".key") == 0)
+		if (size > 4 && strcmp(entry->d_name + size - 4, KEY_END) == 0)
 			error = data_read(keyring, entry->d_name, arena, fault);
 	}
 	closedir(entries);
@@ -389,7 +394,7 @@ keyring_seal(struct keyring *keyring, struct retention retention, struct slice a
 {
 	struct data_key *key = key_use(keyring, retention);
 
-	if (key == NULL)
+	if (key == NULL || key->seal == NULL)
 		return ERROR_key_failed;
 	out[0] = SEALED_VERSION;
 	out[1] = (uint8_t)retention.class;
@@ -410,7 +415,7 @@ keyring_unseal(struct keyring *keyring, struct slice associated, struct slice se
 	if (retention != NULL)
 		*retention = named;
 	struct data_key *key = key_find(keyring, named);
-	if (key == NULL || key->id != bytes_peek_u32(sealed.data + 4))
+	if (key == NULL || key->seal == NULL || key->id != bytes_peek_u32(sealed.data + 4))
 		return ERROR_not_found;
 	return seal_open(key->seal, slice_of(sealed.data, SEALED_HEADER_SIZE), associated,
 	    slice_from(sealed, SEALED_HEADER_SIZE), out) ? ERROR_NONE : ERROR_store_damaged;
@@ -437,9 +442,9 @@ keyring_take_unsaved(struct keyring *keyring, struct key_files *out)
 		if (key->saved)
 			continue;
 		struct key_file *file = &out->file[out->count++];
-		file_name(key->retention, file->name);
+		file_name(key->retention, KEY_END, file->name);
 		memcpy(file->bytes, key->file, FILE_SIZE);
-		key->saved = true;
+		key->saved = key->is_met = true;
 	}
 	check(out->count == keyring->unsaved);
 	keyring->unsaved = 0;
@@ -461,4 +466,85 @@ key_files_free(struct key_files *files)
 {
 	free(files->file);
 	files->file = NULL;
+}
+
+/* ---- the data keys that a store has used ---- */
+
+void
+key_files_identity(const struct key_files *files, size_t nth, uint8_t out[KEY_IDENTITY_SIZE])
+{
+	check(nth < files->count);
+	memcpy(out, files->file[nth].bytes + FILE_MAGIC_SIZE, KEY_IDENTITY_SIZE);
+}
+
+/* Drafts' keys live for days and end by being removed; others end with a word that says so. */
+static bool
+is_destroyed(const struct keyring *keyring, struct retention retention)
+{
+	char name[FILE_NAME_MAX];
+
+	file_name(retention, DESTROYED_END, name);
+	return retention.class == RETENTION_DRAFT || faccessat(keyring->directory, name, F_OK, 0) == 0;
+}
+
+/* Stands in the place of a key that is gone, so that none is made of its name. */
+static enum error
+key_bury(struct keyring *keyring, struct retention retention, uint32_t id, struct fault *fault)
+{
+	struct data_key *key = calloc(1, sizeof *key);
+
+	if (key == NULL)
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	*key = (struct data_key){ .retention = retention, .id = id, .saved = true, .is_met = true };
+	key_add(keyring, key);
+	return ERROR_NONE;
+}
+
+static enum error
+key_refuse(struct retention retention, struct slice found, struct arena *arena, struct fault *fault)
+{
+	char name[FILE_NAME_MAX];
+
+	file_name(retention, KEY_END, name);
+	disk_fault(fault, arena, ERROR_store_damaged, 0,
+	    "the data key that records were sealed with: put it back from a copy of the keys", DATA_NAME "/%s", name);
+	fault->value = found;
+	return ERROR_store_damaged;
+}
+
+enum error
+keyring_meet(struct keyring *keyring, const uint8_t identity[KEY_IDENTITY_SIZE], struct arena *arena,
+    struct fault *fault)
+{
+	const struct retention retention = { (enum retention_class)identity[0], bytes_peek_u16(identity + 1) };
+	const uint32_t id = bytes_peek_u32(identity + 3);
+
+	if (retention.class < RETENTION_PERMANENT || retention.class > RETENTION_CLASS_MAX)
+		return disk_fault(fault, arena, ERROR_store_damaged, 0, "a class of records", "a data key");
+	struct data_key *key = key_find(keyring, retention);
+	if (key != NULL && key->id == id) {
+		key->is_met = true;
+		return ERROR_NONE;
+	}
+	if (key == NULL && is_destroyed(keyring, retention))
+		return key_bury(keyring, retention, id, fault);
+	return key_refuse(retention,
+	    key == NULL ? SLICE_LITERAL("no such file") : SLICE_LITERAL("another key of this name"), arena, fault);
+}
+
+enum error
+keyring_require(const struct keyring *keyring, struct retention retention, struct arena *arena, struct fault *fault)
+{
+	return key_find(keyring, retention) != NULL ? ERROR_NONE :
+	    key_refuse(retention, SLICE_LITERAL("no such file"), arena, fault);
+}
+
+void
+keyring_meet_rest(struct keyring *keyring)
+{
+	for (struct data_key *key = keyring->keys; key != NULL; key = key->next)
+		if (key->saved && !key->is_met && keyring->directory >= 0) {
+			key->saved = false;
+			keyring->unsaved++;
+		}
 }

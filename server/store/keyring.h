@@ -4,8 +4,11 @@
  * each retention class and year (KEYS/data/CLASS-YEAR.key): without a data key all that it sealed is lost. From the
  * master key also comes the secret of keyed hashes, by which what is personal enters a record's key.
  *
- * A data key that is missing is made when something is to be sealed under it; it must be on disk before that is, so the
- * engine takes the unsaved ones along with each commit. For one thread, but for key_files_write. */
+ * A data key is made when something is to be sealed under it first; it must be on disk before that is, so the engine
+ * takes the unsaved ones along with each commit. The store notes in the same commit which key that was: one that is
+ * missing later, or another of its name from an older copy, is not made anew but stops the start. A key destroyed on
+ * purpose does not: one of drafts, or one in whose place there is a file CLASS-YEAR.destroyed. For one thread, but for
+ * key_files_write. */
 #ifndef GUICHET_STORE_KEYRING_H
 #define GUICHET_STORE_KEYRING_H
 
@@ -40,8 +43,8 @@ void keyring_hash(const struct keyring *keyring, const char *label, struct slice
 
 #define SEALED_OVERHEAD ((size_t)(8 + 12 + 16))
 
-/* Writes plain.size + SEALED_OVERHEAD bytes. `associated` must be given again to open. ERROR_out_of_memory,
- * ERROR_key_failed. */
+/* Writes plain.size + SEALED_OVERHEAD bytes. `associated` must be given again to open. ERROR_out_of_memory;
+ * ERROR_key_failed, also when the data key was destroyed. */
 must_check enum error keyring_seal(struct keyring *keyring, struct retention retention, struct slice associated,
     struct slice plain, uint8_t *out);
 /* Writes sealed.size - SEALED_OVERHEAD bytes. ERROR_store_damaged: changed, cut, or not sealed with this `associated`.
@@ -68,5 +71,23 @@ must_check bool keyring_take_unsaved(struct keyring *keyring, struct key_files *
 /* Writes and syncs them; on any thread. False with errno. */
 must_check bool key_files_write(const struct key_files *files, struct disk *disk);
 void key_files_free(struct key_files *files);
+
+/* ---- the data keys that a store has used ---- */
+
+/* Class (1 byte) and year (2), which name the key, and its id (4): what a store notes of it. */
+#define KEY_IDENTITY_SIZE ((size_t)7)
+#define KEY_IDENTITY_NAME_SIZE ((size_t)3)
+
+void key_files_identity(const struct key_files *files, size_t nth, uint8_t out[KEY_IDENTITY_SIZE]);
+/* The store has records under this key. ERROR_store_damaged names its file (text in `arena`) when it is missing and was
+ * not destroyed, or when the one of this name is another. ERROR_out_of_memory. */
+must_check enum error keyring_meet(struct keyring *keyring, const uint8_t identity[KEY_IDENTITY_SIZE],
+    struct arena *arena, struct fault *fault);
+/* The key of this class and year has to be there: ERROR_store_damaged as above. */
+must_check enum error keyring_require(const struct keyring *keyring, struct retention retention, struct arena *arena,
+    struct fault *fault);
+/* Once all that a store notes were met: the others, which a crash came after or an older store used, are handed out by
+ * keyring_take_unsaved again, and so noted before they are used. */
+void keyring_meet_rest(struct keyring *keyring);
 
 #endif

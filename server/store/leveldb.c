@@ -17,8 +17,6 @@
 _Static_assert(JOURNAL_TAG_SIZE == SEALED_OVERHEAD, "a tag is a seal of nothing");
 _Static_assert(JOURNAL_BODY_MAX == STORE_BATCH_MAX, "a batch fits into an entry");
 
-static const struct retention permanent = { RETENTION_PERMANENT, 0 };
-
 static struct leveldb_batch *
 of_batch(struct store_batch *batch)
 {
@@ -260,7 +258,7 @@ full_put(struct leveldb_store *leveldb, struct leveldb_batch *batch, uint32_t se
 
 	leveldb_full_key(segment, key);
 	bytes_poke_u64(value, length);
-	batch_put(leveldb, batch, permanent, slice_of(key, sizeof key), slice_of(value, sizeof value));
+	batch_put(leveldb, batch, LEVELDB_RETENTION, slice_of(key, sizeof key), slice_of(value, sizeof value));
 }
 
 static void
@@ -271,7 +269,22 @@ state_put(struct leveldb_store *leveldb, struct leveldb_batch *batch)
 	bytes_poke_u64(value, batch->number);
 	bytes_poke_u32(value + 8, batch->segment);
 	bytes_poke_u64(value + 12, batch->start + buf_size(batch->bytes));
-	batch_put(leveldb, batch, permanent, LEVELDB_STATE_KEY, slice_of(value, sizeof value));
+	batch_put(leveldb, batch, LEVELDB_RETENTION, LEVELDB_STATE_KEY, slice_of(value, sizeof value));
+}
+
+/* Which data keys the batch is the first to use: with its records or not at all. */
+static void
+keys_put(struct leveldb_store *leveldb, struct leveldb_batch *batch)
+{
+	uint8_t identity[KEY_IDENTITY_SIZE], key[LEVELDB_NOTED_KEY_SIZE];
+
+	for (size_t i = 0; i < batch->keys.count; i++) {
+		key_files_identity(&batch->keys, i, identity);
+		memcpy(key, LEVELDB_NOTED_KEY.data, LEVELDB_NOTED_KEY.size);
+		memcpy(key + LEVELDB_NOTED_KEY.size, identity, KEY_IDENTITY_NAME_SIZE);
+		batch_put(leveldb, batch, LEVELDB_RETENTION, slice_of(key, sizeof key),
+		    slice_of(identity + KEY_IDENTITY_NAME_SIZE, KEY_IDENTITY_SIZE - KEY_IDENTITY_NAME_SIZE));
+	}
 }
 
 static struct store_batch *
@@ -363,7 +376,7 @@ enum error
 leveldb_tag_put(struct leveldb_store *leveldb, struct slice covered, uint8_t tag[JOURNAL_TAG_SIZE])
 {
 	/* A seal of nothing: all of it is what it is bound to. */
-	return keyring_seal(leveldb->keyring, permanent, covered, SLICE_EMPTY, tag);
+	return keyring_seal(leveldb->keyring, LEVELDB_RETENTION, covered, SLICE_EMPTY, tag);
 }
 
 bool
@@ -405,6 +418,7 @@ leveldb_batch_finish(struct leveldb_store *leveldb, struct leveldb_batch *batch)
 	state_put(leveldb, batch);
 	if (!keyring_take_unsaved(leveldb->keyring, &batch->keys))
 		batch_fail(batch, ERROR_out_of_memory, "commit");
+	keys_put(leveldb, batch);
 	enum error error = entry_make(leveldb, batch);
 	if (error != ERROR_NONE)
 		batch_fail(batch, error, "commit");

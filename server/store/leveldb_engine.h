@@ -4,7 +4,7 @@
  * disk on the committer's and the flusher's; leveldb_open.c, the start and the walks. Nobody else includes it.
  *
  * The engine's own records have keys that begin with a zero byte: one holds the number of the last batch and the end of
- * the segment written to, and one the length of each full segment. */
+ * the segment written to, one the length of each full segment, and one which data key each class and year has. */
 #ifndef GUICHET_STORE_LEVELDB_ENGINE_H
 #define GUICHET_STORE_LEVELDB_ENGINE_H
 
@@ -14,6 +14,8 @@
 #include "server/store/journal.h"
 #include "server/store/leveldb.h"
 
+/* Of the engine's own records. */
+#define LEVELDB_RETENTION ((struct retention){ RETENTION_PERMANENT, 0 })
 /* Spare batches whose memory is kept. */
 #define LEVELDB_SPARES_MAX 2
 /* A lower bound of the last batch's number, written at an orderly close. */
@@ -24,6 +26,10 @@
 /* A full segment's key is followed by its number, so that they lie in its order. */
 #define LEVELDB_FULL_KEY SLICE_LITERAL("\0s")
 #define LEVELDB_FULL_KEY_SIZE ((size_t)(2 + 4))
+/* A data key's is followed by what names it (keyring.h); the value is the rest of its identity. */
+#define LEVELDB_NOTED_KEY SLICE_LITERAL("\0k")
+#define LEVELDB_NOTED_PAST SLICE_LITERAL("\0l")
+#define LEVELDB_NOTED_KEY_SIZE ((size_t)2 + KEY_IDENTITY_NAME_SIZE)
 
 struct leveldb_batch {
 	struct store_batch batch;

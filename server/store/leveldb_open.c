@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -204,6 +205,33 @@ state_read(struct leveldb_store *leveldb, struct arena *arena, struct segment_le
 	return ERROR_NONE;
 }
 
+/* Every data key that records were sealed with has to be there, the same one: a new one of its name would open none of
+ * them, and what it seals would be lost when the old one is put back. */
+static enum error
+keys_check(struct leveldb_store *leveldb, const struct leveldb_config *config, struct arena *arena, struct fault *fault)
+{
+	uint8_t identity[KEY_IDENTITY_SIZE];
+	struct store_read noted = { .arena = arena, .key = LEVELDB_NOTED_KEY, .end = LEVELDB_NOTED_PAST,
+		.limit = SIZE_MAX };
+
+	leveldb_read_range(leveldb, &noted);
+	if (noted.error != ERROR_NONE)
+		return open_failed(leveldb, config, noted.error, fault);
+	for (size_t i = 0; i < noted.pairs_count; i++) {
+		const struct store_pair *pair = &noted.pairs[i];
+		if (pair->key.size != LEVELDB_NOTED_KEY_SIZE ||
+		    pair->value.size != KEY_IDENTITY_SIZE - KEY_IDENTITY_NAME_SIZE)
+			return disk_fault(fault, config->arena, ERROR_store_damaged, 0, "a data key's record", "db");
+		memcpy(identity, pair->key.data + LEVELDB_NOTED_KEY.size, KEY_IDENTITY_NAME_SIZE);
+		memcpy(identity + KEY_IDENTITY_NAME_SIZE, pair->value.data, pair->value.size);
+		enum error error = keyring_meet(leveldb->keyring, identity, config->arena, fault);
+		if (error != ERROR_NONE)
+			return error;
+	}
+	keyring_meet_rest(leveldb->keyring);
+	return ERROR_NONE;
+}
+
 /* The number noted at the last orderly close is a lower bound. */
 static enum error
 committed_check(struct leveldb_store *leveldb, const struct leveldb_config *config, struct fault *fault)
@@ -241,6 +269,8 @@ state_recover(struct leveldb_store *leveldb, const struct leveldb_config *config
 			open_failed(leveldb, config, error, fault);
 	}
 	if (error == ERROR_NONE)
+		error = keys_check(leveldb, config, arena, fault);
+	if (error == ERROR_NONE)
 		error = committed_check(leveldb, config, fault);
 	if (error == ERROR_NONE)
 		error = segments_check(leveldb->segments, lengths, count, config->arena, fault);
@@ -260,6 +290,9 @@ parts_open(struct leveldb_store *leveldb, const struct leveldb_config *config, s
 	enum error error = directories_open(leveldb, config, fault);
 
 	leveldb->writer.directory = leveldb->blobs.directory = leveldb->segments;
+	/* Without the engine's own key nothing could be told from damage: not even which keys there were. */
+	if (error == ERROR_NONE && !config->create)
+		error = keyring_require(config->keyring, LEVELDB_RETENTION, config->arena, fault);
 	if (error == ERROR_NONE && !config->create)
 		error = journal_read(leveldb, config, fault);
 	if (error != ERROR_NONE)
@@ -268,8 +301,10 @@ parts_open(struct leveldb_store *leveldb, const struct leveldb_config *config, s
 	error = leveldb_flusher_start(leveldb, path, config->create);
 	if (error != ERROR_NONE)
 		return open_failed(leveldb, config, error, fault);
-	if (config->create)
+	if (config->create) {
+		keyring_meet_rest(leveldb->keyring);
 		error = state_create(leveldb, config, fault);
+	}
 	if (error == ERROR_NONE && !config->create)
 		error = state_recover(leveldb, config, fault);
 	leveldb->marked = leveldb->number;

@@ -285,26 +285,6 @@ space_has_a_reserve(void **state)
 	assert_int_equal(store_space_left(c->store, STORE_VITAL), store_space_left(c->store, STORE_ORDINARY));
 }
 
-static void
-lost_key_is_named(void **state)
-{
-	struct directory *directory = *state;
-	struct conformance *c = &directory->conformance;
-	bool found;
-	struct slice value;
-
-	put_now(c->store, "a", "1");
-	key_lose(directory, "register-2026");
-	assert_int_equal(store_get_now(c->store, text_slice("a"), c->arena, &found, &value), ERROR_store_damaged);
-	assert_non_null(strstr(store_failure(c->store), "data key is missing"));
-	/* A key made anew for the same year opens what it sealed, not what the other did. */
-	put_now(c->store, "b", "2");
-	reopen(directory);
-	assert_string_equal(get_now(c, "b"), "2");
-	assert_int_equal(store_get_now(c->store, text_slice("a"), c->arena, &found, &value), ERROR_store_damaged);
-	assert_non_null(strstr(store_failure(c->store), "data key is missing"));
-}
-
 /* ---- rotting ---- */
 
 static const char *
@@ -764,7 +744,6 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(nothing_is_in_clear_on_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(directory_is_locked, setup, teardown),
 		cmocka_unit_test_setup_teardown(space_has_a_reserve, setup, teardown),
-		cmocka_unit_test_setup_teardown(lost_key_is_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(flipped_bytes_of_a_segment_are_damage, setup, teardown),
 		cmocka_unit_test_setup_teardown(flipped_bytes_of_a_table_are_damage, setup, teardown),
 		cmocka_unit_test_setup_teardown(segment_that_is_shorter_stops_the_open, setup, teardown),

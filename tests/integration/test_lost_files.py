@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a start makes of files that are gone or are of an older copy: keys are never made anew where they were used, and
+what the office itself can make again is no reason not to serve."""
+import shutil
+
+import pytest
+from test_audit import audit, issue
+from visit import Visit
+
+FAILED = 1
+
+
+def refused(office, command, *words, options=()):
+    """The command fails; -> what it says."""
+    return office.run(command, *words, options=options, code=FAILED).stderr
+
+
+def serve_refused(office):
+    return refused(office, "serve", office.directory, options=["--listen", "127.0.0.1:0"])
+
+
+@pytest.fixture(scope="module")
+def used(offices):
+    """An office with a filing, stopped, and the visit that filed it."""
+    office = offices()
+    person = office.people(3)[0]
+    office.start()
+    visit = Visit(office, person, office.place / "holder").enrol()
+    visit.filing = visit.sign([visit.own_return()])
+    visit.receipt = visit.file(visit.filing, person.content)
+    assert office.stop() == 0
+    return office, visit
+
+
+def data_keys(office):
+    return sorted(path.name for path in (office.keys / "data").iterdir())
+
+
+def test_a_lost_data_key_is_not_made_anew(used, tmp_path):
+    office, visit = used
+    names = data_keys(office)
+    assert len(names) >= 4
+    for name in names:
+        kept = shutil.move(office.keys / "data" / name, tmp_path / name)
+        for said in [serve_refused(office),
+                     refused(office, "import", "taxpayers", office.directory, office.place / "register.csv"),
+                     refused(office, "renew-tls", office.directory)]:
+            assert f"data/{name}" in said and "no such file" in said and "put it back" in said
+        [told] = audit(office, code=1)["disagreements"]
+        assert told["kind"] == "store" and told["which"] == f"data/{name}"
+        assert name not in data_keys(office)
+        shutil.move(kept, office.keys / "data" / name)
+    office.start()
+    assert visit.file(visit.filing, visit.person.content) == visit.receipt
+    assert office.stop() == 0
+    audit(office)
+
+
+def test_keys_of_an_older_copy_are_refused(offices, tmp_path):
+    office = offices()
+    older = shutil.copytree(office.keys, tmp_path / "older")
+    office.people(3)
+    issue(office, "cabinet")
+    newer = shutil.move(office.keys, tmp_path / "newer")
+    shutil.copytree(older, office.keys)
+    assert "data/" in serve_refused(office)
+    shutil.rmtree(office.keys)
+    shutil.move(newer, office.keys)
+    audit(office)
+
+
+def test_a_key_destroyed_on_purpose_does_not_stop_the_start(offices):
+    office = offices()
+    office.people(3)
+    [key] = (office.keys / "data").glob("register-*.key")
+    key.rename(key.with_suffix(".destroyed"))
+    office.start()
+    assert office.stop() == 0
+    assert not key.exists()
+    assert {told["expected"] for told in audit(office, code=1)["disagreements"]} >= {"a data key that opens it"}
