@@ -404,3 +404,9 @@ authority_crl(struct authority *authority, const struct authority_revoked *revok
 	};
 	return revocation_list_put(pem, &list);
 }
+
+bool
+authority_crl_number(const struct authority *authority, struct slice pem, uint64_t *number)
+{
+	return revocation_list_number(pem, authority->issuing_key, number);
+}

@@ -133,5 +133,7 @@ struct authority_revoked {
  * for a list that `pem` has no room for. About 0.3 microseconds and 60 bytes an entry, and no other memory. */
 must_check enum error authority_crl(struct authority *authority, const struct authority_revoked *revoked, size_t count,
     uint64_t this_update, uint64_t next_update, uint64_t number, struct buf *pem);
+/* The number of such a list; false when it is none that this authority signed. */
+must_check bool authority_crl_number(const struct authority *authority, struct slice pem, uint64_t *number);
 
 #endif

@@ -24,6 +24,7 @@ struct crl {
 	bool is_marked, is_under_way, is_settled;
 	uint64_t begun_ms, begun_steady_ms; /* the newest list, by either clock */
 	uint64_t number;                    /* its number, 0: there is none */
+	struct slice previous;              /* of another process, until a list is made after it */
 
 	/* The list under way. The loop's while a page is read, the worker's while it is taken in. */
 	struct authority *authority;
@@ -66,6 +67,12 @@ crl_destroy(struct crl *crl)
 	check(!crl->is_under_way);
 	arena_destroy(crl->arena);
 	free(crl);
+}
+
+void
+crl_follow(struct crl *crl, struct slice pem)
+{
+	crl->previous = pem;
 }
 
 void
@@ -115,9 +122,12 @@ static void
 crl_sign(struct crl *crl)
 {
 	struct buf *pem = buf_create(PUBLICATION_CRL_MAX);
-	uint64_t now = crl->begun_ms / 1000;
+	uint64_t now = crl->begun_ms / 1000, before;
 	bool is_made = false;
 
+	if (crl->previous.size != 0 && authority_crl_number(crl->authority, crl->previous, &before) &&
+	    crl->number <= before)
+		crl->number = before + 1;
 	if (pem != NULL) {
 		buf_set_public(pem);
 		is_made = authority_crl(crl->authority, crl->revoked, crl->count, now, now + CRL_LIFE_S, crl->number,
@@ -156,6 +166,8 @@ crl_end(struct crl *crl)
 	crl_forget(crl);
 	if (pem == NULL)
 		crl->is_marked = true;
+	else
+		crl->previous = SLICE_EMPTY;
 	crl->made(crl->context, pem);
 	content_release(pem);
 }

@@ -34,13 +34,16 @@ struct crl;
  * tried again a pause later. Nobody else may use `authority` while a list is under way. */
 must_check struct crl *crl_create(struct authority *authority, struct store *store, struct worker *worker,
     void (*made)(void *context, struct content *pem), void *context);
+/* The list that another process published last (PEM, borrowed until the first one is made): its number was given out,
+ * and those of the next ones are larger whatever the clock says (RFC 5280 5.2.3). Before the first list. One that this
+ * authority did not sign counts for nothing. */
+void crl_follow(struct crl *crl, struct slice pem);
 /* No list may be under way (asserted). */
 void crl_destroy(struct crl *crl);
 /* A revocation is durable: the next list is due. */
 void crl_mark(struct crl *crl);
 /* Begins the list if it is due at `now_ms` (since 1970), the pause measured by a clock that never jumps. now_ms also
- * becomes its number, so that lists of processes one after the other have different ones; while the clock stands back,
- * the number after the last. */
+ * becomes its number, or the number after the last when that is larger: the clock was ahead once, or stands back. */
 void crl_tick(struct crl *crl, uint64_t now_ms, uint64_t steady_ms);
 /* Before the end: begins the list at once if a revocation waits for it. True when there is nothing to wait for. */
 must_check bool crl_settle(struct crl *crl, uint64_t now_ms);

@@ -3,8 +3,10 @@
  * One table says which files are published and how large each may be. */
 #include "server/publications.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "protocol/check.h"
 #include "server/settings.h"
@@ -115,6 +117,10 @@ read_row(const char *directory, const struct row *row, struct arena *arena, stru
 	settings_path(within, sizeof within, PUBLIC_DIRECTORY, row->name);
 	settings_path(path, sizeof path, directory, within);
 	enum error error = settings_read_bytes(path, row->size_max, arena, &bytes, &size, fault);
+	if (error != ERROR_NONE && row->is_made_here && access(path, F_OK) != 0 && errno == ENOENT) {
+		*out = content_create(SLICE_EMPTY);
+		return *out == NULL ? fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) : ERROR_NONE;
+	}
 	if (error != ERROR_NONE)
 		return error;
 	*out = content_take(bytes, size);

@@ -5,6 +5,7 @@
 #include "server/revocation_list.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
@@ -302,4 +303,95 @@ revocation_list_put(struct buf *pem, const struct revocation_list *list)
 	shell_free(&shell);
 	ERR_clear_error();
 	return error;
+}
+
+/* ---- the number of a list ---- */
+
+/* Moves past one element; *content is what is in it. False when there is no whole one of this tag and class. */
+static bool
+der_take(struct slice *der, int tag, int class, struct slice *content)
+{
+	const unsigned char *at = der->data;
+	long size;
+	int found, of_class;
+
+	if (der->size == 0 ||
+	    (ASN1_get_object(&at, &size, &found, &of_class, (long)der->size) & ~V_ASN1_CONSTRUCTED) != 0 ||
+	    found != tag || of_class != class)
+		return false;
+	*content = slice_of(at, (size_t)size);
+	*der = slice_from(*der, (size_t)(at - der->data) + (size_t)size);
+	return true;
+}
+
+static bool
+list_verify(struct slice tbs, struct slice signature, EVP_PKEY *issuer)
+{
+	EVP_MD_CTX *verifying = EVP_MD_CTX_new();
+	bool is_good = verifying != NULL && signature.size > 1 &&
+	    EVP_DigestVerifyInit(verifying, NULL, EVP_sha256(), NULL, issuer) == 1 &&
+	    EVP_DigestVerify(verifying, signature.data + 1, signature.size - 1, tbs.data, tbs.size) == 1;
+
+	EVP_MD_CTX_free(verifying);
+	return is_good;
+}
+
+/* Of the extensions, which come last. */
+static bool
+extensions_number(struct slice der, uint64_t *number)
+{
+	const unsigned char *at = der.data;
+	X509_EXTENSIONS *extensions = d2i_X509_EXTENSIONS(NULL, &at, (long)der.size);
+	ASN1_INTEGER *serial = extensions == NULL ? NULL : X509V3_get_d2i(extensions, NID_crl_number, NULL, NULL);
+	bool is_good = serial != NULL && ASN1_INTEGER_get_uint64(number, serial) == 1;
+
+	ASN1_INTEGER_free(serial);
+	sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+	return is_good;
+}
+
+/* The entries, of which there may be many, are stepped over. */
+static bool
+list_number(struct slice der, EVP_PKEY *issuer, uint64_t *number)
+{
+	struct slice list, tbs, part, signature;
+
+	if (!der_take(&der, V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL, &list))
+		return false;
+	struct slice signed_part = list;
+	if (!der_take(&list, V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL, &tbs))
+		return false;
+	signed_part.size -= list.size;
+	if (!der_take(&list, V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL, &part) ||
+	    !der_take(&list, V_ASN1_BIT_STRING, V_ASN1_UNIVERSAL, &signature) ||
+	    !list_verify(signed_part, signature, issuer))
+		return false;
+	/* Version, algorithm, issuer, the two times, and the entries unless there are none. */
+	return der_take(&tbs, V_ASN1_INTEGER, V_ASN1_UNIVERSAL, &part) &&
+	    der_take(&tbs, V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL, &part) &&
+	    der_take(&tbs, V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL, &part) &&
+	    (der_take(&tbs, V_ASN1_UTCTIME, V_ASN1_UNIVERSAL, &part) ||
+	    der_take(&tbs, V_ASN1_GENERALIZEDTIME, V_ASN1_UNIVERSAL, &part)) &&
+	    (der_take(&tbs, V_ASN1_UTCTIME, V_ASN1_UNIVERSAL, &part) ||
+	    der_take(&tbs, V_ASN1_GENERALIZEDTIME, V_ASN1_UNIVERSAL, &part)) &&
+	    (der_take(&tbs, V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL, &part) || tbs.size != 0) &&
+	    der_take(&tbs, 0, V_ASN1_CONTEXT_SPECIFIC, &part) && extensions_number(part, number);
+}
+
+bool
+revocation_list_number(struct slice pem, EVP_PKEY *issuer, uint64_t *number)
+{
+	BIO *bio = pem.size > INT32_MAX ? NULL : BIO_new_mem_buf(pem.data, (int)pem.size);
+	char *name = NULL, *header = NULL;
+	unsigned char *der = NULL;
+	long size = 0;
+	bool is_good = bio != NULL && PEM_read_bio(bio, &name, &header, &der, &size) == 1 &&
+	    strcmp(name, PEM_STRING_X509_CRL) == 0 && list_number(slice_of(der, (size_t)size), issuer, number);
+
+	OPENSSL_free(name);
+	OPENSSL_free(header);
+	OPENSSL_free(der);
+	BIO_free(bio);
+	ERR_clear_error();
+	return is_good;
 }

@@ -18,6 +18,8 @@ struct revocation_list {
 	uint64_t this_update, next_update, number;
 };
 
+/* authority_crl_number, with the issuer's key told. */
+must_check bool revocation_list_number(struct slice pem, EVP_PKEY *issuer, uint64_t *number);
 /* authority_crl, with the issuer told. */
 must_check enum error revocation_list_put(struct buf *pem, const struct revocation_list *list);
 

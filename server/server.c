@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "protocol/check.h"
@@ -25,6 +24,7 @@
 #include "server/listener.h"
 #include "server/log.h"
 #include "server/loop.h"
+#include "server/process_limits.h"
 #include "server/proof.h"
 #include "server/publication_record.h"
 #include "server/publish.h"
@@ -300,28 +300,15 @@ no_memory(struct fault *fault)
 	return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 }
 
-/* Descriptors that the process needs besides its connections: the store's files, the threads', the listener's. */
-#define DESCRIPTORS_OWN ((rlim_t)1200)
-
-/* As many descriptors as the system grants; no core file, which would hold keys and returns. */
 static void
 take_limits(struct server *server)
 {
-	const struct rlimit no_core = { 0, 0 };
-	struct rlimit files;
+	uint64_t most = process_limits_take(server->settings.connections_max);
 
-	(void)setrlimit(RLIMIT_CORE, &no_core);
-	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-		return;
-	files.rlim_cur = files.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY)
-		return;
-	rlim_t most = files.rlim_cur > 2 * DESCRIPTORS_OWN ? files.rlim_cur - DESCRIPTORS_OWN : files.rlim_cur / 2;
-	if (server->settings.connections_max > most) {
-		server->settings.connections_max = most;
+	if (most != server->settings.connections_max)
 		log_event(server->log, LOG_LEVEL_WARN, "connections_limited", log_uint("connections_max", most),
 		    log_text("reason", "the limit of open files"));
-	}
+	server->settings.connections_max = most;
 }
 
 /* Loop, signals and threads: signals first, since threads inherit the mask. */
@@ -392,6 +379,20 @@ start_storage(struct server *server, struct fault *fault)
 	return error;
 }
 
+/* The list of before is only followed; one that is gone is made anew, which the first tick does with any. */
+static void
+follow_crl(struct server *server)
+{
+	struct slice pem = SLICE_EMPTY;
+	bool is_published = publications_find(server->publications, SLICE_LITERAL(AUTHORITY_CRL_FILE), &pem);
+
+	check(is_published);
+	if (pem.size == 0)
+		log_event(server->log, LOG_LEVEL_WARN, "publication_missing", log_setting("file", AUTHORITY_CRL_FILE),
+		    log_text("answer", "it is made anew at once"));
+	crl_follow(server->crl, pem);
+}
+
 static enum error
 start_office(struct server *server, struct fault *fault)
 {
@@ -411,6 +412,7 @@ start_office(struct server *server, struct fault *fault)
 	if (server->verifier == NULL || server->inflater == NULL || server->publisher == NULL || server->crl == NULL ||
 	    server->recorder == NULL)
 		return no_memory(fault);
+	follow_crl(server);
 	const struct office instruments = {
 		.origin = slice_of_text(server->settings.origin),
 		.authority = server->authority,

@@ -17,6 +17,7 @@
 #include "server/clock.h"
 #include "server/commit.h"
 #include "server/crl.h"
+#include "server/publications.h"
 #include "server/publish.h"
 #include "server/recovery.h"
 #include "server/store/disk.h"
@@ -536,11 +537,14 @@ enum error
 admin_office_publish_crl(struct admin_office *office, struct fault *fault)
 {
 	struct crl_writing writing = { .is_made = false };
+	struct slice previous;
 	struct crl *crl = crl_create(office->authority, office->store, office->worker, crl_made, &writing);
 
 	writing.publisher = publisher_create(office->directory, office->worker, office->store, office->tree,
 	    crl_not_written, &writing);
 	if (crl != NULL && writing.publisher != NULL) {
+		if (publications_find(office->publications, SLICE_LITERAL(AUTHORITY_CRL_FILE), &previous))
+			crl_follow(crl, previous);
 		crl_mark(crl);
 		crl_tick(crl, clock_wall_ms(), clock_steady_ms());
 		crl_finish(crl);

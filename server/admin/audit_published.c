@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What DIR/public tells the world besides the checkpoint. Tiles and the list of revocations can be written again, so
- * what is missing is no matter; what is there has to be true. Campaign and catalogue are the operator's own: what is
+ * What DIR/public tells the world besides the checkpoint. Tiles can be written again, so one that is missing is no
+ * matter; what is there has to be true, and the list of revocations has to be there. Campaign and catalogue are the operator's own: what is
  * there has to be what the office took. */
 #include "server/admin/audit.h"
 
@@ -159,8 +159,11 @@ check_list(struct audit *audit)
 
 	arena_reset(audit->arena);
 	settings_path(path, sizeof path, audit->directory, PUBLIC_DIRECTORY "/" AUTHORITY_CRL_FILE);
-	if (settings_read_bytes(path, PUBLICATION_CRL_MAX, audit->arena, &pem, &size, &ignored) != ERROR_NONE)
+	if (settings_read_bytes(path, PUBLICATION_CRL_MAX, audit->arena, &pem, &size, &ignored) != ERROR_NONE) {
+		audit_disagree(audit, "published file", slice_of_text(AUTHORITY_CRL_FILE),
+		    "a file that can be read: guichetd serve makes it anew");
 		return;
+	}
 	BIO *bio = BIO_new_mem_buf(pem, (int)size);
 	X509_CRL *list = bio == NULL ? NULL : PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
 	BIO_free(bio);

@@ -2,6 +2,7 @@
 """What a start makes of files that are gone or are of an older copy: keys are never made anew where they were used, and
 what the office itself can make again is no reason not to serve."""
 import shutil
+import subprocess
 
 import pytest
 from test_audit import audit, issue
@@ -78,3 +79,27 @@ def test_a_key_destroyed_on_purpose_does_not_stop_the_start(offices):
     assert office.stop() == 0
     assert not key.exists()
     assert {told["expected"] for told in audit(office, code=1)["disagreements"]} >= {"a data key that opens it"}
+
+
+# ---- what is published ----
+
+def crl_number(office):
+    words = ["openssl", "crl", "-in", office.public / "crl.pem", "-noout", "-crlnumber"]
+    return int(subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip().split("=")[1], 16)
+
+
+def test_a_lost_revocation_list_is_published_anew(offices):
+    office = offices()
+    path = office.public / "crl.pem"
+    path.unlink()
+    [told] = audit(office, code=1)["disagreements"]
+    assert told["which"] == "crl.pem" and "guichetd serve makes it anew" in told["expected"]
+    office.start()
+    assert " warn publication_missing file=crl.pem " in office.log_text()
+    assert office.stop() == 0
+    audit(office)
+    before = crl_number(office)
+    office.start()
+    assert office.stop() == 0
+    assert office.log_text().count("publication_missing") == 1
+    assert crl_number(office) > before

@@ -7,6 +7,7 @@
 #include <openssl/x509.h>
 #include <string.h>
 
+#include "server/authority.h"
 #include "server/crl.h"
 #include "server/store/keys.h"
 #include "server/store/records.h"
@@ -282,6 +283,61 @@ lists_follow_a_clock_that_jumps(void **state)
 	assert_true(CRL_LIFE_S >= 2 * CRL_RENEW_S);
 }
 
+/* Another process made a list while the clock was ahead: the next one's number is larger all the same, and so are those
+ * that follow. One that the office did not sign, or that somebody changed, counts for nothing. */
+static void
+a_list_of_before_is_followed(void **state)
+{
+	struct office_lists *lists = *state;
+	const uint64_t ahead = NOW_MS + (uint64_t)1000 * 86400 * 3650;
+	struct buf *before = buf_create(65536);
+	const struct authority_revoked revoked = { { 0x41 }, FIXTURE_NOW, 1 };
+
+	for (size_t count = 0; count < 2; count++) {
+		uint64_t number = ahead + 10 * count, read = 0;
+		buf_clear(before);
+		assert_int_equal(authority_crl(lists->fixture->authority, &revoked, count, FIXTURE_NOW, FIXTURE_NOW + 9,
+		    number, before), ERROR_NONE);
+		assert_true(authority_crl_number(lists->fixture->authority, buf_peek(before), &read));
+		assert_int_equal(read, number);
+		crl_follow(lists->crl, buf_peek(before));
+		tick(lists, count * CRL_RENEW_S);
+		crl_finish(lists->crl);
+		assert_int_equal(number_of_list(lists, count * CRL_RENEW_S), number + 1);
+	}
+	tick(lists, 2 * CRL_RENEW_S);
+	crl_finish(lists->crl);
+	assert_int_equal(number_of_list(lists, 2 * CRL_RENEW_S), ahead + 12);
+	buf_destroy(before);
+}
+
+static void
+a_list_that_is_not_the_offices_has_no_number(void **state)
+{
+	struct office_lists *lists = *state;
+	struct authority *authority = lists->fixture->authority;
+	struct buf *pem = buf_create(65536);
+	uint8_t changed[65536];
+	uint64_t number;
+
+	assert_int_equal(authority_crl(authority, NULL, 0, FIXTURE_NOW, FIXTURE_NOW + 9, 7, pem), ERROR_NONE);
+	const struct slice whole = buf_peek(pem);
+	for (size_t at = 0; at < whole.size; at++) {
+		memcpy(changed, whole.data, whole.size);
+		changed[at] ^= 1;
+		/* A line's end or the bits that base64 leaves over say nothing. */
+		assert_true(!authority_crl_number(authority, slice_of(changed, whole.size), &number) || number == 7);
+	}
+	for (size_t size = 0; size + 1 < whole.size; size++)
+		assert_false(authority_crl_number(authority, slice_of(whole.data, size), &number));
+	memset(changed, 'x', sizeof changed);
+	crl_follow(lists->crl, slice_of(changed, sizeof changed));
+	tick(lists, 0);
+	crl_finish(lists->crl);
+	assert_int_equal(number_of_list(lists, 0), NOW_MS);
+	buf_destroy(pem);
+}
+
 static void
 what_cannot_be_made_is_told_and_tried_again(void **state)
 {
@@ -317,6 +373,8 @@ main(void)
 		LIST_TEST(the_long_expired_are_not_listed),
 		LIST_TEST(lists_are_a_pause_apart),
 		LIST_TEST(lists_follow_a_clock_that_jumps),
+		LIST_TEST(a_list_of_before_is_followed),
+		LIST_TEST(a_list_that_is_not_the_offices_has_no_number),
 		LIST_TEST(what_cannot_be_made_is_told_and_tried_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
