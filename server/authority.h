@@ -79,9 +79,19 @@ const struct note_verifier *authority_log_verifier(const struct authority *autho
 const char *authority_tls_certificate_path(const struct authority *authority);
 const char *authority_tls_key_path(const struct authority *authority);
 
+/* What DIR/keys keeps besides what a start reads: the roots' keys, which may be kept elsewhere, are those of the
+ * certificates published, and the copies of what is published are those. ERROR_store_damaged or ERROR_file_unreadable
+ * with the file. */
+must_check enum error authority_check_kept(const char *keys_dir, const char *public_dir, struct fault *fault);
+/* Puts back what is gone from public_dir, of the files that nobody could make the same again, from their copies in
+ * keys_dir, and tells each. Errors as authority_open; without a copy it is for whoever reads the file to say. */
+must_check enum error authority_restore(const char *keys_dir, const char *public_dir,
+    void (*restored)(void *context, const char *name), void *context, struct fault *fault);
+
 /* Will a client that trusts tls.pem as it is published accept the server's TLS certificate at `now`, and is the key the
- * certificate's? First ends a renewal that was cut short. ERROR_tls_failed, with the file, what was found and what was
- * expected, texts in the arena; or as authority_open. *not_after: the last second at which it will. */
+ * certificate's? `now` 0: at whatever time. First ends a renewal that was cut short. ERROR_tls_failed, with the file,
+ * what was found and what was expected, texts in the arena; or as authority_open. *not_after: the last second at which
+ * it will. */
 must_check enum error authority_check_tls(const char *keys_dir, const char *public_dir, uint64_t now,
     struct arena *arena, uint64_t *not_after, struct fault *fault);
 

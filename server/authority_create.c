@@ -26,7 +26,7 @@
 /* Everything that becomes a file, in this order. */
 enum made {
 	MADE_ROOT_KEY, MADE_ISSUING_KEY, MADE_TLS_ROOT_KEY, MADE_TLS_KEY, MADE_LOG_KEY,
-	MADE_TLS_CERTIFICATE, MADE_CA, MADE_TLS, MADE_VKEY,
+	MADE_TLS_CERTIFICATE, MADE_CA, MADE_TLS, MADE_VKEY, MADE_CA_COPY, MADE_TLS_COPY, MADE_VKEY_COPY,
 	MADE_COUNT,
 };
 
@@ -43,6 +43,9 @@ static const struct {
 	[MADE_CA] = { AUTHORITY_CA_FILE, false, false },
 	[MADE_TLS] = { AUTHORITY_TLS_FILE, false, false },
 	[MADE_VKEY] = { AUTHORITY_VKEY_FILE, false, false },
+	[MADE_CA_COPY] = { AUTHORITY_CA_FILE AUTHORITY_COPY, true, false },
+	[MADE_TLS_COPY] = { AUTHORITY_TLS_FILE AUTHORITY_COPY, true, false },
+	[MADE_VKEY_COPY] = { AUTHORITY_VKEY_FILE AUTHORITY_COPY, true, false },
 };
 
 /* The authority while it is made. */
@@ -192,6 +195,13 @@ content_put_verifier(struct buf *content, const char *origin, EVP_PKEY *log_key)
 	return buf_ok(content);
 }
 
+static bool
+content_copy(struct buf *content, const struct buf *from)
+{
+	buf_put(content, buf_peek(from));
+	return buf_ok(content);
+}
+
 /* ---- the steps ---- */
 
 static bool
@@ -246,7 +256,10 @@ make_contents(struct making *m)
 	    content_put_certificate(m->contents[MADE_CA], m->issuing) &&
 	    content_put_certificate(m->contents[MADE_CA], m->root) &&
 	    content_put_certificate(m->contents[MADE_TLS], m->tls_root) &&
-	    content_put_verifier(m->contents[MADE_VKEY], m->plan->origin, m->log_key);
+	    content_put_verifier(m->contents[MADE_VKEY], m->plan->origin, m->log_key) &&
+	    content_copy(m->contents[MADE_CA_COPY], m->contents[MADE_CA]) &&
+	    content_copy(m->contents[MADE_TLS_COPY], m->contents[MADE_TLS]) &&
+	    content_copy(m->contents[MADE_VKEY_COPY], m->contents[MADE_VKEY]);
 }
 
 static const char *

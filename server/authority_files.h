@@ -17,6 +17,9 @@
 #define AUTHORITY_TLS_CERTIFICATE_FILE "tls-server.pem"
 #define AUTHORITY_LOG_KEY_FILE "log.key"
 
+/* Of what is published in public_dir and cannot be made the same again. */
+#define AUTHORITY_COPY ".copy"
+
 /* The next ones, until the ones before are replaced. */
 #define AUTHORITY_TLS_KEY_NEXT_FILE "tls-server.key.new"
 #define AUTHORITY_TLS_CERTIFICATE_NEXT_FILE "tls-server.pem.new"

@@ -347,7 +347,9 @@ start_storage(struct server *server, struct fault *fault)
 	log_set_level(server->log, server->settings.log_level);
 	server->disk_watch = (struct disk_watch){ .log = server->log, .reserve = server->settings.disk_reserve };
 	take_limits(server);
-	error = authority_open(keys, public, &server->authority, fault);
+	error = authority_restore(keys, public, server_log_restored, server->log, fault);
+	if (error == ERROR_NONE)
+		error = authority_open(keys, public, &server->authority, fault);
 	if (error == ERROR_NONE)
 		error = authority_open(keys, public, &server->scribe_authority, fault);
 	if (error == ERROR_NONE)
@@ -384,12 +386,10 @@ static void
 follow_crl(struct server *server)
 {
 	struct slice pem = SLICE_EMPTY;
-	bool is_published = publications_find(server->publications, SLICE_LITERAL(AUTHORITY_CRL_FILE), &pem);
 
-	check(is_published);
+	(void)!publications_find(server->publications, SLICE_LITERAL(AUTHORITY_CRL_FILE), &pem);
 	if (pem.size == 0)
-		log_event(server->log, LOG_LEVEL_WARN, "publication_missing", log_setting("file", AUTHORITY_CRL_FILE),
-		    log_text("answer", "it is made anew at once"));
+		server_log_crl_missing(server->log);
 	crl_follow(server->crl, pem);
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/authority.h"
 #include "server/commit.h"
 #include "server/office.h"
 #include "server/store/keyring.h"
@@ -82,6 +83,20 @@ server_log_publication_changed(struct log *log, const char *file)
 {
 	log_event(log, LOG_LEVEL_INFO, "publication_changed", log_setting("file", file),
 	    log_text("answer", "on record as it is now, which an audit compares it with"));
+}
+
+void
+server_log_restored(void *log, const char *file)
+{
+	log_event(log, LOG_LEVEL_WARN, "publication_missing", log_setting("file", file),
+	    log_text("answer", "it was put back from its copy among the keys"));
+}
+
+void
+server_log_crl_missing(struct log *log)
+{
+	log_event(log, LOG_LEVEL_WARN, "publication_missing", log_setting("file", AUTHORITY_CRL_FILE),
+	    log_text("answer", "it is made anew at once"));
 }
 
 void

@@ -24,6 +24,10 @@ void server_log_gave_up(struct log *log, size_t count);
 void server_log_reloaded(struct log *log, const struct campaign *campaign);
 /* A file that the operator publishes is not what it was when it was last put on record. */
 void server_log_publication_changed(struct log *log, const char *file);
+/* A published file that was gone, and is there again from its copy in DIR/keys (for authority_restore; `log`: a struct
+ * log); and the list of revocations, which is made anew. */
+void server_log_restored(void *log, const char *file);
+void server_log_crl_missing(struct log *log);
 /* The store's final error, and at the stop that a full disk left it unsettled. The cause is store_failure's, which
  * names files, records by their hashed keys, and what the system said. */
 void server_log_storage_failed(struct log *log, enum error error, const char *cause);

@@ -306,8 +306,11 @@ tree_open(struct store *store, struct tree **out, struct fault *fault)
 	error = edge_read_batches(tree->durable, store, arena, fault);
 	if (error == ERROR_NONE)
 		error = edge_read_tiles(tree->durable, store, arena, fault);
-	if (error != ERROR_NONE)
+	if (error != ERROR_NONE) {
+		if (fault->value.size == 0)
+			fault->value = slice_of_text(store_failure(store));
 		goto failed;
+	}
 	edge_fold_rows(tree->durable, &folded);
 	if (folded.count != tree->durable->frontier.count ||
 	    !slice_equal(hashes_slice(folded.hashes, folded.count),

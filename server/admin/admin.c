@@ -376,6 +376,8 @@ admin_office_open(const char *directory, struct arena *arena, struct admin_offic
 	if (error == ERROR_NONE)
 		error = open_facts(office, arena, fault);
 	if (error != ERROR_NONE) {
+		/* Its texts may be the store's. */
+		error = settings_keep_fault(arena, fault);
 		admin_office_close(office);
 		return error;
 	}

@@ -13,6 +13,7 @@
 #include "server/admin/admin.h"
 #include "server/authority.h"
 #include "server/clock.h"
+#include "server/recovery.h"
 #include "server/store/leveldb.h"
 #include "server/worker.h"
 
@@ -23,11 +24,14 @@
 
 static const struct admin_command command = {
 	"audit", "DIR", 1,
-	"Reads everything again and proves that records, archive, receipts, log and what is published agree: every\n"
+	"Reads everything there is and proves that records, archive, receipts, log and what is published agree: every\n"
 	"receipt with its filing, documents, signature and leaf; the tree with every earlier checkpoint; every\n"
 	"certificate and revocation. Campaign and catalogue have to be those that the office took last: what was\n"
 	"changed while no server ran disagrees until guichetd serve has taken it. Refuses while a server uses DIR.\n"
-	"Exit code 0 only if all agrees.",
+	"Exit code 0 only if all agrees.\n\n"
+	"It opens the store as a start does: DIR/db, DIR/segments and DIR/journal are written to, to bring the\n"
+	"store up to what the journal has, and a TLS renewal that was cut short is ended. So DIR has to be\n"
+	"writable; to leave an office as it was found, examine a copy.",
 	NULL,
 };
 
@@ -38,6 +42,9 @@ audit_disagree(struct audit *audit, const char *kind, struct slice which, const 
 {
 	audit->disagreements++;
 	progress_wipe(&audit->progress);
+	if (audit->is_damaged && !audit->has_said_so && !audit->as_json)
+		printf("What follows may come of the damage above:\n");
+	audit->has_said_so = audit->is_damaged;
 	if (!audit->as_json) {
 		printf("  %s %.*s: expected %s\n", kind, (int)which.size, (const char *)which.data, expected);
 		return;
@@ -52,7 +59,7 @@ audit_disagree(struct audit *audit, const char *kind, struct slice which, const 
 	json_put_string(line, which);
 	json_put_name(line, "expected");
 	json_put_string(line, slice_of_text(expected));
-	buf_put_text(line, "}");
+	buf_put_text(line, audit->is_damaged ? ",\"may_follow_from_damage\":true}" : "}");
 	printf("%.*s", (int)buf_size(line), (const char *)buf_peek(line).data);
 	buf_destroy(line);
 }
@@ -64,6 +71,17 @@ audit_disagree_number(struct audit *audit, const char *kind, uint64_t number, co
 	int size = snprintf(text, sizeof text, "%" PRIu64, number);
 
 	audit_disagree(audit, kind, slice_of(text, (size_t)size), expected);
+}
+
+void
+audit_disagree_fault(struct audit *audit, const char *kind, const struct fault *fault)
+{
+	char expected[1024];
+
+	snprintf(expected, sizeof expected, "%.*s%s%.*s", (int)fault->expected.size,
+	    (const char *)fault->expected.data, fault->value.size == 0 ? "" : ", found: ", (int)fault->value.size,
+	    (const char *)fault->value.data);
+	audit_disagree(audit, kind, fault->place, fault->expected.size == 0 ? "what can be read" : expected);
 }
 
 /* ---- what every check needs ---- */
@@ -223,13 +241,11 @@ visit_blob(void *context, struct blob_ref ref, struct retention retention, struc
 		    error == ERROR_not_found ? "a data key that opens it" : "bytes as they were sealed");
 }
 
-/* Every leaf has its own blob, and so has every part; what else there is nobody mentions. */
 static void
 audit_archive_all(struct audit *audit)
 {
 	struct leveldb_cursor cursor = { 0 };
 	bool end = false;
-	uint64_t mentioned = audit->counts[AUDIT_leaves] + audit->parts;
 
 	while (!end) {
 		progress_tell(&audit->progress, cursor.segment, "segments of the archive", clock_steady_ms());
@@ -238,6 +254,14 @@ audit_archive_all(struct audit *audit)
 			return;
 		}
 	}
+}
+
+/* Every leaf has its own blob, and so has every part; what else there is nobody mentions. */
+static void
+audit_mentions(struct audit *audit)
+{
+	uint64_t mentioned = audit->counts[AUDIT_leaves] + audit->parts;
+
 	if (mentioned > audit->counts[AUDIT_blobs])
 		audit_disagree_number(audit, "blobs", audit->counts[AUDIT_blobs], "one for each mention of one");
 	else
@@ -299,11 +323,17 @@ open_authority(struct audit *audit)
 	char keys[PATH_SIZE], public[PATH_SIZE];
 	struct authority *authority = NULL;
 	struct fault fault;
+	uint64_t not_after;
 
 	settings_path(keys, sizeof keys, audit->directory, KEYS_DIRECTORY);
 	settings_path(public, sizeof public, audit->directory, PUBLIC_DIRECTORY);
+	/* Also what no start reads: the roots' keys certify when something has gone wrong. */
+	if (authority_check_kept(keys, public, &fault) != ERROR_NONE)
+		audit_disagree_fault(audit, "authority", &fault);
+	if (authority_check_tls(keys, public, 0, audit->open, &not_after, &fault) != ERROR_NONE)
+		audit_disagree_fault(audit, "authority", &fault);
 	if (authority_open(keys, public, &authority, &fault) != ERROR_NONE) {
-		audit_disagree(audit, "authority", fault.place, "keys and certificates that belong together");
+		audit_disagree_fault(audit, "authority", &fault);
 		return;
 	}
 	audit->log_verifier = *authority_log_verifier(authority);
@@ -321,12 +351,27 @@ audit_settle(struct audit *audit)
 		audit_disagree(audit, "store", slice_of_text(store_failure(audit->store)), "a disk that takes it");
 }
 
+/* What is damaged itself, before what comes of it; and what a start reads, as it reads it. */
+static void
+audit_damage(struct audit *audit)
+{
+	struct fault fault;
+
+	if (leveldb_store_check_tables(audit->store) != ERROR_NONE)
+		audit_disagree(audit, "store", SLICE_LITERAL("db"), store_failure(audit->store));
+	audit_archive_all(audit);
+	audit->is_damaged = audit->disagreements != 0;
+	if (recovery_check(audit->store, audit->open, &fault) != ERROR_NONE)
+		audit_disagree_fault(audit, "log", &fault);
+}
+
 static void
 audit_run(struct audit *audit)
 {
+	audit_damage(audit);
 	open_authority(audit);
 	audit_log_start(audit);
-	if (leveldb_store_walk_records(audit->store, visit_record, audit) != ERROR_NONE)
+	if (leveldb_store_walk_records(audit->store, visit_record, audit) != ERROR_NONE && !audit->is_damaged)
 		audit_disagree(audit, "store", SLICE_LITERAL("db"), store_failure(audit->store));
 	arena_reset(audit->arena);
 	audit_log_end(audit);
@@ -335,7 +380,7 @@ audit_run(struct audit *audit)
 	audit_dossiers_end(audit);
 	audit_documents_end(audit);
 	audit_published(audit);
-	audit_archive_all(audit);
+	audit_mentions(audit);
 	audit_settle(audit);
 	progress_wipe(&audit->progress);
 }
@@ -422,10 +467,12 @@ admin_audit(int argc, char **argv)
 	} else {
 		if (audit->as_json)
 			printf("{\"type\":\"guichet-audit\",\"disagreements\":[");
+		if (error != ERROR_NONE && fault.expected.size == 0)
+			fault.expected = SLICE_LITERAL("a store that opens");
 		if (error == ERROR_NONE)
 			audit_run(audit);
 		else
-			audit_disagree(audit, "store", fault.place, "a store that opens");
+			audit_disagree_fault(audit, "store", &fault);
 		audit_print(audit);
 		if (audit->disagreements == 0)
 			exit = ADMIN_DONE;

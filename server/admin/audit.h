@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * guichetd audit, in parts: what they share. One pass over all records in the order of their keys, each checked against
- * those it names and those that name it; one over the archive; one over what is published. Memory is bounded,
- * whatever the size of the office. */
+ * guichetd audit, in parts: what they share. First one pass over keys, tables and archive, for what is damaged itself;
+ * then one over all records in the order of their keys, each checked against those it names and those that name it; one
+ * over what is published. Memory is bounded, whatever the size of the office. */
 #ifndef GUICHET_AUDIT_H
 #define GUICHET_AUDIT_H
 
@@ -91,6 +91,9 @@ struct audit {
 	uint64_t parts; /* blobs mentioned by documents and uploads */
 	uint64_t announced, quotas; /* bytes, by uploads and by quotas */
 
+	bool is_damaged; /* tables or archive cannot all be read: what else disagrees may come of that */
+	bool has_said_so;
+
 	uint64_t counts[AUDIT_COUNTS_MAX];
 	uint64_t disagreements;
 };
@@ -98,6 +101,8 @@ struct audit {
 /* Says that something disagrees: where (what kind, and which one by its number or key, never anything personal), and
  * what was expected. */
 void audit_disagree(struct audit *audit, const char *kind, struct slice which, const char *expected);
+/* The same with a fault's place, and what it found and expected. */
+void audit_disagree_fault(struct audit *audit, const char *kind, const struct fault *fault);
 /* The same for the record that is looked at, by its key. */
 void audit_disagree_record(struct audit *audit, const char *expected);
 /* The same by a number. */

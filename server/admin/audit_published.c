@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What DIR/public tells the world besides the checkpoint. Tiles can be written again, so one that is missing is no
- * matter; what is there has to be true, and the list of revocations has to be there. Campaign and catalogue are the operator's own: what is
- * there has to be what the office took. */
+ * matter; what is there has to be true, and the list of revocations has to be there. Campaign and catalogue are the
+ * operator's own: what is there has to be what the office took. */
 #include "server/admin/audit.h"
 
 #include <dirent.h>

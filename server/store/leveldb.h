@@ -57,6 +57,10 @@ typedef void (*leveldb_visit_record)(void *context, struct slice key, struct sli
  * visitor may read from the store. */
 must_check enum error leveldb_store_walk_records(struct store *store, leveldb_visit_record visit, void *context);
 
+/* Reads every block of LevelDB's tables, the engine's own records and those that newer ones stand in front of included:
+ * what a start may come across. ERROR_store_damaged, ERROR_file_unreadable with words in store_failure. Blocks. */
+must_check enum error leveldb_store_check_tables(struct store *store);
+
 /* Where the next entry is read; all zeros: at the beginning. */
 struct leveldb_cursor {
 	uint32_t segment;

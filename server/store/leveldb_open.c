@@ -349,7 +349,28 @@ leveldb_store_open(const struct leveldb_config *config, struct worker *committer
 	return ERROR_NONE;
 }
 
-/* ---- the walk ---- */
+/* ---- the walks ---- */
+
+static enum error
+record_pass(void *context, struct slice key, struct slice value)
+{
+	(void)context;
+	(void)key;
+	(void)value;
+	return ERROR_NONE;
+}
+
+enum error
+leveldb_store_check_tables(struct store *store)
+{
+	struct leveldb_store *leveldb = leveldb_of_store(store);
+	uint8_t past[STORE_KEY_MAX + 1];
+
+	leveldb_wait(store);
+	memset(past, 0xff, sizeof past);
+	return db_range(leveldb->db, slice_of("", 0), slice_of(past, sizeof past), false, SIZE_MAX, record_pass, NULL,
+	    &leveldb->failure);
+}
 
 /* The end of a segment as far as it is committed; 0 when there is none of this number. */
 static uint64_t

@@ -33,11 +33,11 @@ LAYERS = {
 # process that holds it all. A row is a folder, or modules of server/ itself; a new module is put into one.
 SERVER = [
     # know nothing of the office, and so may serve the store as well
-    "address admission arrival chain clock keyset log loop share thread worker",
+    "address admission arrival chain clock keyset log loop process_limits share thread worker",
     "server/store",
     # the office's instruments: what it is set up, signs, keeps in order and publishes with
-    "authority authority_create authority_files authority_tls crl disk_watch profile proof publication_record "
-    "publications publish recovery revocation_list room settings tree",
+    "authority authority_create authority_files authority_kept authority_tls crl disk_watch profile proof "
+    "publication_record publications publish recovery revocation_list room settings tree",
     "campaign_year office",
     # a decision: what it sees, what it may, what it does, what becomes of that
     "answer commit decide gate view",

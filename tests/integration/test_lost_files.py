@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 import pytest
+from office import Office
 from test_audit import audit, issue
 from visit import Visit
 
@@ -103,3 +104,66 @@ def test_a_lost_revocation_list_is_published_anew(offices):
     assert office.stop() == 0
     assert office.log_text().count("publication_missing") == 1
     assert crl_number(office) > before
+
+
+@pytest.mark.parametrize("name", ["ca.pem", "log.vkey", "tls.pem"])
+def test_what_is_published_once_is_put_back_from_the_keys(offices, name):
+    office = offices()
+    path = office.public / name
+    content = path.read_bytes()
+    path.unlink()
+    assert name in {told["which"] for told in audit(office, code=1)["disagreements"]}
+    office.start()
+    assert f" warn publication_missing file={name} " in office.log_text()
+    assert path.read_bytes() == content
+    assert office.stop() == 0
+    audit(office)
+    # Without the copy the office says what it misses.
+    path.unlink()
+    (office.keys / f"{name}.copy").unlink()
+    assert name in serve_refused(office)
+
+
+# ---- damage ----
+
+def test_every_key_file_is_tried_by_the_audit(offices):
+    office = offices()
+    names = sorted(path.name for path in office.keys.iterdir() if path.is_file())
+    assert {"root.key", "tls-root.key", "tls-server.key", "tls-server.pem", "issuing.key", "log.key", "store-master.key",
+            "ca.pem.copy", "log.vkey.copy", "tls.pem.copy"} == set(names)
+    for name in names:
+        path = office.keys / name
+        content = path.read_bytes()
+        middle = len(content) // 2
+        path.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1:])
+        done = subprocess.run([office.program, "audit", office.directory], capture_output=True, text=True, timeout=60, check=False)
+        # A changed copy of what clients trust is not read: trust may be replaced.
+        assert done.returncode == (0 if name == "tls.pem.copy" else FAILED), name
+        path.write_bytes(content)
+    (office.keys / "tls-server.pem").unlink()
+    assert "tls-server.pem" in {told["which"] for told in audit(office, code=1)["disagreements"]}
+
+
+def test_roots_keys_may_be_kept_elsewhere(offices):
+    office = offices()
+    for name in ("root.key", "tls-root.key"):
+        (office.keys / name).unlink()
+    audit(office)
+
+
+def test_damage_in_any_table_is_told_first(used, tmp_path):
+    """Also where only records are that newer ones stand in front of: a start may come across it."""
+    office = Office(tmp_path)
+    shutil.copytree(used[0].directory, office.directory)
+    tables = sorted((office.directory / "db").glob("*.ldb"))
+    assert len(tables) >= 2
+    for table in tables:
+        content = table.read_bytes()
+        table.write_bytes(content[:30] + bytes([content[30] ^ 2]) + content[31:])
+        told = audit(office, code=1)["disagreements"]
+        assert told[0]["kind"] == "store" and "Corruption" in told[0]["which"] + told[0]["expected"], table.name
+        assert all(one["may_follow_from_damage"] for one in told[1:])
+        done = office.run("audit", office.directory, code=FAILED)
+        assert "What follows may come of the damage above:" in done.stdout or len(told) == 1
+        table.write_bytes(content)
+    audit(office)
