@@ -233,6 +233,9 @@ settings_load(const char *directory, struct arena *arena, struct settings *out, 
 	char path[PATH_SIZE];
 
 	*out = (struct settings){ .disk_reserve = 0 };
+	settings_path(path, sizeof path, directory, SETTINGS_UNFINISHED_FILE);
+	if (access(path, F_OK) == 0)
+		return disk_fault(fault, arena, ERROR_file_unreadable, 0, SETTINGS_UNFINISHED, "%s", path);
 	settings_path(path, sizeof path, directory, SETTINGS_FILE);
 	enum error error = settings_read_file(path, limits.size_max, arena, &text, fault);
 	if (error != ERROR_NONE)

@@ -30,6 +30,9 @@ struct settings {
 
 /* Paths under DIR. */
 #define SETTINGS_FILE "guichet.json"
+/* In DIR while guichetd init makes it: what was not finished is no office. */
+#define SETTINGS_UNFINISHED_FILE "init-unfinished"
+#define SETTINGS_UNFINISHED "an office that guichetd init has finished; remove what it left and run it again"
 #define KEYS_DIRECTORY "keys"
 #define PUBLIC_DIRECTORY "public"
 #define CAMPAIGN_FILE "campaign.json"

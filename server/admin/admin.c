@@ -223,6 +223,19 @@ exit_of(const struct fault *fault)
 	return fault->error == ERROR_usage ? ADMIN_USAGE : (int)fault->error < 900 ? ADMIN_REFUSED : ADMIN_FAILED;
 }
 
+/* What was found may be anything. */
+static void
+report_line(const char *name, struct slice text)
+{
+	char words[2048];
+
+	if (text.size == 0)
+		return;
+	snprintf(words, sizeof words, "%.*s", (int)text.size, (const char *)text.data);
+	disk_words_mask(words);
+	fprintf(stderr, "\n  %s %s", name, words);
+}
+
 int
 admin_report(const struct fault *fault, bool as_json)
 {
@@ -233,12 +246,9 @@ admin_report(const struct fault *fault, bool as_json)
 		return exit_of(fault);
 	}
 	fprintf(stderr, "guichetd: %s", entry == NULL ? "unknown error" : entry->english);
-	if (fault->place.size != 0)
-		fprintf(stderr, "\n  where:    %.*s", (int)fault->place.size, (const char *)fault->place.data);
-	if (fault->value.size != 0)
-		fprintf(stderr, "\n  found:    %.*s", (int)fault->value.size, (const char *)fault->value.data);
-	if (fault->expected.size != 0)
-		fprintf(stderr, "\n  expected: %.*s", (int)fault->expected.size, (const char *)fault->expected.data);
+	report_line("where:   ", fault->place);
+	report_line("found:   ", fault->value);
+	report_line("expected:", fault->expected);
 	fputc('\n', stderr);
 	return exit_of(fault);
 }

@@ -46,9 +46,30 @@ cannot_make(const char *path, const char *expected, struct arena *arena, struct 
 static enum error
 make_directory(const char *path, mode_t mode, struct arena *arena, struct fault *fault)
 {
+	char unfinished[PATH_SIZE];
+
 	if (mkdir(path, mode) == 0 || (errno == EEXIST && rmdir(path) == 0 && mkdir(path, mode) == 0))
 		return ERROR_NONE;
-	return cannot_make(path, "a directory that is empty or can be made", arena, fault);
+	int code = errno;
+	settings_path(unfinished, sizeof unfinished, path, SETTINGS_UNFINISHED_FILE);
+	bool is_unfinished = access(unfinished, F_OK) == 0;
+	errno = code;
+	return cannot_make(path,
+	    is_unfinished ? SETTINGS_UNFINISHED : "a directory that is empty or can be made", arena, fault);
+}
+
+/* A file says until the end that this is no office yet: whoever finds it after a crash or a kill is told so. */
+static enum error
+mark_unfinished(const char *directory, bool is_unfinished, struct arena *arena, struct fault *fault)
+{
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool is_good = fd >= 0 && (is_unfinished ?
+	    disk_make_file(NULL, fd, SETTINGS_UNFINISHED_FILE, 0644, SLICE_EMPTY) :
+	    unlinkat(fd, SETTINGS_UNFINISHED_FILE, 0) == 0) && disk_sync_directory(NULL, fd);
+
+	if (fd >= 0)
+		disk_close(fd);
+	return is_good ? ERROR_NONE : cannot_make(directory, "a directory that can be written", arena, fault);
 }
 
 /* A new file, for all to read. */
@@ -164,6 +185,8 @@ make_office(const char *directory, const char *origin, const char *host, struct 
 		    ORIGIN_EXPECTED ", like guichet.example/2026");
 	error = make_directory(directory, 0755, arena, fault);
 	if (error == ERROR_NONE)
+		error = mark_unfinished(directory, true, arena, fault);
+	if (error == ERROR_NONE)
 		error = make_directory(keys, 0700, arena, fault);
 	if (error == ERROR_NONE)
 		error = make_directory(public, 0755, arena, fault);
@@ -172,12 +195,16 @@ make_office(const char *directory, const char *origin, const char *host, struct 
 	/* Nothing was made yet when a name was refused: the same command with another name finds no directory. */
 	if (error == ERROR_usage) {
 		fault->place = SLICE_LITERAL("--host");
-		if (rmdir(keys) == 0 && rmdir(public) == 0)
+		struct fault ignored;
+		if (rmdir(keys) == 0 && rmdir(public) == 0 &&
+		    mark_unfinished(directory, false, arena, &ignored) == ERROR_NONE)
 			(void)!rmdir(directory);
 	}
 	if (error == ERROR_NONE)
 		error = write_publications(directory, origin, year_of(now), arena, fault);
-	return error == ERROR_NONE ? make_store(directory, keys, arena, fault) : error;
+	if (error == ERROR_NONE)
+		error = make_store(directory, keys, arena, fault);
+	return error == ERROR_NONE ? mark_unfinished(directory, false, arena, fault) : error;
 }
 
 int

@@ -188,6 +188,18 @@ disk_read_file(int directory, const char *name, uint8_t *out, size_t size_max, s
 }
 
 void
+disk_words_mask(char *words)
+{
+	bool is_utf8 = slice_is_utf8(slice_of_text(words));
+
+	for (char *at = words; *at != '\0'; at++) {
+		const unsigned char byte = (unsigned char)*at;
+		if (byte < ' ' || byte == 0x7f || (byte >= 0x80 && !is_utf8))
+			*at = '?';
+	}
+}
+
+void
 disk_failure_set(struct disk_failure *failure, int code, const char *format, ...)
 {
 	va_list list;
@@ -201,6 +213,7 @@ disk_failure_set(struct disk_failure *failure, int code, const char *format, ...
 	const char *words = code == 0 ? NULL : strerrordesc_np(code);
 	if (words != NULL)
 		snprintf(failure->text + size, sizeof failure->text - size, ": %s", words);
+	disk_words_mask(failure->text);
 }
 
 enum error
@@ -220,6 +233,7 @@ disk_fault(struct fault *fault, struct arena *arena, enum error error, int code,
 	va_start(list, format);
 	vsnprintf(text, sizeof text, format, list);
 	va_end(list);
+	disk_words_mask(text);
 	/* Without memory the error still stands, only without its place. */
 	if (arena != NULL && !arena_copy(arena, slice_of_text(text), &copy))
 		copy = SLICE_EMPTY;

@@ -59,6 +59,10 @@ struct disk_failure {
 void disk_failure_set(struct disk_failure *failure, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* What is not UTF-8, and control characters, become question marks: words of the system's or of LevelDB's may have what
+ * stands in a damaged file. */
+void disk_words_mask(char *words);
+
 /* ERROR_disk_full for a full disk or quota, ERROR_file_unreadable for the rest. */
 enum error disk_error(int code);
 /* fault_set with a place made of `format` and the system's words for `code` (0: none) as value; texts in the arena. */

@@ -7,10 +7,10 @@
  * only when the other is full before that is done has the committer to wait. Reads of records are answered at once; a
  * blob too if it is in memory, else the reader fetches it.
  *
- * DIR/lock is held while the store is open: the engine is exclusive and compares nothing at a commit. At open, what
- * the journal holds is done again, as far as it goes: a batch that is not whole at its end was not acknowledged. Then
- * everything has to agree, or it stops the open: no batch missing in between, no file, no segment shorter or longer
- * than its records say.
+ * DIR and DIR/lock are locked while the store is open: the engine is exclusive and compares nothing at a commit. At
+ * open, what the journal holds is done again, as far as it goes: a batch that is not whole at its end was not
+ * acknowledged. Then everything has to agree, or it stops the open: no batch missing in between, no file, no data key
+ * that was used, no segment shorter or longer than its records say.
  *
  * The flusher and LevelDB's own thread are nicer than the rest by LEVELDB_NICER. Block signals before opening. */
 #ifndef GUICHET_STORE_LEVELDB_H

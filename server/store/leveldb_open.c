@@ -15,6 +15,13 @@
 #include "protocol/check.h"
 
 static enum error
+locked(const struct leveldb_config *config, struct fault *fault)
+{
+	return disk_fault(fault, config->arena, ERROR_directory_locked, 0, "no other process in it", "%s",
+	    config->directory);
+}
+
+static enum error
 directories_open(struct leveldb_store *leveldb, const struct leveldb_config *config, struct fault *fault)
 {
 	static const char *const parts[] = { "segments", "db", "journal" };
@@ -23,12 +30,15 @@ directories_open(struct leveldb_store *leveldb, const struct leveldb_config *con
 	leveldb->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (leveldb->directory < 0)
 		return disk_fault(fault, config->arena, ERROR_file_unreadable, errno, "a directory", "%s", path);
+	/* The directory itself too: its lock file can be removed under the process that holds it, and before LevelDB's
+	 * own lock is met the logs would have been moved. Where directories cannot be locked there is only the file. */
+	if (flock(leveldb->directory, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+		return locked(config, fault);
 	leveldb->lock = openat(leveldb->directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (leveldb->lock < 0)
 		return disk_fault(fault, config->arena, disk_error(errno), errno, NULL, "%s/lock", path);
 	if (flock(leveldb->lock, LOCK_EX | LOCK_NB) != 0)
-		return disk_fault(fault, config->arena, ERROR_directory_locked, 0, "no other process in it", "%s",
-		    path);
+		return locked(config, fault);
 	for (size_t i = 0; config->create && i < sizeof parts / sizeof parts[0]; i++)
 		if (mkdirat(leveldb->directory, parts[i], 0700) != 0 && errno != EEXIST)
 			return disk_fault(fault, config->arena, disk_error(errno), errno, "a new store", "%s", path);

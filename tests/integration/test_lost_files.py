@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a start makes of files that are gone or are of an older copy: keys are never made anew where they were used, and
 what the office itself can make again is no reason not to serve."""
+import resource
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -124,6 +126,37 @@ def test_what_is_published_once_is_put_back_from_the_keys(offices, name):
     assert name in serve_refused(office)
 
 
+# ---- the directory ----
+
+def allow(size):
+    """The process is killed by its first write beyond so many bytes of a file."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+@pytest.mark.parametrize("size", [500, 4096])
+def test_an_init_that_was_killed_is_told(offices, tmp_path, size):
+    """Among the keys, or among what is published."""
+    program, directory = offices().program, tmp_path / "killed"
+    done = subprocess.run([program, "init", directory], capture_output=True, timeout=60, preexec_fn=allow(size), check=False)
+    assert done.returncode == -signal.SIGXFSZ and list(directory.iterdir())
+    for words in (["init", directory], ["serve", directory, "--listen", "127.0.0.1:0"], ["audit", directory]):
+        done = subprocess.run([program, *words], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == FAILED and "that guichetd init has finished; remove" in done.stderr, words
+    shutil.rmtree(directory)
+    made = Office(tmp_path / "made").make()
+    assert not (made.directory / "init-unfinished").exists()
+
+
+def test_a_second_server_is_told_that_the_directory_is_locked(offices):
+    office = offices()
+    office.start()
+    (office.directory / "lock").unlink()
+    assert "a guichetd is using this directory" in serve_refused(office)
+    assert "a guichetd is using this directory" in refused(office, "renew-tls", office.directory)
+    assert office.stop() == 0
+    audit(office)
+
+
 # ---- damage ----
 
 def test_every_key_file_is_tried_by_the_audit(offices):
@@ -157,9 +190,10 @@ def test_damage_in_any_table_is_told_first(used, tmp_path):
     shutil.copytree(used[0].directory, office.directory)
     tables = sorted((office.directory / "db").glob("*.ldb"))
     assert len(tables) >= 2
-    for table in tables:
+    places = [(table, 30) for table in tables] + [(tables[-1], tables[-1].stat().st_size // 2)]
+    for table, at in places:
         content = table.read_bytes()
-        table.write_bytes(content[:30] + bytes([content[30] ^ 2]) + content[31:])
+        table.write_bytes(content[:at] + bytes([content[at] ^ 2]) + content[at + 1:])
         told = audit(office, code=1)["disagreements"]
         assert told[0]["kind"] == "store" and "Corruption" in told[0]["which"] + told[0]["expected"], table.name
         assert all(one["may_follow_from_damage"] for one in told[1:])

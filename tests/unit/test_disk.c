@@ -128,6 +128,27 @@ a_name_that_cannot_be_is_told(void **state)
 	assert_int_equal(unlinkat(place->fd, "file", AT_REMOVEDIR), 0);
 }
 
+/* LevelDB quotes what stands in a file, which may be anything. */
+static void
+words_can_always_be_printed(void **state)
+{
+	struct arena *arena = arena_create(4096);
+	struct disk_failure failure = { "" };
+	struct fault fault;
+
+	(void)state;
+	disk_failure_set(&failure, 0, "db: %s", "no\xff\x01 such\n\x7f file");
+	assert_string_equal(failure.text, "db: no?? such?? file");
+	disk_fault(&fault, arena, ERROR_store_damaged, 0, NULL, "db: %s", "00001\xb5.ldb");
+	assert_true(slice_equal_text(fault.place, "db: 00001?.ldb"));
+	/* A path in UTF-8 stays as it is; one that is cut within a letter is none. */
+	disk_fault(&fault, arena, ERROR_store_damaged, 0, NULL, "%s", "/srv/d\xc3\xa9p\xc3\xb4t");
+	assert_true(slice_equal_text(fault.place, "/srv/d\xc3\xa9p\xc3\xb4t"));
+	disk_fault(&fault, arena, ERROR_store_damaged, 0, NULL, "%s", "/srv/d\xc3");
+	assert_true(slice_equal_text(fault.place, "/srv/d?"));
+	arena_destroy(arena);
+}
+
 int
 main(void)
 {
@@ -136,6 +157,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_file_is_replaced_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(whichever_call_fails_a_file_is_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_name_that_cannot_be_is_told, setup, teardown),
+		cmocka_unit_test(words_can_always_be_printed),
 	};
 	return cmocka_run_group_tests_name("disk", tests, NULL, NULL);
 }

@@ -252,6 +252,14 @@ directory_is_locked(void **state)
 	    &fault), ERROR_directory_locked);
 	answered_note(NULL, ERROR_directory_locked);
 	assert_true(slice_equal_text(fault.place, directory->path));
+	/* Also when somebody has taken the lock's file away. */
+	char lock[96];
+	snprintf(lock, sizeof lock, "%s/lock", directory->path);
+	assert_int_equal(unlink(lock), 0);
+	assert_int_equal(leveldb_store_open(&directory->config, directory->committer, directory->reader, &second,
+	    &fault), ERROR_directory_locked);
+	assert_true(slice_equal_text(fault.place, directory->path));
+	put_now(directory->conformance.store, "a", "1");
 	/* So nobody else writes to it: no batch is ever in conflict, whatever it rests on. */
 	assert_true(store_is_exclusive(directory->conformance.store));
 	directory->config.create = true;
