@@ -387,7 +387,7 @@ admin_office_open(const char *directory, struct arena *arena, struct admin_offic
 		error = open_facts(office, arena, fault);
 	if (error != ERROR_NONE) {
 		/* Its texts may be the store's. */
-		error = settings_keep_fault(arena, fault);
+		error = fault_keep(fault, arena);
 		admin_office_close(office);
 		return error;
 	}
