@@ -1,25 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Three texts. */
+ * Three texts, as far as there are. */
 #include "bench/fault.h"
-
-static void
-keep(struct slice *text, struct arena *texts)
-{
-	if (text->size > FAULT_TEXT_MAX)
-		text->size = FAULT_TEXT_MAX;
-	if (text->size == 0 || !arena_copy(texts, *text, text))
-		*text = SLICE_EMPTY;
-}
-
-enum error
-fault_keep(struct fault *fault, struct arena *texts)
-{
-	keep(&fault->place, texts);
-	keep(&fault->value, texts);
-	keep(&fault->expected, texts);
-	return fault->error;
-}
 
 void
 fault_print(FILE *out, const struct fault *fault)
