@@ -61,7 +61,8 @@ content_create(struct slice bytes)
 
 	if (copy == NULL)
 		return NULL;
-	memcpy(copy, bytes.data, bytes.size);
+	if (bytes.size != 0)
+		memcpy(copy, bytes.data, bytes.size);
 	return content_take(copy, bytes.size);
 }
 
