@@ -351,9 +351,7 @@ file_sample(const struct floor *floor, const struct floor_plan *plan, const stru
 		error = office_start(&office_plan, &office, fault);
 	if (error == ERROR_NONE)
 		error = drive_sample(floor, office, trust, script, fault);
-	if (!office_stop(office) && error == ERROR_NONE)
-		error = fault_set(fault, ERROR_unreachable, "guichetd", SLICE_EMPTY,
-		    "a server that ends in good order");
+	error = office_stop(office, error, fault);
 	guichet_trust_destroy(trust);
 	return error;
 }

@@ -195,9 +195,7 @@ with_office(struct waves *waves, const struct office_plan *plan,
 		error = office_start(plan, &office, fault);
 	if (error == ERROR_NONE)
 		error = play(waves, office, context, fault);
-	if (!office_stop(office) && error == ERROR_NONE)
-		error = fault_set(fault, ERROR_unreachable, "guichetd", SLICE_EMPTY,
-		    "a server that ends in good order");
+	error = office_stop(office, error, fault);
 	guichet_trust_destroy(trust);
 	return error;
 }

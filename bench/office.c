@@ -155,21 +155,22 @@ office_start(const struct office_plan *plan, struct office **out, struct fault *
 		*out = office;
 		return ERROR_NONE;
 	}
-	(void)office_stop(office);
-	return error;
+	return office_stop(office, error, fault);
 }
 
-bool
-office_stop(struct office *office)
+enum error
+office_stop(struct office *office, enum error error, struct fault *fault)
 {
 	if (office == NULL)
-		return true;
+		return error;
 	struct process_end end = process_stop(office->process, STOP_MS);
 	if (office->loop != NULL)
 		loop_destroy(office->loop);
 	arena_destroy(office->arena);
 	free(office);
-	return end.exit_code == 0;
+	if (error != ERROR_NONE || end.exit_code == 0)
+		return error;
+	return fault_set(fault, ERROR_unreachable, "guichetd", SLICE_EMPTY, "a server that ends in good order");
 }
 
 uint16_t

@@ -35,8 +35,9 @@ struct office_plan {
 /* Returns when it listens. ERROR_file_unreadable, ERROR_unreachable, ERROR_timed_out: fault.value is what it said
  * last. */
 must_check enum error office_start(const struct office_plan *plan, struct office **out, struct fault *fault);
-/* Stops it in good order and frees it; false when it did not end well. NULL is allowed: true. */
-bool office_stop(struct office *office);
+/* Stops it in good order and frees it. Returns `error`, of what was done with it; when that is ERROR_NONE and the
+ * server did not end well, ERROR_unreachable. NULL is allowed. */
+enum error office_stop(struct office *office, enum error error, struct fault *fault);
 
 uint16_t office_port(const struct office *office);
 struct process *office_process(const struct office *office);

@@ -322,9 +322,7 @@ make_corpus(struct preparation *preparation, const char *path, struct fault *fau
 		say("enrolments", plan->count);
 		error = enrol_all(preparation, office, enrolments, fault);
 	}
-	if (!office_stop(office) && error == ERROR_NONE)
-		error = fault_set(fault, ERROR_unreachable, "guichetd", SLICE_EMPTY,
-		    "a server that ends in good order");
+	error = office_stop(office, error, fault);
 	corpus_close(enrolments);
 	(void)remove(enrolments_path);
 	if (error != ERROR_NONE)

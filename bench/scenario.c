@@ -118,9 +118,7 @@ scenario_run(const struct scenario_plan *plan, struct stage_result *result, stru
 			office_process(office), office_port(office) };
 		error = scenario_play(plan, &server, trust, result, fault);
 	}
-	if (!office_stop(office) && error == ERROR_NONE)
-		error = fault_set(fault, ERROR_unreachable, "guichetd", SLICE_EMPTY,
-		    "a server that ends in good order");
+	error = office_stop(office, error, fault);
 	guichet_trust_destroy(trust);
 	return error;
 }

@@ -3,7 +3,6 @@
  * The office of the tests: made like guichetd init makes one, but for its store. */
 #include "tests/unit/decision_fixture.h"
 
-#include <ftw.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,15 +214,6 @@ decision_fixture_close_store(struct decision_fixture *fixture)
 	fixture->worker = NULL;
 }
 
-static int
-remove_one(const char *path, const struct stat *status, int kind, struct FTW *where)
-{
-	(void)status;
-	(void)kind;
-	(void)where;
-	return remove(path);
-}
-
 void
 decision_fixture_destroy(struct decision_fixture *fixture)
 {
@@ -235,7 +225,7 @@ decision_fixture_destroy(struct decision_fixture *fixture)
 	tree_close(fixture->tree);
 	decision_fixture_close_store(fixture);
 	authority_close(fixture->authority);
-	assert_int_equal(nftw(fixture->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	directory_remove(fixture->directory);
 	arena_destroy(fixture->arena);
 	free(fixture);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whole files, by stdio. */
+ * Whole files by stdio, directories by nftw. */
 #include "tests/unit/file.h"
 
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -35,4 +36,19 @@ file_write(const char *path, struct slice bytes)
 	assert_non_null(file);
 	assert_int_equal(fwrite(bytes.data, 1, bytes.size, file), bytes.size);
 	assert_int_equal(fclose(file), 0);
+}
+
+static int
+remove_one(const char *path, const struct stat *status, int kind, struct FTW *where)
+{
+	(void)status;
+	(void)kind;
+	(void)where;
+	return remove(path);
+}
+
+void
+directory_remove(const char *path)
+{
+	assert_int_equal(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }

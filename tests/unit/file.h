@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whole files. What cannot be read or written ends the test. */
+ * Whole files, and directories. What cannot be read, written or removed ends the test. */
 #ifndef GUICHET_TESTS_FILE_H
 #define GUICHET_TESTS_FILE_H
 
@@ -10,5 +10,7 @@
 void *file_read(const char *path, size_t *size);
 /* Makes the file or replaces what is in it. */
 void file_write(const char *path, struct slice bytes);
+/* The directory with all that is in it. */
+void directory_remove(const char *path);
 
 #endif

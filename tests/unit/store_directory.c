@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/unit/file.h"
+
 #define FILES_MAX 256
 
 struct directory *
@@ -85,20 +87,11 @@ directory_close(struct directory *directory)
 	workers_end(directory);
 }
 
-static int
-remove_one(const char *path, const struct stat *stat, int kind, struct FTW *where)
-{
-	(void)stat;
-	(void)kind;
-	(void)where;
-	return remove(path);
-}
-
 void
 directory_destroy(struct directory *directory)
 {
 	directory_close(directory);
-	assert_int_equal(nftw(directory->path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	directory_remove(directory->path);
 	arena_destroy(directory->conformance.arena);
 	free(directory);
 }

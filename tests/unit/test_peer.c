@@ -5,7 +5,6 @@
 #include "tests/unit/unit.h"
 
 #include <dirent.h>
-#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +17,7 @@
 
 #include "bench/peer.h"
 #include "bench/port.h"
+#include "tests/unit/file.h"
 #include "tests/unit/stream_pair.h"
 
 #define WAIT_MS 10000
@@ -507,21 +507,13 @@ set_up(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *stat, int kind, struct FTW *where)
-{
-	(void)stat;
-	(void)kind;
-	(void)where;
-	return remove(path);
-}
-
-static int
 tear_down(void **state)
 {
 	(void)state;
 	(void)peer_stop(&peer);
 	arena_destroy(arena);
-	return nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	directory_remove(directory);
+	return 0;
 }
 
 static int
