@@ -19,6 +19,7 @@
 #include "protocol/json.h"
 #include "protocol/receipt.h"
 #include "protocol/signature.h"
+#include "protocol/time.h"
 
 /* Returns, paths of attachments, manifest. */
 #define FILING_SIZE_MAX ((size_t)LIMIT_RETURNS_TOTAL + 1024 * 1024)
@@ -417,30 +418,73 @@ need_documents(const struct guichet_filing *filing, struct guichet_problem *prob
 	return GUICHET_ERROR_none;
 }
 
+static enum guichet_error
+refuse_signing_time(const struct guichet_identity *identity, uint64_t signing_time, struct guichet_problem *problem)
+{
+	const uint64_t times[] = { signing_time, identity_not_before(identity), guichet_identity_not_after(identity) };
+	char texts[3][TIME_UTC_SIZE + 1] = { "", "", "" }, expected[160];
+
+	for (size_t i = 0; i < 3; i++)
+		if (times[i] <= TIME_MAX)
+			time_format_utc(times[i], texts[i]);
+	snprintf(expected, sizeof expected, "from %s to %s, the certificate's validity; check this machine's clock",
+	    texts[1], texts[2]);
+	return problem_set(
+	    problem, ERROR_signing_time_invalid, "signing time", slice_of_text(texts[0]), expected);
+}
+
+/* Signs the manifest, made already. What was signed before stays whole when that fails. */
+static enum guichet_error
+sign_at(struct guichet_filing *filing, const struct guichet_identity *identity, uint64_t asked,
+    struct guichet_problem *problem)
+{
+	uint64_t signing_time = choose_signing_time(identity, asked), before = filing->signing_time;
+
+	if (signing_time < identity_not_before(identity) || signing_time > guichet_identity_not_after(identity))
+		return refuse_signing_time(identity, signing_time, problem);
+	filing->signing_time = signing_time;
+	enum error error = sign_manifest(filing, identity);
+	if (error != ERROR_NONE) {
+		filing->signing_time = before;
+		return problem_set(problem, error, "filing", SLICE_EMPTY, NULL);
+	}
+	memcpy(filing->serial, guichet_identity_serial(identity).data, SERIAL_SIZE);
+	filing->is_signed = true;
+	return GUICHET_ERROR_none;
+}
+
+static enum guichet_error
+need_certificate(const struct guichet_identity *identity, struct guichet_problem *problem)
+{
+	if (identity_has_certificate(identity))
+		return GUICHET_ERROR_none;
+	return problem_set(problem, ERROR_usage, "identity", SLICE_LITERAL("no certificate"), "enrol first");
+}
+
 enum guichet_error
 guichet_filing_sign(struct guichet_filing *filing, const struct guichet_identity *identity, uint64_t signing_time,
     struct guichet_problem *problem)
 {
 	enum guichet_error needed = need_unsigned(filing, problem);
 
+	if (needed == GUICHET_ERROR_none)
+		needed = need_certificate(identity, problem);
+	if (needed == GUICHET_ERROR_none)
+		needed = need_documents(filing, problem);
 	if (needed != GUICHET_ERROR_none)
 		return needed;
-	if (!identity_has_certificate(identity))
-		return problem_set(problem, ERROR_usage, "identity", SLICE_LITERAL("no certificate"), "enrol first");
-	needed = need_documents(filing, problem);
-	if (needed != GUICHET_ERROR_none)
-		return needed;
-	filing->signing_time = choose_signing_time(identity, signing_time);
-	if (filing->signing_time < identity_not_before(identity) ||
-	    filing->signing_time > guichet_identity_not_after(identity))
-		return problem_set(problem, ERROR_signing_time_invalid, "signing time", SLICE_EMPTY,
-		    "a time at which the certificate is valid; check this machine's clock");
 	enum error error = make_manifest(filing);
-	if (error == ERROR_NONE)
-		error = sign_manifest(filing, identity);
 	if (error != ERROR_NONE)
 		return problem_set(problem, error, "filing", SLICE_EMPTY, NULL);
-	memcpy(filing->serial, guichet_identity_serial(identity).data, SERIAL_SIZE);
-	filing->is_signed = true;
-	return GUICHET_ERROR_none;
+	return sign_at(filing, identity, signing_time, problem);
+}
+
+enum guichet_error
+guichet_filing_sign_again(struct guichet_filing *filing, const struct guichet_identity *identity,
+    uint64_t signing_time, struct guichet_problem *problem)
+{
+	if (!filing->is_signed)
+		return problem_set(problem, ERROR_usage, "filing", SLICE_LITERAL("not signed"), "a signed filing");
+	enum guichet_error needed = need_certificate(identity, problem);
+	return needed == GUICHET_ERROR_none ? sign_at(filing, identity, signing_time, problem) : needed;
 }

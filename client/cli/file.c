@@ -25,6 +25,7 @@ struct task {
 	struct guichet_filing *filing; /* what is sent */
 	const char *receipt_path;
 	char *saved_path;
+	bool is_resumed; /* it was signed by a run before this one */
 };
 
 /* ---- making the filing ---- */
@@ -152,13 +153,25 @@ check_saved_path(struct task *task)
 	return is_filing ? GUICHET_ERROR_none : cli_check_absent(task->cli, task->saved_path);
 }
 
+static enum guichet_error
+save(struct task *task)
+{
+	struct guichet_problem *problem = task->cli->problem;
+	struct guichet_blob *saved = NULL;
+	enum guichet_error error = guichet_filing_save(task->filing, &saved, problem);
+
+	if (error == GUICHET_ERROR_none)
+		error = guichet_file_write(task->saved_path, guichet_blob_bytes(saved), problem);
+	guichet_blob_destroy(saved);
+	return error;
+}
+
 /* The rules are for what is new: a filing kept from an earlier run may have been accepted already, under the rules of
  * that day, and what they have become since must not stand between it and its receipt. */
 static enum guichet_error
 sign_and_save(struct task *task)
 {
 	struct cli *cli = task->cli;
-	struct guichet_blob *saved = NULL;
 	enum guichet_error error = check_filing(task);
 
 	if (error == GUICHET_ERROR_none)
@@ -167,12 +180,7 @@ sign_and_save(struct task *task)
 		error = cli_check_receipt_path(cli, task->receipt_path, guichet_filing_id(task->filing));
 	if (error == GUICHET_ERROR_none)
 		error = check_saved_path(task);
-	if (error == GUICHET_ERROR_none)
-		error = guichet_filing_save(task->filing, &saved, cli->problem);
-	if (error == GUICHET_ERROR_none)
-		error = guichet_file_write(task->saved_path, guichet_blob_bytes(saved), cli->problem);
-	guichet_blob_destroy(saved);
-	return error;
+	return error == GUICHET_ERROR_none ? save(task) : error;
 }
 
 static enum guichet_error
@@ -184,6 +192,7 @@ sign_or_resume(struct task *task)
 		return sign_and_save(task);
 	guichet_filing_destroy(task->filing);
 	task->filing = saved;
+	task->is_resumed = true;
 	enum guichet_error error = cli_check_receipt_path(task->cli, task->receipt_path, guichet_filing_id(saved));
 	return error == GUICHET_ERROR_none ? supply_documents(task, saved) : error;
 }
@@ -196,6 +205,25 @@ send(struct task *task, struct guichet_request **request)
 	struct cli *cli = task->cli;
 	enum guichet_error error = cli_connect(cli);
 
+	if (error == GUICHET_ERROR_none)
+		error = guichet_file_create(cli->guichet, task->filing, request, cli->problem);
+	if (error == GUICHET_ERROR_none)
+		error = cli_wait(cli, *request, "filing");
+	return error;
+}
+
+/* What an earlier run signed by a wrong clock is signed by today's. It is the same filing, whichever signature the
+ * office took: it was asked for this one's receipt before it looked at the time. */
+static enum guichet_error
+sign_again_and_send(struct task *task, struct guichet_request **request)
+{
+	struct cli *cli = task->cli;
+
+	guichet_request_destroy(*request);
+	*request = NULL;
+	enum guichet_error error = guichet_filing_sign_again(task->filing, cli->identity, 0, cli->problem);
+	if (error == GUICHET_ERROR_none)
+		error = save(task);
 	if (error == GUICHET_ERROR_none)
 		error = guichet_file_create(cli->guichet, task->filing, request, cli->problem);
 	if (error == GUICHET_ERROR_none)
@@ -293,6 +321,8 @@ send_and_keep(struct task *task)
 	struct guichet_request *request = NULL;
 	enum guichet_error error = send(task, &request);
 
+	if (error == GUICHET_ERROR_signing_time_invalid && task->is_resumed)
+		error = sign_again_and_send(task, &request);
 	if (error == GUICHET_ERROR_none)
 		error = keep(task, guichet_request_answer(request));
 	if (error == GUICHET_ERROR_none)

@@ -35,8 +35,10 @@ static const struct command commands[] = {
 	    "it). Before anything is sent, what was signed is kept as receipt.filing beside\n"
 	    "them until the receipt is there: the same command again, whatever happened,\n"
 	    "sends the identical filing and gets the one receipt; the rules, which may have\n"
-	    "changed since, are not asked again. Another filing under the same name takes the\n"
-	    "place of one that was kept so. --server and --as are needed unless --check\n"
+	    "changed since, are not asked again. It is signed anew only when the office\n"
+	    "refused the time at which it was signed: put this machine's clock right, and run\n"
+	    "the same command. Another filing under the same name takes the place of one\n"
+	    "that was kept so. --server and --as are needed unless --check\n"
 	    "is given." },
 	{ "filings", cli_filings,
 	    ONLINE,

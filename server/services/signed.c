@@ -65,7 +65,7 @@ static void
 refuse_signing_time(struct decision *decision, const struct signed_filing *filing, struct slice expected)
 {
 	refuse_later(decision, ERROR_signing_time_invalid, "signing_time",
-	    decision_text(decision, "%llu", (unsigned long long)filing->signing_time), expected);
+	    decision_utc(decision, filing->signing_time), expected);
 }
 
 enum outcome
@@ -73,8 +73,9 @@ signed_stage_signature(struct decision *decision, struct signed_filing *filing)
 {
 	/* What cannot stand in a signature is said before any work is done. */
 	if (filing->signing_time > SIGNING_TIME_MAX) {
+		struct slice latest = decision_utc(decision, SIGNING_TIME_MAX);
 		refuse_signing_time(decision, filing,
-		    decision_text(decision, "at most %llu", (unsigned long long)SIGNING_TIME_MAX));
+		    decision_text(decision, "at most %.*s", (int)latest.size, (const char *)latest.data));
 		return refuse_noted(decision);
 	}
 	switch (certificate_find(decision, filing->serial, &filing->certificate, &filing->key)) {
@@ -121,6 +122,24 @@ signed_stage_earlier(struct decision *decision, struct signed_filing *filing)
 	return state == VIEW_AGAIN ? AGAIN : PROCEED;
 }
 
+static void
+check_signing_time(struct decision *decision, const struct signed_filing *filing)
+{
+	const struct rec_certificate *certificate = &filing->certificate;
+	struct slice now = decision_utc(decision, decision->context->now),
+		     from = decision_utc(decision, certificate->not_before),
+		     to = decision_utc(decision, certificate->not_after);
+
+	if (filing->signing_time < certificate->not_before || filing->signing_time > certificate->not_after)
+		refuse_signing_time(decision, filing, decision_text(decision,
+		    "from %.*s to %.*s, the certificate's validity",
+		    (int)from.size, (const char *)from.data, (int)to.size, (const char *)to.data));
+	else if (filing->signing_time > decision->context->now + SIGNING_TIME_AHEAD_S)
+		refuse_signing_time(decision, filing, decision_text(decision,
+		    "at most %d s after %.*s, the office's clock",
+		    SIGNING_TIME_AHEAD_S, (int)now.size, (const char *)now.data));
+}
+
 /* Both reasons if need be, and no further: who signs with a certificate that does not count learns nothing of the
  * household's affairs. */
 enum outcome
@@ -132,14 +151,7 @@ signed_stage_certificate(struct decision *decision, struct signed_filing *filing
 
 	if (error != ERROR_NONE)
 		refuse_certificate(decision, certificate, error);
-	if (filing->signing_time < certificate->not_before || filing->signing_time > certificate->not_after)
-		refuse_signing_time(decision, filing, decision_text(decision,
-		    "from %llu to %llu, the certificate's validity",
-		    (unsigned long long)certificate->not_before, (unsigned long long)certificate->not_after));
-	else if (filing->signing_time > now + SIGNING_TIME_AHEAD_S)
-		refuse_signing_time(decision, filing, decision_text(decision,
-		    "at most %d s after %llu, the office's clock",
-		    SIGNING_TIME_AHEAD_S, (unsigned long long)now));
+	check_signing_time(decision, filing);
 	return refuse_noted(decision);
 }
 

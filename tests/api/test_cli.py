@@ -10,8 +10,10 @@ import shutil
 import signal
 import subprocess
 import termios
+import time
 
 import pytest
+import stranger
 from office import wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -630,6 +632,30 @@ def test_the_same_filing_goes_out_again_after_the_office_was_away(office, holder
     holder.file()
     assert not (holder.place / "receipt.filing").exists()
     guichet("verify", "--trust", office.public, holder.place / "receipt.json", holder.place / "return.json")
+
+
+def test_what_a_wrong_clock_signed_is_signed_anew(office, holders):
+    """A17: kept with a signature that the office refuses for its time; the same command with the clock put right."""
+    holder = holders()
+    keys = stranger.Holder(holder.place)
+    words = ["-in", holder.p12, "-passin", f"pass:{PASSWORD}", "-nodes"]
+    keys.key.write_bytes(stranger.openssl("pkcs12", *words, "-nocerts"))
+    pem = stranger.openssl("pkcs12", *words, "-clcerts", "-nokeys")
+    keys.certificate.write_bytes(stranger.openssl("x509", "-outform", "DER", data=pem))
+    nowhere = ["file", "--server", "127.0.0.1:1", *holder.me[2:], "--out", holder.place / "receipt.json"]
+    guichet(*nowhere, holder.place / "return.json", code=UNREACHABLE)
+    kept = holder.place / "receipt.filing"
+    right = stranger.cbor_decode(kept.read_bytes())
+    wrong = stranger.filing_sign(keys, right[1], right[5] + 86400)
+    with stranger.Connection("127.0.0.1", office.port, office.tls_pem) as connection:
+        with pytest.raises(stranger.Refused) as refused:
+            connection.file(wrong, [stranger.document_sent(holder.person.content)])
+    assert refused.value.status == 84
+    kept.write_bytes(stranger.cbor_encode(wrong))
+    holder.file()
+    assert not kept.exists()
+    assert holder.receipt()["signers"][0]["signing_time"]["utc"] < time.strftime(
+        "%Y-%m-%dT%H:%M:%SZ", time.gmtime(right[5] + 3600))
 
 
 def test_changed_rules_do_not_block_a_lost_receipt(office, holders, tmp_path):

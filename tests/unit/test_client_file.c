@@ -485,6 +485,44 @@ saved_filing_is_sent_byte_for_byte(void **state)
 	close_counter(&office, &counter);
 }
 
+/* The clock was wrong: the text, and so the filing, is the one it was, its signature another. */
+static void
+signed_anew_it_is_the_same_filing(void **state)
+{
+	(void)state;
+	struct office office;
+	struct counter counter;
+	struct guichet_problem *problem = guichet_problem_create();
+	open_counter(&office, &counter);
+	struct guichet_identity *identity = office_identity(7), *bare;
+	struct guichet_filing *filing = make_filing(&office, false);
+	uint64_t not_before = identity_not_before(identity);
+	uint8_t id[DIGEST_SIZE];
+	char value[TIME_UTC_SIZE + 1] = "";
+
+	assert_int_equal(guichet_filing_sign_again(filing, identity, 0, NULL), GUICHET_ERROR_usage);
+	assert_int_equal(guichet_filing_sign(filing, identity, not_before + 86400, NULL), GUICHET_ERROR_none);
+	memcpy(id, filing->id, sizeof id);
+	/* What cannot be signed leaves what was, and is told in a form that people read. */
+	assert_int_equal(guichet_identity_generate("p256", &bare, NULL), GUICHET_ERROR_none);
+	assert_int_equal(guichet_filing_sign_again(filing, bare, 0, NULL), GUICHET_ERROR_usage);
+	assert_int_equal(guichet_filing_sign_again(filing, identity, not_before - 1, problem),
+	    GUICHET_ERROR_signing_time_invalid);
+	time_format_utc(not_before - 1, value);
+	assert_string_equal(guichet_problem_value(problem), value);
+	assert_int_equal(filing->signing_time, not_before + 86400);
+	assert_int_equal(guichet_filing_sign_again(filing, identity, not_before + 1, NULL), GUICHET_ERROR_none);
+	assert_int_equal(filing->signing_time, not_before + 1);
+	assert_memory_equal(filing->id, id, sizeof id);
+	send_filing(&office, filing);
+	assert_true(slice_equal(counter.signature, filing->signature));
+	guichet_problem_destroy(problem);
+	guichet_identity_destroy(bare);
+	guichet_filing_destroy(filing);
+	guichet_identity_destroy(identity);
+	close_counter(&office, &counter);
+}
+
 static void
 saved_filing_that_was_changed_is_refused(void **state)
 {
@@ -593,6 +631,7 @@ main(void)
 		cmocka_unit_test(what_an_office_does_not_take_is_not_sent),
 		cmocka_unit_test(receipt_of_another_filing_is_not_taken),
 		cmocka_unit_test(saved_filing_is_sent_byte_for_byte),
+		cmocka_unit_test(signed_anew_it_is_the_same_filing),
 		cmocka_unit_test(saved_filing_that_was_changed_is_refused),
 		cmocka_unit_test(signed_filing_takes_no_more),
 		cmocka_unit_test(return_without_form_is_not_signed),

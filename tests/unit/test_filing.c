@@ -7,6 +7,7 @@
 #include "protocol/deflate.h"
 #include "protocol/digest.h"
 #include "protocol/receipt.h"
+#include "protocol/time.h"
 #include "tests/unit/people.h"
 #include "tests/unit/unit.h"
 
@@ -270,8 +271,8 @@ signatures_are_refused_by_name(void **state)
 	wrong = request;
 	wrong.signing_time = UINT32_MAX;
 	assert_refused(decision_fixture_operate(fixture, OPERATION_file, &wrong), ERROR_signing_time_invalid,
-	    "signing_time", "4294967295",
-	    "at most 2524607999");
+	    "signing_time", "2106-02-07T06:28:15Z",
+	    "at most 2049-12-31T23:59:59Z");
 }
 
 static void
@@ -302,15 +303,15 @@ certificates_count_at_signing_and_at_filing(void **state)
 	struct decision_fixture *fixture = *state;
 	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
 	struct draft *draft = draft_simple(fixture, jeanne);
-	char expected[128], value[32];
+	char expected[128], value[TIME_UTC_SIZE + 1] = "", now[TIME_UTC_SIZE + 1] = "";
 
 	draft->signing_time = FIXTURE_NOW - 1;
-	snprintf(value, sizeof value, "%llu", (unsigned long long)FIXTURE_NOW - 1);
+	time_format_utc(FIXTURE_NOW - 1, value);
 	assert_refused(file(fixture, draft, jeanne), ERROR_signing_time_invalid, "signing_time", value, "*");
 	draft->signing_time = FIXTURE_NOW + SIGNING_TIME_AHEAD_S + 1;
-	snprintf(value, sizeof value, "%llu", (unsigned long long)draft->signing_time);
-	snprintf(expected, sizeof expected, "at most 300 s after %llu, the office's clock",
-	    (unsigned long long)FIXTURE_NOW);
+	time_format_utc(draft->signing_time, value);
+	time_format_utc(FIXTURE_NOW, now);
+	snprintf(expected, sizeof expected, "at most 300 s after %s, the office's clock", now);
 	assert_refused(file(fixture, draft, jeanne), ERROR_signing_time_invalid, "signing_time", value, expected);
 	/* Expired, and signed after that: both are said. */
 	fixture->now = FIXTURE_NOW + 4 * 366 * 86400;

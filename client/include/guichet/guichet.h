@@ -258,7 +258,7 @@ GUICHET_API uint64_t guichet_identity_not_after(const struct guichet_identity *i
 
 /* A return with its annexes and attachments (A10). Made, checked and signed without a server. First either create
  * and add documents and sign, or load what was saved and supply its documents; then hand it to guichet_file_create.
- * A signed filing never changes: whatever happens on the way, sending the same bytes again gives the same receipt.
+ * A signed text never changes: whatever happens on the way, sending the same bytes again gives the same receipt.
  * So save it before it is sent. */
 struct guichet_filing;
 /* For one person's SPI (13 digits), any member of the household. Borrows the trust. Errors: usage, file_unreadable
@@ -293,6 +293,12 @@ GUICHET_CHECKED enum guichet_error guichet_filing_check(const struct guichet_fil
  * certificate, already signed), json_malformed (a return that names no form), manifest_malformed (a form that is no
  * word of a manifest), signing_time_invalid, key_failed, out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_filing_sign(struct guichet_filing *filing,
+    const struct guichet_identity *identity, uint64_t signing_time, struct guichet_problem *problem);
+/* Signs the same text anew, at that time or now when 0, for an office that said signing_time_invalid: the clock was
+ * wrong. The id is that of the text, so it stays the same filing, and what was uploaded of it counts; save it again.
+ * Not while a request sends it. On an error the signature of before stays. Errors: usage (not signed, no certificate),
+ * signing_time_invalid, key_failed, out_of_memory. */
+GUICHET_CHECKED enum guichet_error guichet_filing_sign_again(struct guichet_filing *filing,
     const struct guichet_identity *identity, uint64_t signing_time, struct guichet_problem *problem);
 /* The signed text and its signature, without the documents: the body of the operation `upload`. The blob is the
  * caller's. Errors: usage (not signed), out_of_memory. */
