@@ -34,6 +34,29 @@ struct day_member {
 	uint64_t *start, *end; /* of that day; the end is the first second after it */
 };
 
+/* Returns are taken from before each deadline until after it: otherwise one of the days is a slip. */
+static enum error
+deadlines_check(const struct json *deadlines, const struct campaign *campaign, struct fault *fault)
+{
+	const struct {
+		const char *name, *place;
+		uint64_t at;
+	} all[] = {
+		{ "A", "deadlines.A", campaign->deadline_a },
+		{ "B", "deadlines.B", campaign->deadline_b },
+		{ "C", "deadlines.C", campaign->deadline_c },
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		struct slice text = json_find_text(deadlines, all[i].name);
+		if (all[i].at <= campaign->opens_at)
+			return refuse(fault, all[i].place, text, "a day not before \"opens\"");
+		if (all[i].at > campaign->closes_at)
+			return refuse(fault, all[i].place, text, "a day not after \"closes\"");
+	}
+	return ERROR_NONE;
+}
+
 static enum error
 days_parse(const struct json *root, struct campaign *out, struct fault *fault)
 {
@@ -59,7 +82,7 @@ days_parse(const struct json *root, struct campaign *out, struct fault *fault)
 		return refuse(fault, "deadlines", unknown, "A, B and C");
 	if (out->opens_at >= out->closes_at)
 		return refuse(fault, "closes", json_find_text(root, "closes"), "a day not before \"opens\"");
-	return ERROR_NONE;
+	return deadlines_check(deadlines, out, fault);
 }
 
 /* Two or three digits or capital letters. */

@@ -64,6 +64,20 @@ failed:
 	return error;
 }
 
+/* The year in force under another name: requests under way may still file under this one. */
+static enum error
+refuse_name(const struct office *office, const struct office *next, struct arena *arena, struct fault *fault)
+{
+	char expected[160];
+	const struct campaign *campaign = &office->campaign;
+
+	snprintf(expected, sizeof expected, "%.*s while its income year is %" PRIu64, (int)campaign->name.size,
+	    (const char *)campaign->name.data, campaign->income_year);
+	*fault = (struct fault){ ERROR_json_malformed, SLICE_LITERAL("name"), next->campaign.name,
+		slice_of_text(expected) };
+	return settings_name_file(CAMPAIGN_FILE, arena, fault);
+}
+
 /* The campaign of the name in force for another year's income. */
 static enum error
 refuse_year(const struct office *office, const struct office *next, struct arena *arena, struct fault *fault)
@@ -84,9 +98,12 @@ office_check_next(const struct office *office, const struct office *next, struct
 {
 	struct slice key = SLICE_EMPTY, next_key = SLICE_EMPTY;
 
-	if (slice_equal(next->campaign.name, office->campaign.name) &&
-	    next->campaign.income_year != office->campaign.income_year)
+	bool has_name = slice_equal(next->campaign.name, office->campaign.name);
+	bool has_year = next->campaign.income_year == office->campaign.income_year;
+	if (has_name && !has_year)
 		return refuse_year(office, next, arena, fault);
+	if (has_year && !has_name)
+		return refuse_name(office, next, arena, fault);
 	bool is_published = publications_find(office->publications, SLICE_LITERAL(AUTHORITY_VKEY_FILE), &key) &&
 	    publications_find(next->publications, SLICE_LITERAL(AUTHORITY_VKEY_FILE), &next_key);
 	check(is_published);

@@ -284,7 +284,7 @@ server_reload(void *context)
 		office_release(server->office);
 		server->office = office;
 		dispatch_set_office(server->dispatch, office);
-		server_log_reloaded(server->log, &office->campaign);
+		server_log_campaign(server->log, &office->campaign, true);
 	} else {
 		office_release(office);
 		server_log_reload_refused(server->log, &fault);
@@ -604,6 +604,7 @@ server_run(const struct server_options *options, struct arena *arena, struct fau
 	if (error == ERROR_NONE) {
 		log_event(server->log, LOG_LEVEL_INFO, "serving", log_uint("port", listener_port(server->listener)),
 		    log_setting("origin", server->settings.origin), log_uint("log_size", tree_size(server->tree)));
+		server_log_campaign(server->log, &server->office->campaign, false);
 		crl_mark(server->crl);
 		server->tick.fire = tick_fire;
 		loop_timer_set(server->loop, &server->tick, loop_steady_ms(server->loop));

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "protocol/time.h"
 #include "server/authority.h"
 #include "server/commit.h"
 #include "server/office.h"
@@ -55,13 +56,21 @@ server_log_gave_up(struct log *log, size_t count)
 }
 
 void
-server_log_reloaded(struct log *log, const struct campaign *campaign)
+server_log_campaign(struct log *log, const struct campaign *campaign, bool is_reload)
 {
-	char name[LIMIT_LABEL + 1];
+	const uint64_t times[] = { campaign->opens_at, campaign->closes_at };
+	char name[LIMIT_LABEL + 1], texts[2][TIME_UTC_SIZE + 1] = { "", "" };
 
 	snprintf(name, sizeof name, "%.*s", (int)campaign->name.size, (const char *)campaign->name.data);
-	log_event(log, LOG_LEVEL_INFO, "reloaded", log_setting("campaign", name),
-	    log_uint("income_year", campaign->income_year));
+	for (size_t i = 0; i < 2; i++)
+		if (times[i] <= TIME_MAX)
+			time_format_utc(times[i], texts[i]);
+	const struct log_field named = log_setting("campaign", name), year = log_uint("income_year", campaign->income_year),
+			       opens = log_setting("opens", texts[0]), closes = log_setting("closes", texts[1]);
+	if (is_reload)
+		log_event(log, LOG_LEVEL_INFO, "reloaded", named, year, opens, closes);
+	else
+		log_event(log, LOG_LEVEL_INFO, "campaign", named, year, opens, closes);
 }
 
 void

@@ -109,7 +109,7 @@ receipt_body(struct decision *decision, const struct filing *filing)
 	return body;
 }
 
-/* The campaign's first filing binds its name to its year. Whoever else files before that is seen puts the same words
+/* The campaign's first filing binds its name to its year, and the year to the name. Whoever else files before that is seen puts the same words
  * there, unread: nobody has to wait for the first. */
 static void
 put_year(struct decision *decision, const struct filing *filing)
@@ -120,7 +120,8 @@ put_year(struct decision *decision, const struct filing *filing)
 	if (office->has_kept_year || filing->has_dossier)
 		return;
 	if (year != NULL)
-		year->income_year = office->campaign.income_year;
+		*year = (struct rec_campaign_year){ .income_year = office->campaign.income_year,
+			.has_name = true, .name = office->campaign.name };
 	decision->effects->keeps_year = true;
 	effects_put(decision, KEY_MAKE(decision->arena, KEY_campaign_year, key_part_keyed(&filing->campaign)),
 	    record_campaign_year(), year);

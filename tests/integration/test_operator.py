@@ -279,7 +279,9 @@ def test_reload_takes_a_new_campaign_and_keeps_the_old_one_when_the_new_is_fault
     change_campaign(office, opens=f"{year - 3}-01-01", closes=f"{year - 3}-12-31",
                     deadlines={zone: f"{year - 3}-06-01" for zone in "ABC"})
     reload(office, " reloaded")
-    assert f" reloaded campaign=ir-{year} income_year={year}\n" in office.log_text()
+    assert f" campaign campaign=ir-{year} income_year={year} opens={year}-12-31T23:00:00Z closes=" in office.log_text()
+    assert f" reloaded campaign=ir-{year} income_year={year} opens={year - 4}-12-31T23:00:00Z " \
+        f"closes={year - 3}-12-31T23:00:00Z\n" in office.log_text()
     assert taxpayer.refused()["error"] == "campaign_closed"
     for faulty in (b"{", b'{"type":"guichet-campaign"}', good.replace(b"guichet-campaign", b"guichet-catalogue"), b""):
         (office.public / "campaign.json").write_bytes(faulty)
@@ -335,10 +337,16 @@ def test_a_campaign_keeps_its_year_over_a_start(office, tmp_path):
     change_campaign(office, income_year=year - 1)
     told = office.run("serve", office.directory, options=["--listen", "127.0.0.1:0"], code=FAILED).stderr
     assert "campaign.json, income_year" in told and str(year - 1) in told and f"{year}, of which" in told
+    # Nor has the year another name, as which everybody would file a first return once more.
+    change_campaign(office, name=f"ir-{year}b", income_year=year)
+    told = office.run("serve", office.directory, options=["--listen", "127.0.0.1:0"], code=FAILED).stderr
+    assert "campaign.json, name" in told and f"ir-{year}b" in told and f"ir-{year}, as which" in told
     # Nor by way of another campaign.
     change_campaign(office, name="ir-next", income_year=year + 1)
     office.start()
     change_campaign(office, name=f"ir-{year}", income_year=year - 1)
+    reload(office, "reload_refused")
+    change_campaign(office, name=f"ir-{year}b", income_year=year)
     reload(office, "reload_refused")
     (office.public / "campaign.json").write_bytes(good)
     reload(office, " reloaded")

@@ -106,7 +106,8 @@ def test_files_read_anew(offices, tmp_path):
         office.signal(signal.SIGHUP)
         wait_until(lambda: office.log_text().count(expected) > before, expected)
 
-    closed = good | {"opens": f"{good['income_year'] - 1}-01-01", "closes": f"{good['income_year'] - 1}-01-02"}
+    past = f"{good['income_year'] - 1}-01-0"
+    closed = good | {"opens": past + "1", "closes": past + "2", "deadlines": {zone: past + "2" for zone in "ABC"}}
     publish(json.dumps(closed), "reloaded")
     filing = visit.sign([visit.own_return()])
     with pytest.raises(stranger.Refused) as refused:

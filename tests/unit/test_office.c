@@ -53,9 +53,9 @@ assert_fault(const struct fault *fault, const char *place, const char *value, co
 	assert_true(slice_equal_text(fault->expected, expected));
 }
 
-/* Any campaign may follow but another year's under the same name. */
+/* Any campaign may follow but another year's under the same name, and the same year's under another. */
 static void
-a_name_stays_with_its_year(void **state)
+a_name_and_its_year_stay_together(void **state)
 {
 	struct decision_fixture *fixture = *state;
 	static const struct {
@@ -67,7 +67,7 @@ a_name_stays_with_its_year(void **state)
 		{ "ir-2025", 2024, ERROR_json_malformed },
 		{ "ir-2025", 2026, ERROR_json_malformed },
 		{ "ir-2026", 2026, ERROR_NONE },
-		{ "ir-2025-bis", 2025, ERROR_NONE },
+		{ "ir-2025-bis", 2025, ERROR_json_malformed },
 		{ "ir-2025-bis", 2024, ERROR_NONE },
 	};
 
@@ -98,8 +98,12 @@ a_slip_in_the_campaign_is_refused_and_named(void **state)
 	assert_int_equal(office_reload(fixture->directory, fixture->office, fixture->arena, &next, &fault),
 	    ERROR_json_malformed);
 	change_campaign(fixture, "\"ir-2025\"", "\"ir-2025-2\"");
+	assert_int_equal(office_reload(fixture->directory, fixture->office, fixture->arena, &next, &fault),
+	    ERROR_json_malformed);
+	assert_fault(&fault, "campaign.json, name", "ir-2025-2", "ir-2025 while its income year is 2025");
+	change_campaign(fixture, "\"ir-2025\",\n\"income_year\": 2025", "\"ir-2024-2\",\n\"income_year\": 2024");
 	assert_int_equal(office_reload(fixture->directory, fixture->office, fixture->arena, &next, &fault), ERROR_NONE);
-	assert_true(slice_equal_text(next->campaign.name, "ir-2025-2"));
+	assert_true(slice_equal_text(next->campaign.name, "ir-2024-2"));
 	assert_ptr_equal(next->authority, fixture->office->authority);
 	office_release(next);
 }
@@ -122,6 +126,13 @@ a_year_is_kept_once_something_was_filed(void **state)
 	assert_int_equal(campaign_year_check(fixture->store, &next, fixture->arena, &fault), ERROR_json_malformed);
 	assert_fault(&fault, "campaign.json, income_year", "2024",
 	    "2025, of which returns were filed as ir-2025; or another name");
+	/* Nor has the year another name, under which everybody would file a first return once more. */
+	next.campaign.income_year = 2025;
+	next.campaign.name = SLICE_LITERAL("ir-2025b");
+	assert_int_equal(campaign_year_check(fixture->store, &next, fixture->arena, &fault), ERROR_json_malformed);
+	assert_fault(&fault, "campaign.json, name", "ir-2025b",
+	    "ir-2025, as which returns of 2025 were filed; or another income year");
+	next.campaign.income_year = 2024;
 	next.campaign.name = SLICE_LITERAL("ir-2024");
 	assert_int_equal(campaign_year_check(fixture->store, &next, fixture->arena, &fault), ERROR_NONE);
 	assert_false(next.has_kept_year);
@@ -324,7 +335,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		PEOPLE_TEST(a_name_stays_with_its_year),
+		PEOPLE_TEST(a_name_and_its_year_stay_together),
 		PEOPLE_TEST(a_slip_in_the_campaign_is_refused_and_named),
 		PEOPLE_TEST(a_year_is_kept_once_something_was_filed),
 		PEOPLE_TEST(another_log_is_refused),
