@@ -65,7 +65,8 @@ server_log_campaign(struct log *log, const struct campaign *campaign, bool is_re
 	for (size_t i = 0; i < 2; i++)
 		if (times[i] <= TIME_MAX)
 			time_format_utc(times[i], texts[i]);
-	const struct log_field named = log_setting("campaign", name), year = log_uint("income_year", campaign->income_year),
+	const struct log_field named = log_setting("campaign", name),
+			       year = log_uint("income_year", campaign->income_year),
 			       opens = log_setting("opens", texts[0]), closes = log_setting("closes", texts[1]);
 	if (is_reload)
 		log_event(log, LOG_LEVEL_INFO, "reloaded", named, year, opens, closes);

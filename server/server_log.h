@@ -20,8 +20,8 @@ void server_log_answer(struct log *log, const struct dispatch_event *event, uint
 void server_log_name(const void *keyring, struct slice address, uint8_t *out);
 /* Requests that are answered busy since each was decided COMMIT_CONFLICTS_MAX times in vain. */
 void server_log_gave_up(struct log *log, size_t count);
-/* The campaign that is in force from now on: `campaign` at the start, `reloaded` after a reload. Closes is the first second at
- * which it is closed. */
+/* The campaign that is in force from now on: `campaign` at the start, `reloaded` after a reload. `closes` is the first
+ * second at which it is closed. */
 void server_log_campaign(struct log *log, const struct campaign *campaign, bool is_reload);
 /* A file that the operator publishes is not what it was when it was last put on record. */
 void server_log_publication_changed(struct log *log, const char *file);

@@ -150,7 +150,7 @@ audit_quota(struct audit *audit, struct slice value)
 	if (record_decode(record_quota(), value, audit->arena, &quota) != ERROR_NONE)
 		audit_disagree_record(audit, "a record of its kind");
 	else
-		audit->quotas += quota.announced;
+		audit->quotas += quota.announced + (quota.has_overtaken ? quota.overtaken : 0);
 }
 
 void

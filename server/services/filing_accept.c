@@ -109,8 +109,8 @@ receipt_body(struct decision *decision, const struct filing *filing)
 	return body;
 }
 
-/* The campaign's first filing binds its name to its year, and the year to the name. Whoever else files before that is seen puts the same words
- * there, unread: nobody has to wait for the first. */
+/* The campaign's first filing binds its name to its year, and the year to the name. Whoever else files before that is
+ * seen puts the same words there, unread: nobody has to wait for the first. */
 static void
 put_year(struct decision *decision, const struct filing *filing)
 {

@@ -155,10 +155,10 @@ signed_stage_certificate(struct decision *decision, struct signed_filing *filing
 	return refuse_noted(decision);
 }
 
-/* "from 2026-01-01T00:00:00+01:00 until before ...", in the arena. */
-static struct slice
-campaign_span(struct decision *decision, const struct campaign *campaign)
+struct slice
+signed_campaign_span(struct decision *decision)
 {
+	const struct campaign *campaign = &decision->context->office->campaign;
 	struct buf *text = buf_create(128);
 	struct slice span = SLICE_EMPTY;
 
@@ -174,17 +174,25 @@ campaign_span(struct decision *decision, const struct campaign *campaign)
 	return span;
 }
 
-enum outcome
-signed_stage_campaign(struct decision *decision, struct signed_filing *filing)
+bool
+signed_campaign_is_open(const struct decision *decision)
 {
 	const struct campaign *campaign = &decision->context->office->campaign;
 	uint64_t now = decision->context->now;
 
+	return now >= campaign->opens_at && now < campaign->closes_at;
+}
+
+enum outcome
+signed_stage_campaign(struct decision *decision, struct signed_filing *filing)
+{
+	const struct campaign *campaign = &decision->context->office->campaign;
+
 	if (!slice_equal(filing->manifest.campaign, campaign->name))
 		refuse_later(decision, ERROR_campaign_unknown, "line 3", filing->manifest.campaign, campaign->name);
-	else if (now < campaign->opens_at || now >= campaign->closes_at)
+	else if (!signed_campaign_is_open(decision))
 		refuse_later(decision, ERROR_campaign_closed, "line 3", filing->manifest.campaign,
-		    campaign_span(decision, campaign));
+		    signed_campaign_span(decision));
 	return PROCEED;
 }
 

@@ -34,6 +34,11 @@ struct signed_filing {
 void signed_begin(struct signed_filing *filing, struct slice text, struct slice serial, uint64_t signing_time,
     struct slice signature);
 
+/* Is the office's campaign open now? And from when to when it is, in the arena: "from 2026-01-01T00:00:00+01:00 until
+ * before ...", empty when memory is short. */
+bool signed_campaign_is_open(const struct decision *decision);
+struct slice signed_campaign_span(struct decision *decision);
+
 typedef enum outcome (*signed_stage)(struct decision *decision, struct signed_filing *filing);
 
 /* Runs the stages of a NULL-ended table in order, until one does not proceed. */

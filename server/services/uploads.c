@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * upload and part: large documents before their filing. The signature comes first, so only who may file can make the
- * office store anything; parts are hashed as they come, by a state that is kept with them. */
+ * upload: large documents before their filing. The signature comes first, so only who may file can make the office
+ * store anything. And what becomes of an upload: it is taken by its filing, or swept. */
 #include "server/services/uploads.h"
 
 #include <string.h>
@@ -9,7 +9,6 @@
 #include "protocol/digest.h"
 #include "server/commit.h"
 #include "server/services/filing.h"
-#include "server/services/part.h"
 #include "server/services/quota.h"
 #include "server/services/services.h"
 
@@ -17,20 +16,16 @@
 #define FORGET_PUTS_MAX ((size_t)LIMIT_ATTACHMENTS + 3)
 _Static_assert(2 * FORGET_PUTS_MAX <= COMMIT_PUTS_MAX, "a step of the sweep forgets two uploads at least");
 
-/* Where the decision's randomness goes. */
-#define RANDOM_KEY ((size_t)0)
-#define RANDOM_NONCE SEAL_KEY_SIZE
-
 _Static_assert(UPLOAD_TOKEN_SIZE == sizeof(struct keyed), "a token is a keyed hash");
 
-static struct slice
-upload_key(struct decision *decision, struct slice id)
+struct slice
+upload_record_key(struct decision *decision, struct slice id)
 {
 	return KEY_MAKE(decision->arena, KEY_upload, id);
 }
 
-static struct slice
-document_key(struct decision *decision, struct slice id, struct slice digest)
+struct slice
+upload_document_key(struct decision *decision, struct slice id, struct slice digest)
 {
 	return KEY_MAKE(decision->arena, KEY_upload_document, id, digest);
 }
@@ -43,9 +38,7 @@ expiry_key(struct decision *decision, const struct rec_upload *upload, struct sl
 	    key_part_u64(decision->arena, upload->opened_at + UPLOAD_LIFE_S), id);
 }
 
-/* What every part has to show. A keyed hash of what makes this upload this one: any process gives and knows it, nothing
- * is kept, and the same filing's upload, once it is swept and opened anew, has another. */
-static struct keyed
+struct keyed
 upload_token(const struct decision *decision, const struct rec_upload *upload, struct slice id)
 {
 	uint8_t word[DIGEST_SIZE + sizeof(struct keyed) + sizeof(uint64_t)];
@@ -76,11 +69,11 @@ upload_want(struct decision *decision, const struct signed_filing *filing)
 
 	if (attachments_count(manifest) == 0)
 		return;
-	view_want(decision->view, upload_key(decision, id));
+	view_want(decision->view, upload_record_key(decision, id));
 	for (size_t i = 0; i < manifest->documents_count; i++)
 		if (!manifest_is_return(&manifest->documents[i]))
-			view_want(decision->view, document_key(decision, id, slice_of(manifest->documents[i].digest,
-			    DIGEST_SIZE)));
+			view_want(decision->view, upload_document_key(decision, id,
+			    slice_of(manifest->documents[i].digest, DIGEST_SIZE)));
 }
 
 /* What is stored of each attachment: nothing of an upload that is being opened, everything once the filing was
@@ -106,7 +99,7 @@ answer_states(struct decision *decision, const struct signed_filing *filing, enu
 		struct msg_upload_state *state = &answer->documents[answer->documents_count++];
 		state->digest = slice_of(document->digest, DIGEST_SIZE);
 		if (phase == UPLOAD_OPEN &&
-		    view_get(decision->view, document_key(decision, id, state->digest), record_upload_document(),
+		    view_get(decision->view, upload_document_key(decision, id, state->digest), record_upload_document(),
 		    &stored) == VIEW_AGAIN)
 			return AGAIN;
 		state->received = phase == UPLOAD_ACCEPTED ? document->size : stored.received;
@@ -157,12 +150,14 @@ static enum outcome
 stage_answer_open(struct decision *decision, struct signed_filing *filing)
 {
 	struct slice id = slice_of(filing->id, sizeof filing->id);
-	struct rec_upload upload;
+	struct rec_upload *upload = arena_alloc(decision->arena, sizeof *upload);
 
+	if (upload == NULL)
+		return refuse(decision, ERROR_out_of_memory);
 	if (attachments_count(&filing->manifest) == 0)
 		return answer_only(decision, filing, UPLOAD_NEW);
 	upload_want(decision, filing);
-	switch (view_get(decision->view, upload_key(decision, id), record_upload(), &upload)) {
+	switch (view_get(decision->view, upload_record_key(decision, id), record_upload(), upload)) {
 	case VIEW_AGAIN:
 		return AGAIN;
 	case VIEW_ABSENT:
@@ -173,13 +168,31 @@ stage_answer_open(struct decision *decision, struct signed_filing *filing)
 	enum outcome outcome = answer_states(decision, filing, UPLOAD_OPEN);
 	if (outcome != PROCEED)
 		return outcome;
-	return answer_token(decision, &upload) ? DECIDED : refuse(decision, ERROR_out_of_memory);
+	/* Who has a new certificate goes on under that one. */
+	if (!upload->has_serial || !slice_equal(upload->serial, filing->serial)) {
+		upload->has_serial = true;
+		upload->serial = filing->serial;
+		effects_put(decision, upload_record_key(decision, id), record_upload(), upload);
+	}
+	return answer_token(decision, upload) ? DECIDED : refuse(decision, ERROR_out_of_memory);
 }
 
+/* Counts the upload against the quota, and notes of when it is. */
 static enum outcome
-stage_quota(struct decision *decision, struct signed_filing *filing)
+upload_begin(struct decision *decision, struct signed_filing *filing, struct rec_upload *upload)
 {
-	return quota_add(decision, key_part_keyed(&filing->signer), attachments_size(&filing->manifest));
+	const struct rec_dossier *dossier = &filing_of(filing)->dossier;
+	struct quota_share share = { .signer = key_part_keyed(&filing->signer) };
+
+	upload->signer = share.signer;
+	upload->opened_at = decision->context->now;
+	upload->announced = attachments_size(&filing->manifest);
+	upload->has_serial = upload->has_generation = true;
+	upload->serial = filing->serial;
+	enum outcome outcome = quota_open(decision, &share, filing_of(filing)->has_dossier ? dossier->id : SLICE_EMPTY,
+	    upload->announced);
+	upload->generation = share.generation;
+	return outcome;
 }
 
 static enum outcome
@@ -190,15 +203,14 @@ stage_open(struct decision *decision, struct signed_filing *filing)
 
 	if (upload == NULL)
 		return refuse(decision, ERROR_out_of_memory);
-	enum outcome outcome = answer_states(decision, filing, UPLOAD_NEW);
+	enum outcome outcome = upload_begin(decision, filing, upload);
+	if (outcome == PROCEED)
+		outcome = answer_states(decision, filing, UPLOAD_NEW);
 	if (outcome != PROCEED)
 		return outcome;
-	upload->signer = key_part_keyed(&filing->signer);
-	upload->opened_at = decision->context->now;
-	upload->announced = attachments_size(&filing->manifest);
 	if (!answer_token(decision, upload))
 		return refuse(decision, ERROR_out_of_memory);
-	effects_put(decision, upload_key(decision, id), record_upload(), upload);
+	effects_put(decision, upload_record_key(decision, id), record_upload(), upload);
 	effects_put(decision, expiry_key(decision, upload, id), record_upload(), upload);
 	for (size_t i = 0; i < filing->manifest.documents_count; i++) {
 		const struct manifest_document *document = &filing->manifest.documents[i];
@@ -211,7 +223,7 @@ stage_open(struct decision *decision, struct signed_filing *filing)
 		digest_state_start(state);
 		stored->size = document->size;
 		stored->state = slice_of(state, DIGEST_STATE_SIZE);
-		effects_put(decision, document_key(decision, id, slice_of(document->digest, DIGEST_SIZE)),
+		effects_put(decision, upload_document_key(decision, id, slice_of(document->digest, DIGEST_SIZE)),
 		    record_upload_document(), stored);
 	}
 	return DECIDED;
@@ -231,7 +243,6 @@ HANDLER(upload)
 		filing_stage_quota,
 		filing_stage_refuse,
 		stage_answer_open,
-		stage_quota,
 		stage_open,
 		NULL,
 	};
@@ -244,192 +255,6 @@ HANDLER(upload)
 	return signed_run(decision, &filing->signed_filing, stages);
 }
 
-/* ---- part ---- */
-
-/* The upload that a part belongs to. Whoever has not its token hears what is said of an upload that is not open, to the
- * letter: the ids of filings are no secret, and whether somebody is uploading is nobody's business. */
-static enum outcome
-part_find_upload(struct decision *decision, const struct msg_part_request *part, struct rec_upload *upload)
-{
-	struct keyed token;
-
-	switch (view_get(decision->view, upload_key(decision, part->id), record_upload(), upload)) {
-	case VIEW_AGAIN:
-		return AGAIN;
-	case VIEW_ABSENT:
-		break;
-	case VIEW_FOUND:
-		token = upload_token(decision, upload, part->id);
-		if (slice_equal_secret(part->token, key_part_keyed(&token)))
-			return PROCEED;
-		break;
-	}
-	return refuse_value(decision, ERROR_upload_unknown, "part_request.id", decision_hex(decision, part->id),
-	    SLICE_LITERAL("the id of an upload that is open, with the token that opening it gave"));
-}
-
-static enum outcome
-part_find_document(struct decision *decision, const struct msg_part_request *part, struct slice key,
-    struct rec_upload_document *stored)
-{
-	switch (view_get(decision->view, key, record_upload_document(), stored)) {
-	case VIEW_AGAIN:
-		return AGAIN;
-	case VIEW_ABSENT:
-		break;
-	case VIEW_FOUND:
-		return PROCEED;
-	}
-	return refuse_value(decision, ERROR_document_not_listed, "part_request.digest",
-	    decision_hex(decision, part->digest),
-	    SLICE_LITERAL("an attachment of the manifest that opened this upload"));
-}
-
-/* Begins a document anew. What is given up cannot be read any more, since another key takes the place of its own, but
- * counts against the quota on top of what was announced: it stays on the disk, and nobody may fill that by beginning
- * anew for ever. */
-static enum outcome
-part_restart(struct decision *decision, const struct msg_part_request *part, struct rec_upload *upload,
-    struct rec_upload_document *stored)
-{
-	uint8_t *state = arena_alloc(decision->arena, DIGEST_STATE_SIZE);
-
-	if (state == NULL)
-		return refuse(decision, ERROR_out_of_memory);
-	enum outcome outcome = quota_add(decision, upload->signer, stored->received);
-	if (outcome != PROCEED)
-		return outcome;
-	upload->announced += stored->received;
-	upload->has_given_up = true;
-	upload->given_up += stored->received;
-	effects_put(decision, upload_key(decision, part->id), record_upload(), upload);
-	digest_state_start(state);
-	stored->state = slice_of(state, DIGEST_STATE_SIZE);
-	stored->received = 0;
-	stored->parts_count = 0;
-	return PROCEED;
-}
-
-/* A part goes on where the last one ended, or begins the document anew. */
-static enum outcome
-part_check(struct decision *decision, const struct msg_part_request *part, struct rec_upload *upload,
-    struct rec_upload_document *stored)
-{
-	uint64_t rest;
-	bool is_last;
-
-	if (part->offset == 0 && stored->received != 0) {
-		enum outcome outcome = part_restart(decision, part, upload, stored);
-		if (outcome != PROCEED)
-			return outcome;
-	}
-	if (part->offset != stored->received)
-		return refuse_value(decision, ERROR_upload_offset, "part_request.offset",
-		    decision_text(decision, "%llu", (unsigned long long)part->offset),
-		    decision_text(decision, "%llu, or 0 to begin anew", (unsigned long long)stored->received));
-	rest = stored->size - stored->received;
-	if (part->content.size > rest)
-		return refuse_value(decision, ERROR_document_corrupt, "part_request.content",
-		    decision_text(decision, "%zu bytes", part->content.size),
-		    decision_text(decision, "at most %llu bytes: all of the document that is not here",
-		    (unsigned long long)rest));
-	is_last = part->content.size == rest;
-	if (!is_last && part->content.size < LIMIT_PART_MIN)
-		return refuse_value(decision, ERROR_field_invalid, "part_request.content",
-		    decision_text(decision, "%zu bytes", part->content.size),
-		    decision_text(decision, "at least %d in every part but the last", LIMIT_PART_MIN));
-	return PROCEED;
-}
-
-/* Adds the bytes to the document's digest, which must be the one signed once they are all here. */
-static enum outcome
-part_hash(struct decision *decision, const struct msg_part_request *part, struct rec_upload_document *stored)
-{
-	uint8_t *state = arena_alloc(decision->arena, DIGEST_STATE_SIZE), digest[DIGEST_SIZE];
-	char expected[2 * DIGEST_SIZE + 1];
-
-	if (state == NULL)
-		return refuse(decision, ERROR_out_of_memory);
-	memcpy(state, stored->state.data, DIGEST_STATE_SIZE);
-	if (!digest_state_add(state, part->content))
-		return refuse(decision, ERROR_store_damaged);
-	stored->state = slice_of(state, DIGEST_STATE_SIZE);
-	stored->received += part->content.size;
-	if (stored->received < stored->size)
-		return PROCEED;
-	if (!digest_state_finish(state, digest))
-		return refuse(decision, ERROR_store_damaged);
-	hex_encode(part->digest, expected);
-	if (!slice_equal(slice_of(digest, sizeof digest), part->digest))
-		return refuse_value(decision, ERROR_document_corrupt, "part_request.content",
-		    decision_hex(decision, slice_of(digest, sizeof digest)),
-		    decision_text(decision, "SHA-256 %s of the whole document; begin anew at offset 0", expected));
-	return PROCEED;
-}
-
-/* Seals the bytes under the document's key, which its first part brings. */
-static enum error
-part_make_blob(struct decision *decision, const struct msg_part_request *part, struct rec_upload_document *stored,
-    struct slice *bytes)
-{
-	const uint8_t *random = decision->context->random;
-
-	if (part->offset == 0) {
-		stored->has_key = true;
-		stored->key = slice_of(random + RANDOM_KEY, SEAL_KEY_SIZE);
-	}
-	if (!stored->has_key)
-		return ERROR_store_damaged;
-	const struct part_place place = { stored->key, part->digest, part->offset };
-	return part_seal(&place, random + RANDOM_NONCE, part->content, decision->arena, bytes);
-}
-
-static enum outcome
-part_store(struct decision *decision, const struct msg_part_request *part, struct slice key,
-    struct rec_upload_document *stored)
-{
-	struct msg_part_answer *answer = decision->effects->answer;
-	struct rec_part *parts = arena_alloc_array(decision->arena, stored->parts_count + 1, sizeof *parts);
-	struct slice bytes;
-
-	if (parts == NULL)
-		return refuse(decision, ERROR_out_of_memory);
-	enum error error = part_make_blob(decision, part, stored, &bytes);
-	if (error != ERROR_NONE)
-		return refuse(decision, error);
-	if (stored->parts_count != 0)
-		memcpy(parts, stored->parts, stored->parts_count * sizeof *parts);
-	stored->parts = parts;
-	parts[stored->parts_count].size = part->content.size;
-	/* Not RETENTION_DRAFT: see the header. */
-	if (effects_blob(decision, RETENTION_FILING, bytes, &parts[stored->parts_count].blob) == NULL)
-		return refuse(decision, ERROR_out_of_memory);
-	stored->parts_count++;
-	effects_put(decision, key, record_upload_document(), stored);
-	answer->received = stored->received;
-	return DECIDED;
-}
-
-HANDLER(part)
-{
-	const struct msg_part_request *part = request;
-	struct slice key = document_key(decision, part->id, part->digest);
-	struct rec_upload *upload = arena_alloc(decision->arena, sizeof *upload);
-	struct rec_upload_document *stored = arena_alloc(decision->arena, sizeof *stored);
-
-	if (upload == NULL || stored == NULL)
-		return refuse(decision, ERROR_out_of_memory);
-	/* Nothing of the document is read for a stranger, who would otherwise wait for the parts under way and know. */
-	enum outcome outcome = part_find_upload(decision, part, upload);
-	if (outcome == PROCEED)
-		outcome = part_find_document(decision, part, key, stored);
-	if (outcome == PROCEED)
-		outcome = part_check(decision, part, upload, stored);
-	if (outcome == PROCEED)
-		outcome = part_hash(decision, part, stored);
-	return outcome == PROCEED ? part_store(decision, part, key, stored) : outcome;
-}
-
 /* ---- for the filing ---- */
 
 enum outcome
@@ -438,7 +263,7 @@ upload_take(struct decision *decision, const struct signed_filing *filing, const
 {
 	struct rec_upload_document stored = { .received = 0 };
 	struct slice id = slice_of(filing->id, sizeof filing->id);
-	struct slice key = document_key(decision, id, slice_of(document->digest, DIGEST_SIZE));
+	struct slice key = upload_document_key(decision, id, slice_of(document->digest, DIGEST_SIZE));
 
 	if (view_get(decision->view, key, record_upload_document(), &stored) == VIEW_AGAIN)
 		return AGAIN;
@@ -460,11 +285,12 @@ static enum outcome
 upload_end(struct decision *decision, const struct rec_upload *upload, struct slice id, uint64_t unfiled)
 {
 	uint64_t given_up = (upload->has_given_up ? upload->given_up : 0) + unfiled;
-	enum outcome outcome = quota_release(decision, upload->signer, upload->announced, given_up);
+	const struct quota_share share = { upload->signer, upload->generation };
+	enum outcome outcome = quota_release(decision, &share, upload->announced, given_up);
 
 	if (outcome != PROCEED)
 		return outcome;
-	effects_remove(decision, upload_key(decision, id));
+	effects_remove(decision, upload_record_key(decision, id));
 	effects_remove(decision, expiry_key(decision, upload, id));
 	return PROCEED;
 }
@@ -483,7 +309,8 @@ documents_close(struct decision *decision, const struct signed_filing *filing,
 		struct rec_upload_document stored = { .received = 0 };
 		if (manifest_is_return(&manifest->documents[i]))
 			continue;
-		struct slice key = document_key(decision, id, slice_of(manifest->documents[i].digest, DIGEST_SIZE));
+		struct slice digest = slice_of(manifest->documents[i].digest, DIGEST_SIZE);
+		struct slice key = upload_document_key(decision, id, digest);
 		if (!taken[i].has_parts) {
 			if (view_get(decision->view, key, record_upload_document(), &stored) == VIEW_AGAIN)
 				return AGAIN;
@@ -504,7 +331,7 @@ upload_close(struct decision *decision, const struct signed_filing *filing, cons
 
 	if (attachments_count(manifest) == 0)
 		return PROCEED;
-	switch (view_get(decision->view, upload_key(decision, id), record_upload(), &upload)) {
+	switch (view_get(decision->view, upload_record_key(decision, id), record_upload(), &upload)) {
 	case VIEW_AGAIN:
 		return AGAIN;
 	case VIEW_ABSENT:
@@ -529,8 +356,8 @@ documents_forget(struct decision *decision, struct slice id, uint64_t *received)
 	size_t count;
 
 	*received = 0;
-	if (view_range(decision->view, document_key(decision, id, SLICE_LITERAL("")),
-		document_key(decision, id, slice_of(past, sizeof past)), false, LIMIT_ATTACHMENTS, &pairs,
+	if (view_range(decision->view, upload_document_key(decision, id, SLICE_LITERAL("")),
+		upload_document_key(decision, id, slice_of(past, sizeof past)), false, LIMIT_ATTACHMENTS, &pairs,
 		&count) == VIEW_AGAIN)
 		return AGAIN;
 	for (size_t i = 0; i < count; i++) {
@@ -553,7 +380,7 @@ upload_forget(struct decision *decision, struct slice key)
 	uint64_t received;
 
 	/* As it stands now: beginning a document anew has changed what it counts for. */
-	switch (view_get(decision->view, upload_key(decision, id), record_upload(), &upload)) {
+	switch (view_get(decision->view, upload_record_key(decision, id), record_upload(), &upload)) {
 	case VIEW_AGAIN:
 		return AGAIN;
 	case VIEW_ABSENT:

@@ -35,6 +35,13 @@ must_check enum outcome upload_take(struct decision *decision, const struct sign
 must_check enum outcome upload_close(struct decision *decision, const struct signed_filing *filing,
     const struct rec_archive_document *taken);
 
+/* Of an upload, and of one of its attachments by digest. */
+struct slice upload_record_key(struct decision *decision, struct slice id);
+struct slice upload_document_key(struct decision *decision, struct slice id, struct slice digest);
+/* What every part has to show. A keyed hash of what makes this upload this one: any process gives and knows it, nothing
+ * is kept, and the same filing's upload, once it is swept and opened anew, has another. */
+struct keyed upload_token(const struct decision *decision, const struct rec_upload *upload, struct slice id);
+
 /* Uploads forgotten in one step of the sweep, at most: fewer when they have many documents, but always two. */
 #define UPLOAD_SWEEP_MAX ((size_t)16)
 

@@ -25,6 +25,7 @@ SENTENCES = [
     ("LIMIT_FILINGS_HOUR", "may file {0} times in an hour"),
     ("LIMIT_FILINGS_DAY", "and {0} times in a day"),
     ("LIMIT_FILING_SHARES", "and a household {0} times as often"),
+    ("LIMIT_FILING_SHARES", "from a household {0} times as many"),
     ("LIMIT_FILINGS_HOUR", "filings_hour_max {3}"),
     ("LIMIT_FILINGS_DAY", "filings_day_max {3}"),
     ("LIMIT_PART_SIZE", "part_size_max {3}"),

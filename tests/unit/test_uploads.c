@@ -356,7 +356,8 @@ what_is_given_up_stays_on_the_account(void **state)
 	(void)received(send(fixture, draft, 1, 0, piece(bytes, 0, LIMIT_PART_MIN)));
 	(void)received(send(fixture, draft, 1, 0, piece(bytes, 0, LIMIT_PART_MIN)));
 	assert_refused(send(fixture, draft, 1, 0, piece(bytes, 0, LIMIT_PART_MIN)), ERROR_upload_quota, "documents",
-	    "*", "at most 4194304000 bytes with those that were given up in this campaign");
+	    "*", "at most 4194304000 bytes with those in uploads that can no longer be filed, swept by "
+	    "2026-05-01T10:00:01Z, and those that were given up in this campaign");
 	sweep(fixture);
 	assert_int_equal(account(fixture, jeanne).given_up, QUOTA_WITH_GIVEN_UP - LARGE + LIMIT_PART_MIN);
 	assert_refused(open_upload(fixture, draft, jeanne), ERROR_upload_quota, "documents", "*", "*");
@@ -385,8 +386,9 @@ what_is_announced_is_bounded(void **state)
 	small = draft_with(fixture, jeanne, SLICE_LITERAL("x"));
 	effects = open_upload(fixture, small, jeanne);
 	assert_refused(effects, ERROR_upload_quota, "documents", "2097217536 bytes",
-	    "at most 2097152000 bytes in uploads not completed: complete those first");
-	assert_true(effects->retry_after_ms >= 60000);
+	    "at most 2097152000 bytes in uploads not completed: complete those first; all are swept by "
+	    "2026-04-16T10:00:00Z");
+	assert_int_equal(effects->retry_after_ms, UPLOAD_LIFE_S * 1000);
 	/* Opening the first again costs nothing. */
 	effects = open_upload(fixture, draft, jeanne);
 	assert_int_equal(effects->refusal.error, ERROR_NONE);
@@ -467,7 +469,95 @@ what_cannot_be_filed_is_not_uploaded(void **state)
 	second->manifest.replaces = slice_of_text(number);
 	second->manifest.mode = MODE_OFFLINE;
 	assert_int_equal(open_upload(fixture, second, jeanne)->refusal.error, ERROR_NONE);
-	assert_int_equal(quota(fixture, jeanne), 2 * LARGE + 1);
+	/* The first one can no longer be filed, and so does not stand in the way of this one. */
+	assert_int_equal(quota(fixture, jeanne), LARGE + 1);
+	assert_int_equal(account(fixture, jeanne).overtaken, LARGE);
+}
+
+/* As large as one may be. */
+static struct draft *
+draft_largest(struct decision_fixture *fixture, const struct person *person, unsigned variant)
+{
+	struct draft *draft = draft_simple(fixture, person);
+
+	for (unsigned i = 0; i < LIMIT_ATTACHMENTS; i++) {
+		unsigned content = variant * 1000 + i;
+		draft_list(draft, "attachment/invoice", "application/pdf", slice_of(&content, sizeof content));
+		draft->documents[i + 1].size = LIMIT_ATTACHMENT_SIZE;
+	}
+	return draft;
+}
+
+/* Replaced before it was complete, an upload waits to be swept, and its signer need not wait for that; but what one can
+ * leave behind so is bounded too. */
+static void
+what_can_no_longer_be_filed_keeps_nobody_from_filing(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct draft *first = draft_largest(fixture, jeanne, 1), *second = draft_largest(fixture, jeanne, 2);
+	struct draft *third = draft_with(fixture, jeanne, SLICE_LITERAL("x")), *small = draft_simple(fixture, jeanne);
+
+	fixture->office->campaign.closes_at = UINT64_MAX;
+	assert_int_equal(open_upload(fixture, first, jeanne)->refusal.error, ERROR_NONE);
+	assert_refused(open_upload(fixture, third, jeanne), ERROR_upload_quota, "documents", "*", "*");
+	const struct msg_file_request one = draft_sign(fixture, small, jeanne);
+	second->manifest.replaces = slice_of_text(people_number(fixture, people_file(fixture, &one)->receipt));
+	fixture->now += 60;
+	assert_int_equal(open_upload(fixture, second, jeanne)->refusal.error, ERROR_NONE);
+	assert_int_equal(account(fixture, jeanne).announced, LIMIT_UPLOAD_QUOTA);
+	assert_int_equal(account(fixture, jeanne).overtaken, LIMIT_UPLOAD_QUOTA);
+	small->manifest.replaces = second->manifest.replaces;
+	const struct msg_file_request two = draft_sign(fixture, small, jeanne);
+	third->manifest.replaces = slice_of_text(people_number(fixture, people_file(fixture, &two)->receipt));
+	struct effects *effects = open_upload(fixture, third, jeanne);
+	assert_refused(effects, ERROR_upload_quota, "documents", "4194369536 bytes", "*");
+	assert_int_equal(effects->retry_after_ms, UPLOAD_LIFE_S * 1000);
+	/* Each gives back what it counted, where it counted. */
+	sweep(fixture);
+	assert_int_equal(account(fixture, jeanne).announced, 0);
+	assert_int_equal(account(fixture, jeanne).overtaken, 0);
+	assert_int_equal(open_upload(fixture, third, jeanne)->refusal.error, ERROR_NONE);
+	assert_int_equal(account(fixture, jeanne).announced, LIMIT_PART_MIN);
+}
+
+static void
+revoke(struct decision_fixture *fixture, const struct person *person)
+{
+	struct rec_certificate certificate;
+	struct slice key = KEY_MAKE(fixture->arena, KEY_certificate, slice_of(person->serial, SERIAL_SIZE));
+
+	assert_true(decision_fixture_get(fixture, key, record_certificate(), &certificate));
+	certificate.has_revoked_at = certificate.has_reason = true;
+	certificate.revoked_at = fixture->now;
+	decision_fixture_put(fixture, key, record_certificate(), &certificate);
+}
+
+/* A return is received when all of it is here: no part of one that could not be filed then is stored. */
+static void
+a_part_counts_while_its_filing_could(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	struct person *paul = people_enrol(fixture, 3000000002, "H1");
+	struct slice bytes = large(fixture, LARGE);
+	struct draft *draft = draft_with(fixture, jeanne, bytes);
+	uint64_t closes_at = fixture->office->campaign.closes_at;
+
+	(void)open_upload(fixture, draft, jeanne);
+	(void)received(send(fixture, draft, 1, 0, piece(bytes, 0, LIMIT_PART_MIN)));
+	fixture->office->campaign.closes_at = fixture->now;
+	struct effects *effects = send(fixture, draft, 1, LIMIT_PART_MIN, slice_from(bytes, LIMIT_PART_MIN));
+	assert_refused(effects, ERROR_campaign_closed, "part_request.id", "*", "*");
+	assert_null(effects->blobs);
+	fixture->office->campaign.closes_at = closes_at;
+	revoke(fixture, jeanne);
+	effects = send(fixture, draft, 1, LIMIT_PART_MIN, slice_from(bytes, LIMIT_PART_MIN));
+	assert_refused(effects, ERROR_certificate_revoked, "serial", "*", "*");
+	assert_null(effects->blobs);
+	/* Whoever has one that counts goes on. */
+	assert_int_equal(open_upload(fixture, draft, paul)->refusal.error, ERROR_NONE);
+	assert_int_equal(received(send(fixture, draft, 1, LIMIT_PART_MIN, slice_from(bytes, LIMIT_PART_MIN))), LARGE);
 }
 
 /* Fails unless both are refused in the same words. */
@@ -532,7 +622,7 @@ the_token_is_of_this_upload(void **state)
 	fixture->now += 3600;
 	assert_null(open_upload(fixture, draft, jeanne)->puts);
 	assert_memory_equal(draft->token, first.token, sizeof first.token);
-	assert_null(open_upload(fixture, draft, paul)->puts);
+	assert_int_equal(count_puts(open_upload(fixture, draft, paul), KEY_upload_document), 0);
 	assert_memory_equal(draft->token, first.token, sizeof first.token);
 
 	fixture->now += UPLOAD_LIFE_S;
@@ -645,6 +735,8 @@ main(void)
 		PEOPLE_TEST(parts_are_of_documents_signed_for),
 		PEOPLE_TEST(uploads_are_for_who_may_file),
 		PEOPLE_TEST(what_cannot_be_filed_is_not_uploaded),
+		PEOPLE_TEST(what_can_no_longer_be_filed_keeps_nobody_from_filing),
+		PEOPLE_TEST(a_part_counts_while_its_filing_could),
 		PEOPLE_TEST(a_part_without_the_token_is_of_no_upload),
 		PEOPLE_TEST(the_token_is_of_this_upload),
 		PEOPLE_TEST(a_spouse_may_complete_it),
