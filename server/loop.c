@@ -513,6 +513,10 @@ loop_take_signals(struct loop *loop, const struct loop_signals *signals)
 	}
 	pthread_sigmask(SIG_BLOCK, &set, &loop->mask_before);
 	signal(SIGPIPE, SIG_IGN);
+	/* They ask for nothing here, and one sent by mistake must not cut off who is filing. */
+	signal(SIGUSR1, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN);
+	signal(SIGALRM, SIG_IGN);
 	/* A file beyond the process's limit is a failed write like any other, to be told and not to die of. */
 	signal(SIGXFSZ, SIG_IGN);
 	return true;

@@ -131,7 +131,8 @@ struct loop_signals {
 	void *context;
 };
 
-/* Takes the signals above as events from now on, and ignores SIGPIPE: a peer that is gone is the error of a write.
+/* Takes the signals above as events from now on, and ignores SIGUSR1, SIGUSR2 and SIGALRM, which mean nothing, and
+ * SIGPIPE: a peer that is gone is the error of a write.
  * Call once, before any thread is started, since threads inherit the mask. `signals` is copied. False, with errno. */
 must_check bool loop_take_signals(struct loop *loop, const struct loop_signals *signals);
 

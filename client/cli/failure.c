@@ -76,7 +76,10 @@ print_json(const struct guichet_problem *problem)
 	put_text(buf, "value", guichet_problem_value(problem));
 	put_text(buf, "expected", guichet_problem_expected(problem));
 	put_text(buf, "correlation", guichet_problem_correlation(problem));
-	buf_put_format(buf, ",\"retry_after_ms\":%llu", (unsigned long long)guichet_problem_retry_after_ms(problem));
+	/* Not 0 for what is refused again whenever it is sent: a program would take that for "at once". */
+	if (guichet_problem_retry_after_ms(problem) != 0)
+		buf_put_format(buf, ",\"retry_after_ms\":%llu",
+		    (unsigned long long)guichet_problem_retry_after_ms(problem));
 	if (guichet_problem_reasons(problem) != 0) {
 		json_put_name(buf, "reasons");
 		put_rows(buf, problem, guichet_problem_reasons(problem), guichet_problem_reason);

@@ -220,7 +220,10 @@ report_json(const struct fault *fault, const struct error_entry *entry)
 static int
 exit_of(const struct fault *fault)
 {
-	return fault->error == ERROR_usage ? ADMIN_USAGE : (int)fault->error < 900 ? ADMIN_REFUSED : ADMIN_FAILED;
+	if (fault->error == ERROR_usage)
+		return ADMIN_USAGE;
+	/* Nothing failed where another process has the directory: stopped, the same command is done. */
+	return (int)fault->error < 900 || fault->error == ERROR_directory_locked ? ADMIN_REFUSED : ADMIN_FAILED;
 }
 
 /* What was found may be anything. */

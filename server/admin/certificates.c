@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "protocol/time.h"
 #include "server/admin/admin.h"
@@ -116,6 +117,25 @@ say_issued(const char *path, const struct msg_certificate_answer *answer, struct
 	return is_good ? ERROR_NONE : fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
 }
 
+/* To people, when the certificate is in a file. */
+static enum error
+tell_issued(const char *kind, const char *path, const struct msg_certificate_answer *answer, struct fault *fault)
+{
+	const unsigned char *at = answer->certificate.data;
+	X509 *certificate = d2i_X509(NULL, &at, (long)answer->certificate.size);
+	char serial[2 * SERIAL_SIZE + 1], until[TIME_UTC_SIZE + 1] = "";
+	struct tm not_after;
+	bool is_good = certificate != NULL && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &not_after) == 1;
+
+	hex_encode(answer->serial, serial);
+	if (is_good) {
+		time_format_utc((uint64_t)timegm(&not_after), until);
+		printf("%s certificate %s is in %s, valid until %s.\n", kind, serial, path, until);
+	}
+	X509_free(certificate);
+	return is_good ? ERROR_NONE : fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+}
+
 int
 admin_issue(int argc, char **argv)
 {
@@ -157,6 +177,8 @@ admin_issue(int argc, char **argv)
 		error = write_certificate(out, ((struct msg_certificate_answer *)answer)->certificate, &fault);
 	if (error == ERROR_NONE && as_json)
 		error = say_issued(out, answer, &fault);
+	else if (error == ERROR_NONE && out != NULL)
+		error = tell_issued(kind, out, answer, &fault);
 	exit = error == ERROR_NONE ? ADMIN_DONE : admin_report(&fault, as_json);
 	admin_office_close(office);
 	arena_destroy(arena);

@@ -26,7 +26,8 @@ static const struct admin_command command = {
 	"init", "DIR", 1,
 	"Makes an office in DIR, which must not exist or be empty: the authority and its keys (DIR/keys), what the\n"
 	"office publishes (DIR/public), settings with their defaults (DIR/guichet.json, see guichetd serve --help),\n"
-	"an open campaign for the last calendar year's income and the catalogue of all known boxes.",
+	"an open campaign for the last calendar year's income and the catalogue of all known boxes. Refuses where\n"
+	"something is in DIR already.",
 	NULL,
 };
 
@@ -163,8 +164,10 @@ make_store(const char *directory, const char *keys, struct arena *arena, struct 
 	return error;
 }
 
+/* *is_taken: something is in the directory already, and stays. */
 static enum error
-make_office(const char *directory, const char *origin, const char *host, struct arena *arena, struct fault *fault)
+make_office(const char *directory, const char *origin, const char *host, struct arena *arena, bool *is_taken,
+    struct fault *fault)
 {
 	char keys[PATH_SIZE], public[PATH_SIZE];
 	uint64_t now = clock_wall_ms() / 1000;
@@ -184,6 +187,7 @@ make_office(const char *directory, const char *origin, const char *host, struct 
 		return fault_set(fault, ERROR_usage, "--origin", slice_of_text(origin),
 		    ORIGIN_EXPECTED ", like guichet.example/2026");
 	error = make_directory(directory, 0755, arena, fault);
+	*is_taken = error == ERROR_file_unreadable && (errno == ENOTEMPTY || errno == EEXIST);
 	if (error == ERROR_NONE)
 		error = mark_unfinished(directory, true, arena, fault);
 	if (error == ERROR_NONE)
@@ -211,7 +215,7 @@ int
 admin_init(int argc, char **argv)
 {
 	const char *directory, *origin = NULL, *host = NULL;
-	bool as_json = false;
+	bool as_json = false, is_taken = false;
 	const struct admin_option options[] = {
 		{ "--origin", "ORIGIN",
 		    "the office's name in all that is signed for it, for ever (default: guichet.example/YEAR)",
@@ -233,15 +237,15 @@ admin_init(int argc, char **argv)
 	struct arena *arena = arena_create((size_t)1024 * 1024);
 	progress_begin(&progress, "making keys, certificates and an empty store", as_json, clock_steady_ms());
 	enum error error = arena == NULL ? fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
-	    make_office(directory, origin, host, arena, &fault);
+	    make_office(directory, origin, host, arena, &is_taken, &fault);
 	progress_wipe(&progress);
-	exit = ADMIN_DONE;
-	if (error != ERROR_NONE)
-		exit = admin_report(&fault, as_json);
-	else if (as_json)
+	exit = error == ERROR_NONE ? ADMIN_DONE : admin_report(&fault, as_json);
+	if (is_taken)
+		exit = ADMIN_REFUSED;
+	else if (error == ERROR_NONE && as_json)
 		admin_say(stdout, (const struct admin_fact[]) { { "type", "guichet-init", 0 },
 			{ "directory", directory, 0 }, { "origin", origin, 0 }, { NULL, NULL, 0 } });
-	else
+	else if (error == ERROR_NONE)
 		printf("An office is in %s.\n  origin    %s\n  publishes %s/%s (give it to every client as --trust)\n"
 		       "Next: guichetd import taxpayers %s FILE.csv, then guichetd serve %s\n",
 		    directory, origin, directory, PUBLIC_DIRECTORY, directory, directory);

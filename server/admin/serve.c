@@ -2,6 +2,7 @@
  *
  * guichetd serve: the server in the foreground. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "server/admin/admin.h"
@@ -19,6 +20,17 @@ static const struct admin_command command = {
 	"Serves until SIGTERM or SIGINT, then finishes what it accepted. SIGHUP reads campaign and catalogue anew.",
 	print_settings,
 };
+
+/* A SIGHUP that comes while the server starts waits until it serves, which is when the loop takes it. */
+static void
+hold_reload(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
 
 int
 admin_serve(int argc, char **argv)
@@ -38,6 +50,7 @@ admin_serve(int argc, char **argv)
 	struct fault fault = { .error = ERROR_NONE };
 	int exit;
 
+	hold_reload();
 	if (!admin_options(argc, argv, &command, options, &server.directory, &exit))
 		return exit;
 	if (fail_at != NULL && !decimal_decode(slice_of_text(fail_at), UINT32_MAX, &server.fail_at))

@@ -67,7 +67,7 @@ def test_programs_are_told_in_json(offices, tmp_path):
     # What cannot be made is named, though it was tried deep inside.
     absent = told_by(office, "init", tmp_path / "no" / "office", code=1)
     assert (absent["place"], absent["value"]) == (str(tmp_path / "no" / "office"), "No such file or directory")
-    again = told_by(office, "init", tmp_path / "new é", code=1)
+    again = told_by(office, "init", tmp_path / "new é", code=3)
     assert (again["error"], again["place"]) == ("file_unreadable", str(tmp_path / "new é"))
 
     key, csr, out = (tmp_path / name for name in ("key", "csr", "out.pem"))

@@ -246,7 +246,7 @@ def test_one_refusal_for_every_wrong_fact(someone, wrong):
               "reference-income": someone.person.reference_income + "0"}
     told = someone.enrol(code=REFUSED, **{wrong: values[wrong]})
     told.pop("correlation")
-    assert told == {"error": "identification_refused", "number": 60, "retry_after_ms": 0, "text": told["text"],
+    assert told == {"error": "identification_refused", "number": 60, "text": told["text"],
                     "text_fr": told["text_fr"]}
     assert not someone.key_file.exists()
 

@@ -104,6 +104,14 @@ def test_what_is_not_issued(office, tmp_path):
     assert "BEGIN CERTIFICATE" in office.run("issue", office.directory, options=["--kind", "operator", "--csr", csr]).stdout
 
 
+def test_what_is_issued_into_a_file_is_told(office, tmp_path):
+    _, csr = make_request(tmp_path, "somebody")
+    out = tmp_path / "operator.pem"
+    told = office.run("issue", office.directory, options=["--kind", "operator", "--csr", csr, "--out", out]).stdout
+    serial = stranger.openssl("x509", "-in", out, "-noout", "-serial").decode().strip().removeprefix("serial=").lower()
+    assert re.fullmatch(rf"operator certificate {serial} is in {out}, valid until \d{{4}}-\d\d-\d\dT[\d:]+Z\.\n", told)
+
+
 def test_revoked_while_the_server_is_stopped(office, tmp_path):
     office.start()
     taxpayer = come(office, tmp_path / "someone")
@@ -143,7 +151,7 @@ def test_offline_commands_refuse_while_a_server_runs(office, tmp_path, command):
     words = {"revoke": [directory, *command[1:]], "import": ["taxpayers", directory, office.place / "register.csv"],
              "issue": [directory, "--kind", "operator", "--csr", csr], "audit": [directory], "renew-tls": [directory],
              "serve": [directory, "--listen", "127.0.0.1:0"]}[command[0]]
-    done = office.run(command[0], *words, code=FAILED)
+    done = office.run(command[0], *words, code=REFUSED)
     assert DIRECTORY_LOCKED in done.stderr
     come(office, tmp_path / "someone").file()
     assert office.stop() == 0
@@ -151,7 +159,7 @@ def test_offline_commands_refuse_while_a_server_runs(office, tmp_path, command):
 
 def test_init_does_not_touch_what_is_there(office):
     before = sorted((path, path.stat().st_mtime_ns) for path in office.directory.rglob("*"))
-    assert "empty" in office.run("init", office.directory, code=FAILED).stderr
+    assert "empty" in office.run("init", office.directory, code=REFUSED).stderr
     assert sorted((path, path.stat().st_mtime_ns) for path in office.directory.rglob("*")) == before
     assert not [path for path in office.keys.rglob("*") if path.suffix == ".key" and path.stat().st_mode & 0o077]
 

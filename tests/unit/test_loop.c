@@ -407,6 +407,11 @@ signals_are_events(void **state)
 	loop_round(received.loop, 0);
 	assert_int_equal(received.reloads, 1);
 	assert_int_equal(received.stops, 0);
+	static const int others[] = { SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM };
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+		kill(getpid(), others[i]);
+	loop_round(received.loop, 0);
+	assert_int_equal(received.stops, 0);
 	kill(getpid(), SIGTERM);
 	kill(getpid(), SIGINT);
 	loop_run(received.loop);
