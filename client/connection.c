@@ -102,7 +102,7 @@ drop_link(struct guichet *guichet)
 		if (request->state == REQUEST_QUEUED && request->kind->restart != NULL)
 			request->kind->restart(request);
 	}
-	guichet->sent_count = 0;
+	guichet->sent_count = guichet->dropped_count = 0;
 }
 
 /* What is to be sent has waited in vain once more, for the reason in guichet->problem; what may not again ends. False
@@ -473,8 +473,15 @@ receive_frame(struct guichet *guichet, const struct frame *frame, bool *try_agai
 		return receive_control(guichet, frame, try_again);
 	while (request != NULL && (request->state != REQUEST_SENT || request->stream != frame->stream))
 		request = request->next;
-	if (request == NULL)
-		return true; /* it was destroyed while under way */
+	if (request == NULL && guichet->dropped_count != 0) {
+		guichet->dropped_count--; /* it was destroyed while under way */
+		return true;
+	}
+	if (request == NULL) {
+		problem_set(guichet->problem, ERROR_answer_malformed, guichet->address,
+		    SLICE_LITERAL("an answer on a stream without a request"), NULL);
+		return false;
+	}
 	guichet->sent_count--;
 	if (frame->op != (unsigned)request->operation->number)
 		request_finish(request,

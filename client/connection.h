@@ -26,6 +26,7 @@ struct guichet {
 
 	struct guichet_request *requests; /* all that are not destroyed, in order of creation */
 	size_t sent_count;
+	size_t dropped_count; /* destroyed on this link while under way: their answers are still to come */
 	uint32_t stream_last;
 	struct buf *body; /* of the message being encoded */
 

@@ -126,8 +126,10 @@ connection_remove(struct guichet *guichet, struct guichet_request *request)
 	*at = request->next;
 	request->next = NULL;
 	request->guichet = NULL;
-	if (request->state == REQUEST_SENT)
+	if (request->state == REQUEST_SENT) {
 		guichet->sent_count--;
+		guichet->dropped_count++;
+	}
 }
 
 const struct guichet_trust *

@@ -32,6 +32,7 @@ struct guichet_verification {
 	struct buf *line;
 	struct receipt receipt;
 	bool has_receipt, has_checkpoint;
+	bool is_compared[LIMIT_DOCUMENTS]; /* of the receipt's documents: a file was that one */
 	struct checkpoint checkpoint;
 };
 
@@ -194,8 +195,26 @@ guichet_verification_add_document(
 		    path, (int)found->type.size, (const char *)found->type.data, size);
 	else
 		buf_put_format(verification->line, "document: %.700s is none of those received", path);
+	if (found != NULL)
+		verification->is_compared[found - verification->receipt.documents] = true;
 	conclude(verification, found != NULL);
 	return GUICHET_ERROR_none;
+}
+
+bool
+guichet_verification_next_left(const struct guichet_verification *verification, size_t *index,
+    struct guichet_bytes *type, uint64_t *size)
+{
+	size_t count = verification->has_receipt ? verification->receipt.documents_count : 0;
+
+	for (; *index < count; ++*index)
+		if (!verification->is_compared[*index]) {
+			const struct receipt_document *document = &verification->receipt.documents[(*index)++];
+			*type = public_of_slice(document->type);
+			*size = document->size;
+			return true;
+		}
+	return false;
 }
 
 /* ---- an earlier or later checkpoint ---- */

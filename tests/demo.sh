@@ -19,8 +19,11 @@ stop() {
 }
 trap stop EXIT
 
-step() { printf '\n\033[1m── %s\033[0m\n' "$*"; }
-show() { printf '\033[2m$ %s\033[0m\n' "$*" | sed "s|$bin/||"; "$@" 2>&1; }
+# Bold and dim are for a terminal; in a file they would be read as signs.
+bold='' dim='' plain=''
+if [ -t 1 ]; then bold=$(printf '\033[1m') dim=$(printf '\033[2m') plain=$(printf '\033[0m'); fi
+step() { printf '\n%s── %s%s\n' "$bold" "$*" "$plain"; }
+show() { printf '%s$ %s%s\n' "$dim" "$*" "$plain" | sed "s|$bin/||"; "$@" 2>&1; }
 
 serve() {
 	rm -f "port"

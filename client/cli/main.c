@@ -66,7 +66,8 @@ static const struct command commands[] = {
 	    1, SIZE_MAX, "receipt.json [DOCUMENT]...", "verify a receipt, offline",
 	    "Needs nothing but the office's log.vkey in --trust, the receipt, and the proof\n"
 	    "beside it (receipt.tlog-proof). Says every check that was made; all hold, or\n"
-	    "the exit code is 1. With --checkpoint it also checks that the log of that\n"
+	    "the exit code is 1; and which documents of the receipt were not given, and so\n"
+	    "not compared. With --checkpoint it also checks that the log of that\n"
 	    "checkpoint and the log of the receipt are one: by the tiles published in\n"
 	    "--trust or, when it is named, by asking --server." },
 	{ "convert", cli_convert,

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * guichet verify: receipt, proof and documents, offline; says every check (A17, A19). */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "client/blob.h"
 #include "client/cli/cli.h"
 #include "client/problem.h"
+#include "protocol/json.h"
 #include "protocol/limits.h"
 
 static enum guichet_error
@@ -99,6 +101,30 @@ add_checkpoint(struct cli *cli, struct guichet_verification *verification, const
 	return error;
 }
 
+/* What of the receipt nothing was compared with: for a program a list, for people a line. */
+static void
+put_left(const struct cli *cli, const struct guichet_verification *verification, struct buf *buf)
+{
+	struct guichet_bytes type;
+	uint64_t size;
+	size_t index = 0, count = 0;
+
+	while (guichet_verification_next_left(verification, &index, &type, &size)) {
+		if (cli->is_json) {
+			buf_put_text(buf, count == 0 ? "{\"type\":" : ",{\"type\":");
+			json_put_string(buf, slice_of_public(type));
+			buf_put_format(buf, ",\"size\":%" PRIu64 "}", size);
+		} else {
+			buf_put_format(buf, "%s%.*s (%" PRIu64 " bytes)",
+			    count == 0 ? "Not compared, since no such file was given: " : ", ", (int)type.size,
+			    (const char *)type.data, size);
+		}
+		count++;
+	}
+	if (!cli->is_json && count != 0)
+		buf_put_text(buf, ".\n");
+}
+
 static void
 print(const struct cli *cli, const struct guichet_verification *verification)
 {
@@ -114,6 +140,8 @@ print(const struct cli *cli, const struct guichet_verification *verification)
 			cli_put_string(buf, guichet_verification_text(verification, i));
 			buf_put_text(buf, "}");
 		}
+		buf_put_text(buf, "],\"not_compared\":[");
+		put_left(cli, verification, buf);
 		buf_put_text(buf, "]}\n");
 	} else {
 		for (size_t i = 0; i < count; i++)
@@ -121,8 +149,7 @@ print(const struct cli *cli, const struct guichet_verification *verification)
 			    guichet_verification_passed(verification, i) ? "ok    " : "FAILED",
 			    guichet_verification_text(verification, i));
 		buf_put_text(buf, holds ? "All checks hold.\n" : "NOT VERIFIED.\n");
-		if (holds && cli->options.arguments_count == 1)
-			buf_put_text(buf, "No document was given: what was filed is not compared with anything.\n");
+		put_left(cli, verification, buf);
 	}
 	cli_print_buf(buf);
 }

@@ -25,10 +25,10 @@ filing_concerns(const struct rec_filing *filing, const struct holder *holder)
 }
 
 static enum view_state
-find_by_number(struct decision *decision, const char *number, struct rec_filing *out)
+find_by_number(struct decision *decision, struct slice number, struct rec_filing *out)
 {
 	struct rec_filing_pointer pointer;
-	struct slice key = KEY_MAKE(decision->arena, KEY_number, slice_of(number, RECEIPT_NUMBER_SIZE));
+	struct slice key = KEY_MAKE(decision->arena, KEY_number, number);
 	enum view_state state = view_get(decision->view, key, record_filing_pointer(), &pointer);
 
 	if (state != VIEW_FOUND)
@@ -88,17 +88,17 @@ find_by_id(struct decision *decision, const uint8_t id[DIGEST_SIZE], struct rec_
 enum outcome
 stored_find(struct decision *decision, struct slice reference, struct rec_filing *out)
 {
-	char number[RECEIPT_NUMBER_SIZE + 1];
 	uint8_t id[DIGEST_SIZE];
 	enum view_state state = VIEW_ABSENT;
 
-	if (receipt_number_parse(reference, number))
-		state = find_by_number(decision, number, out);
+	/* As it stands in the receipt: whatever a person typed, the program that sends it has read. */
+	if (receipt_number_valid(reference))
+		state = find_by_number(decision, reference, out);
 	else if (hex_decode(reference, id, sizeof id))
 		state = find_by_id(decision, id, out);
 	else
 		return refuse_value(decision, ERROR_field_invalid, "reference", reference,
-		    SLICE_LITERAL("a receipt number with its check character, or 64 lower-case hexadecimal digits"));
+		    SLICE_LITERAL("a receipt number as it stands in the receipt, or 64 lower-case hexadecimal digits"));
 	if (state == VIEW_AGAIN)
 		return AGAIN;
 	if (state == VIEW_ABSENT || !filing_concerns(out, &decision->context->holder))

@@ -546,7 +546,14 @@ def test_verify_says_every_check(office, holders):
     (holder.place / "paper.pdf").write_bytes(PDF)
     holder.file("--attach", holder.place / "paper.pdf", "--replaces", holder.receipt("first.json")["number"])
     verify = ["verify", "--trust", office.public, holder.place / "receipt.json"]
-    assert guichet(*verify, holder.place / "return.json").count("ok  ") == 6
+    told = guichet(*verify, holder.place / "return.json")
+    assert told.count("ok  ") == 6
+    # What was not given is named.
+    left = {"type": "attachment/document", "size": len(PDF)}
+    assert told.endswith(f"\nNot compared, since no such file was given: {left['type']} ({left['size']} bytes).\n")
+    assert json.loads(guichet(*verify, holder.place / "return.json", "--json"))["not_compared"] == [left]
+    whole = guichet(*verify, holder.place / "return.json", holder.place / "paper.pdf")
+    assert whole.endswith("All checks hold.\n")
     # Once by the published tiles, offline, once by asking.
     for source in ([], ["--server", f"127.0.0.1:{office.port}"]):
         told = json.loads(guichet(*verify, "--checkpoint", checkpoint, *source, "--json"))

@@ -74,7 +74,7 @@ def test_all_holds(filed):
     told = filed.verify(filed.return_file, "rib.pdf").stdout
     assert "All checks hold." in told and told.count("ok ") == len(told.splitlines()) - 1
     # Without any document it says that it compared none.
-    assert "No document was given" in filed.verify().stdout
+    assert "Not compared, since no such file was given: 2042 (" in filed.verify().stdout
 
 
 @pytest.mark.parametrize("member", ["number", "received_at", "filing_id", "spi", "digest", "in_time", "nonce", "origin"])

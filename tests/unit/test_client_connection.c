@@ -293,6 +293,26 @@ answer_to_a_destroyed_request_is_dropped(void **state)
 	office_close(&office);
 }
 
+/* The right answer, on a stream that nobody asked on. */
+static enum verdict
+answer_elsewhere(struct office *office, const struct frame *request)
+{
+	struct frame elsewhere = *request;
+
+	elsewhere.stream += 100;
+	return answer_checkpoint(office, &elsewhere);
+}
+
+static void
+answer_to_nobodys_request_is_an_error(void **state)
+{
+	(void)state;
+	struct office office;
+	unsigned retries = 0;
+	run_one(answer_elsewhere, 3, GUICHET_ERROR_answer_malformed, &office, &retries);
+	assert_int_equal(retries, 0);
+}
+
 static enum verdict
 answer_nonsense(struct office *office, const struct frame *request)
 {
@@ -622,6 +642,7 @@ main(void)
 		cmocka_unit_test(refusal_is_final_and_tells_everything),
 		cmocka_unit_test(answers_may_come_in_any_order),
 		cmocka_unit_test(answer_to_a_destroyed_request_is_dropped),
+		cmocka_unit_test(answer_to_nobodys_request_is_an_error),
 		cmocka_unit_test(malformed_answer_is_an_error),
 		cmocka_unit_test(another_origin_is_refused),
 		cmocka_unit_test(untrusted_certificate_is_not_tried_again),

@@ -460,6 +460,11 @@ GUICHET_API void guichet_verification_destroy(struct guichet_verification *verif
  * file_unreadable, usage (larger than any document), out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_verification_add_document(struct guichet_verification *verification,
     const char *path, struct guichet_problem *problem);
+/* The documents of the receipt that no file was compared with, one at a call: set *index to 0 before the first, and
+ * leave it alone. False when there are no more. *type: as in the receipt, borrowed from the verification; *size: in
+ * bytes. */
+GUICHET_CHECKED bool guichet_verification_next_left(const struct guichet_verification *verification, size_t *index,
+    struct guichet_bytes *type, uint64_t *size);
 /* The consistency proof between the logs of two sizes, the smaller at least 1, out of the tiles that the office
  * publishes (C2SP tlog-tiles, in the trust's directory); the blob is the caller's. Reads files. Errors:
  * file_unreadable, when the tiles do not reach as far as size_new; usage; out_of_memory. */
