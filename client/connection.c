@@ -8,9 +8,9 @@
  * Hello and log-in may be refused for now; then the link waits, and says the same again. */
 #include "client/connection.h"
 
-#include <openssl/rand.h>
 #include <string.h>
 
+#include "client/backoff.h"
 #include "client/blob.h"
 #include "client/clock.h"
 #include "client/hello.h"
@@ -26,15 +26,6 @@
 
 /* Connecting, TLS, hello, log-in: each has so long. */
 #define PHASE_TIMEOUT_MS 15000
-/* Before a new connection, at first. */
-#define BACKOFF_MS 200
-/* After a refusal that names no time (PROTOCOL.md, Sending again). */
-#define REFUSED_MS 1000
-/* A wait is doubled with each in vain, so many times at most, and not beyond a minute unless the office named more;
- * it can name no more than a day. */
-#define DOUBLINGS_MAX 5
-#define DOUBLED_MAX_MS 60000
-#define NAMED_MAX_MS 86400000
 /* Rounds of one step, so that one connection cannot hold an event loop. */
 #define ROUNDS_MAX 32
 /* Hello and log-in travel on this stream; requests have others. */
@@ -50,35 +41,6 @@ connection_find(const struct guichet *guichet, enum request_state state)
 	while (request != NULL && request->state != state)
 		request = request->next;
 	return request;
-}
-
-/* Of 0 up to that, so that clients that were turned away together do not come back together. */
-static uint64_t
-random_part(uint64_t of_ms)
-{
-	uint16_t random = UINT16_MAX / 2;
-
-	(void)RAND_bytes((unsigned char *)&random, sizeof random); /* the half is as good a part when there is none */
-	return of_ms * random / UINT16_MAX;
-}
-
-uint64_t
-connection_wait_ms(uint64_t named_ms, unsigned before)
-{
-	uint64_t least_ms = named_ms < NAMED_MAX_MS ? named_ms : NAMED_MAX_MS;
-	uint64_t wait_ms = least_ms << (before < DOUBLINGS_MAX ? before : DOUBLINGS_MAX);
-
-	if (wait_ms > DOUBLED_MAX_MS)
-		wait_ms = least_ms > DOUBLED_MAX_MS ? least_ms : DOUBLED_MAX_MS;
-	return wait_ms + random_part(wait_ms);
-}
-
-static uint64_t
-wait_after_refusal(const struct guichet_problem *problem, unsigned before)
-{
-	uint64_t named_ms = guichet_problem_retry_after_ms(problem);
-
-	return connection_wait_ms(named_ms != 0 ? named_ms : REFUSED_MS, before);
 }
 
 static void
@@ -132,7 +94,7 @@ lose_link(struct guichet *guichet, bool try_again)
 	drop_link(guichet);
 	if (!count_attempt(guichet, try_again))
 		return;
-	uint64_t now_ms = clock_monotonic_ms(), wait_ms = connection_wait_ms(BACKOFF_MS, guichet->failures);
+	uint64_t now_ms = clock_monotonic_ms(), wait_ms = backoff_connect_ms(guichet->failures);
 	if (now_ms + wait_ms < asked_ms)
 		wait_ms = asked_ms - now_ms;
 	guichet->failures++;
@@ -357,7 +319,7 @@ wait_on_link(struct guichet *guichet)
 {
 	if (!count_attempt(guichet, true) && guichet->sent_count == 0)
 		return false;
-	uint64_t wait_ms = wait_after_refusal(guichet->problem, guichet->refusals);
+	uint64_t wait_ms = backoff_refusal_ms(guichet->problem, guichet->refusals);
 	guichet->refusals++;
 	guichet->phase = PHASE_WAITING;
 	guichet->phase_due_ms = clock_monotonic_ms() + wait_ms;
@@ -426,7 +388,7 @@ take_refusal(struct guichet *guichet, struct guichet_request *request, enum guic
 		request_finish(request, error);
 		return;
 	}
-	uint64_t wait_ms = recovers ? 0 : wait_after_refusal(request->problem, request->attempts - 1);
+	uint64_t wait_ms = recovers ? 0 : backoff_refusal_ms(request->problem, request->attempts - 1);
 	request->state = REQUEST_WAITING;
 	request->due_at_ms = clock_monotonic_ms() + wait_ms;
 	if (request->kind->restart != NULL)

@@ -52,9 +52,6 @@ const struct msg_hello_answer *connection_hello(const struct guichet *guichet);
 /* The first request in that state; the first that is done without its owner having been told. NULL: none. */
 struct guichet_request *connection_find(const struct guichet *guichet, enum request_state state);
 struct guichet_request *connection_find_unnotified(const struct guichet *guichet);
-/* How long to wait before the same is sent again, when that was in vain so many times `before`: at least the time that
- * the office named, plus a random part of as much again, and longer each time (PROTOCOL.md, Sending again). Bounded. */
-uint64_t connection_wait_ms(uint64_t named_ms, unsigned before);
 /* Can a request be sent now? */
 bool connection_may_send(const struct guichet *guichet);
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,6 +17,7 @@
 #include "server/address.h"
 #include "server/log.h"
 #include "server/loop.h"
+#include "server/store/disk.h"
 
 /* Connections taken in one round, so that those already here are served between them. */
 #define ACCEPTS_MAX 32
@@ -272,4 +274,16 @@ uint16_t
 listener_port(const struct listener *listener)
 {
 	return listener->port;
+}
+
+enum error
+listener_write_port(const struct listener *listener, const char *path, struct fault *fault)
+{
+	char text[16];
+
+	snprintf(text, sizeof text, "%u\n", listener->port);
+	if (disk_replace_file(NULL, AT_FDCWD, path, 0644, slice_of_text(text)))
+		return ERROR_NONE;
+	return fault_set(fault, ERROR_file_unreadable, path, slice_of_text(strerror(errno)),
+	    "a file that can be written");
 }

@@ -32,6 +32,8 @@ void listener_destroy(struct listener *listener);
 
 /* The port it listens on. */
 uint16_t listener_port(const struct listener *listener);
+/* Writes it, in decimal and with an end of line, into a file that is then whole: for whoever waits for that file. */
+must_check enum error listener_write_port(const struct listener *listener, const char *path, struct fault *fault);
 /* The taker has room again. May be called at any time, as often as it likes. */
 void listener_resume(struct listener *listener);
 

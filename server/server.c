@@ -4,9 +4,7 @@
 #include "server/server.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,7 +31,6 @@
 #include "server/server_log.h"
 #include "server/services/services.h"
 #include "server/settings.h"
-#include "server/store/disk.h"
 #include "server/store/keyring.h"
 #include "server/store/leveldb.h"
 #include "server/thread.h"
@@ -488,20 +485,6 @@ start_dispatch(struct server *server, struct fault *fault)
 	return server->dispatch == NULL ? no_memory(fault) : ERROR_NONE;
 }
 
-/* The port, for whoever waits for the file. */
-static enum error
-write_port_file(struct server *server, struct fault *fault)
-{
-	const char *path = server->options->port_file;
-	char text[16];
-
-	snprintf(text, sizeof text, "%u\n", listener_port(server->listener));
-	if (path == NULL || disk_replace_file(NULL, AT_FDCWD, path, 0644, slice_of_text(text)))
-		return ERROR_NONE;
-	return fault_set(fault, ERROR_file_unreadable, path, slice_of_text(strerror(errno)),
-	    "a file that can be written");
-}
-
 static enum error
 start_listening(struct server *server, struct fault *fault)
 {
@@ -524,7 +507,9 @@ start_listening(struct server *server, struct fault *fault)
 	if (error == ERROR_usage)
 		fault->place = server->options->listen != NULL ? SLICE_LITERAL("--listen") :
 								 SLICE_LITERAL(SETTINGS_FILE ", listen");
-	return error == ERROR_NONE ? write_port_file(server, fault) : error;
+	if (error == ERROR_NONE && server->options->port_file != NULL)
+		error = listener_write_port(server->listener, server->options->port_file, fault);
+	return error;
 }
 
 /* After the last answer: a disk that fails now is told like one that failed before. That it is full is no failure: the

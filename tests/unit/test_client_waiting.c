@@ -6,8 +6,8 @@
 
 #include <limits.h>
 
+#include "client/backoff.h"
 #include "client/clock.h"
-#include "client/connection.h"
 
 /* ---- how long ---- */
 
@@ -17,7 +17,7 @@ assert_wait(uint64_t named_ms, unsigned before, uint64_t least_ms)
 	uint64_t smallest = UINT64_MAX, largest = 0;
 
 	for (int i = 0; i < 1000; i++) {
-		uint64_t wait_ms = connection_wait_ms(named_ms, before);
+		uint64_t wait_ms = backoff_ms(named_ms, before);
 		smallest = wait_ms < smallest ? wait_ms : smallest;
 		largest = wait_ms > largest ? wait_ms : largest;
 	}
