@@ -124,7 +124,7 @@ def used(offices):
 
 def audit_refuses(office):
     done = subprocess.run([office.program, "audit", office.directory], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 1 and "is using this directory" in done.stderr and done.stdout == ""
+    assert done.returncode == 3 and "is using this directory" in done.stderr and done.stdout == ""
 
 
 def test_filings_agree(used):

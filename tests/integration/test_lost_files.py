@@ -11,16 +11,16 @@ from office import Office
 from test_audit import audit, issue
 from visit import Visit
 
-FAILED = 1
+FAILED, REFUSED = 1, 3
 
 
-def refused(office, command, *words, options=()):
+def refused(office, command, *words, options=(), code=FAILED):
     """The command fails; -> what it says."""
-    return office.run(command, *words, options=options, code=FAILED).stderr
+    return office.run(command, *words, options=options, code=code).stderr
 
 
-def serve_refused(office):
-    return refused(office, "serve", office.directory, options=["--listen", "127.0.0.1:0"])
+def serve_refused(office, code=FAILED):
+    return refused(office, "serve", office.directory, options=["--listen", "127.0.0.1:0"], code=code)
 
 
 @pytest.fixture(scope="module")
@@ -139,9 +139,10 @@ def test_an_init_that_was_killed_is_told(offices, tmp_path, size):
     program, directory = offices().program, tmp_path / "killed"
     done = subprocess.run([program, "init", directory], capture_output=True, timeout=60, preexec_fn=allow(size), check=False)
     assert done.returncode == -signal.SIGXFSZ and list(directory.iterdir())
-    for words in (["init", directory], ["serve", directory, "--listen", "127.0.0.1:0"], ["audit", directory]):
+    for code, words in ((REFUSED, ["init", directory]), (FAILED, ["serve", directory, "--listen", "127.0.0.1:0"]),
+                        (FAILED, ["audit", directory])):
         done = subprocess.run([program, *words], capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == FAILED and "that guichetd init has finished; remove" in done.stderr, words
+        assert done.returncode == code and "that guichetd init has finished; remove" in done.stderr, words
     shutil.rmtree(directory)
     made = Office(tmp_path / "made").make()
     assert not (made.directory / "init-unfinished").exists()
@@ -151,8 +152,8 @@ def test_a_second_server_is_told_that_the_directory_is_locked(offices):
     office = offices()
     office.start()
     (office.directory / "lock").unlink()
-    assert "a guichetd is using this directory" in serve_refused(office)
-    assert "a guichetd is using this directory" in refused(office, "renew-tls", office.directory)
+    assert "a guichetd is using this directory" in serve_refused(office, REFUSED)
+    assert "a guichetd is using this directory" in refused(office, "renew-tls", office.directory, code=REFUSED)
     assert office.stop() == 0
     audit(office)
 

@@ -83,10 +83,10 @@ def test_stopped_while_people_file(crowd):
 
 def test_one_server_for_a_directory(offices):
     office = offices().start()
-    office.run("serve", office.directory, options=["--listen", "127.0.0.1:0"], code=1)
+    office.run("serve", office.directory, options=["--listen", "127.0.0.1:0"], code=3)
     register = office.place / "register.csv"
     register.write_text("", encoding="utf-8")
-    office.import_taxpayers(register, code=1)
+    office.import_taxpayers(register, code=3)
     with stranger.Connection("127.0.0.1", office.port, office.tls_pem) as connection:
         connection.hello()
     assert office.stop() == 0
