@@ -133,10 +133,16 @@ class Office:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(list(map(str, [*command, *options])), stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, env={**os.environ, **(environment or {})})
-        wait_until(lambda: self.port_file.exists() or self.process.poll() is not None, "port file")
+        self.port = wait_until(lambda: self.port_written() or (self.process.poll() is not None and -1), "port file")
         assert self.process.poll() is None, f"guichetd serve: exit {self.process.returncode}\n{self.log_text()}"
-        self.port = int(self.port_file.read_text(encoding="ascii"))
         return self
+
+    def port_written(self):
+        """-> the port, or None while no file says it; a power cut may take the file away again."""
+        try:
+            return int(self.port_file.read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return None
 
     def signal(self, number):
         self.process.send_signal(number)
