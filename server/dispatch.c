@@ -1,70 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A job is one request with its arena, its view and its place in a batch. */
+ * What comes in: which requests become jobs, and what is said to the others. */
 #include "server/dispatch.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "protocol/check.h"
-#include "protocol/codec.h"
-#include "server/address.h"
 #include "server/admission.h"
-#include "server/answer.h"
-#include "server/gate.h"
+#include "server/job.h"
 #include "server/office.h"
-#include "server/room.h"
-#include "server/store/keyring.h"
 
-/* Memory of one request: its body and what is decoded of it. */
-#define REQUEST_ARENA ((size_t)4 * 1024 * 1024)
-/* Memory of one run: the documents inflated, the parsed trees, what it reads, what it writes. */
-#define JOB_ARENA ((size_t)32 * 1024 * 1024)
 /* Memory of all requests under way, beyond which the answer is busy: what a few hostile ones could hold together. */
 #define JOBS_MEMORY_MAX ((size_t)1024 * 1024 * 1024)
-/* Jobs kept with their arenas for those who come: taking memory and giving it back costs as much as decoding. */
-#define SPARES_MAX 64
-
-struct job {
-	struct commit_entry entry;
-	struct job *previous, *next;
-	struct dispatch *dispatch;
-	struct dispatch_asker *asker; /* NULL: gone */
-	struct office *office;
-	const struct operation *operation;
-	decide handler;
-	uint32_t stream;
-	uint8_t correlation[CORRELATION_SIZE];
-	uint64_t received_ms;
-	struct arena *arena; /* the request, and what outlives a run */
-	struct arena *run;   /* what one run reads and notes; emptied before the next */
-	size_t memory; /* of both arenas, as counted in dispatch->memory */
-	uint64_t promised; /* room on the disk, as counted in dispatch->room */
-	bool is_waiting; /* for a batch that writes what it read */
-	struct view *view;
-	struct commit_watch watch; /* while reads are pending */
-	void *request;
-	struct context context;
-	struct effects effects;
-	struct verified *verified;
-};
 
 struct dispatch {
 	struct dispatch_config config;
 	struct office *office;
-	struct job *jobs;
-	size_t jobs_count;
-	struct job *spares; /* nobody's; only their arenas mean anything */
-	size_t spares_count;
 	struct admission admission;
-	struct room room;
-	size_t memory; /* of all jobs */
-	struct answer *answer;
+	struct jobs jobs;
 	bool is_stopping;
 };
 
-static void job_run(struct job *job);
-static void job_restart(struct job *job);
+/* ---- life ---- */
 
 struct dispatch *
 dispatch_create(const struct dispatch_config *config)
@@ -74,24 +31,14 @@ dispatch_create(const struct dispatch_config *config)
 	if (dispatch == NULL)
 		return NULL;
 	dispatch->config = *config;
-	dispatch->answer = answer_create(config->retry_after_ms);
-	if (dispatch->answer == NULL) {
+	if (!jobs_open(&dispatch->jobs, &dispatch->config)) {
 		free(dispatch);
 		return NULL;
 	}
 	dispatch->admission.busy_after_ms = config->busy_after_ms;
 	dispatch->admission.enrolments_per_second = config->enrolments_per_second;
-	dispatch->room = (struct room){ .store = config->store, .promised_max = config->promised_max };
 	dispatch->office = office_hold(config->office);
 	return dispatch;
-}
-
-static void
-job_free(struct job *job)
-{
-	arena_destroy(job->run);
-	arena_destroy(job->arena);
-	free(job);
 }
 
 void
@@ -99,505 +46,9 @@ dispatch_destroy(struct dispatch *dispatch)
 {
 	if (dispatch == NULL)
 		return;
-	check(dispatch->jobs == NULL);
-	while (dispatch->spares != NULL) {
-		struct job *next = dispatch->spares->next;
-		job_free(dispatch->spares);
-		dispatch->spares = next;
-	}
+	jobs_close(&dispatch->jobs);
 	office_release(dispatch->office);
-	answer_destroy(dispatch->answer);
 	free(dispatch);
-}
-
-static decide
-dispatch_find_handler(const struct dispatch *dispatch, enum operation_number operation)
-{
-	const struct dispatch_handler *handler = dispatch->config.handlers;
-
-	while (handler->decide != NULL && handler->operation != operation)
-		handler++;
-	check(handler->decide != NULL);
-	return handler->decide;
-}
-
-/* ---- answers ---- */
-
-static bool
-effects_write(const struct effects *effects)
-{
-	return effects->puts != NULL || effects->blobs != NULL || effects->leaves != NULL;
-}
-
-static void
-dispatch_answer(struct dispatch *dispatch, struct dispatch_asker *asker, const struct operation *operation, uint16_t op,
-    uint32_t stream, const uint8_t *correlation, const struct effects *effects, uint64_t received_ms)
-{
-	enum error error = answer_error(effects->refusal.error);
-	const struct dispatch_event event = { operation, error, effects->refusal.error, effects_write(effects),
-		correlation, received_ms, asker == NULL ? NULL : asker->address };
-
-	const struct frame frame = {
-		.op = op,
-		.flags = FRAME_ANSWER,
-		.status = (uint32_t)error,
-		.stream = stream,
-		.body = answer_encode(dispatch->answer, operation, correlation, effects),
-	};
-	dispatch->config.answered(dispatch->config.context, &event);
-	if (asker != NULL)
-		asker->answer(asker, &frame);
-}
-
-static void
-correlation_make(const struct dispatch *dispatch, uint8_t out[CORRELATION_SIZE])
-{
-	/* Only a name in the log: without randomness left it is still an answer. */
-	if (!keyring_random(dispatch->office->keyring, out, CORRELATION_SIZE))
-		memset(out, 0, CORRELATION_SIZE);
-}
-
-static void
-refuse_at_once(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request, uint64_t now_ms,
-    const struct fault *fault)
-{
-	struct effects effects = { .refusal = *fault };
-	uint8_t correlation[CORRELATION_SIZE];
-
-	correlation_make(dispatch, correlation);
-	dispatch_answer(
-	    dispatch, asker, operation_find(request->op), request->op, request->stream, correlation, &effects, now_ms);
-}
-
-void
-dispatch_refuse(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request, enum error error)
-{
-	const struct fault fault = { .error = error };
-	refuse_at_once(dispatch, asker, request, dispatch->config.wall_ms(dispatch->config.context), &fault);
-}
-
-/* ---- a job's life ---- */
-
-static void
-job_destroy(struct job *job)
-{
-	struct dispatch *dispatch = job->dispatch;
-
-	if (job->previous != NULL)
-		job->previous->next = job->next;
-	else
-		dispatch->jobs = job->next;
-	if (job->next != NULL)
-		job->next->previous = job->previous;
-	dispatch->jobs_count--;
-	dispatch->memory -= job->memory;
-	room_promise(&dispatch->room, job->promised, 0);
-	office_release(job->office);
-	if (dispatch->spares_count == SPARES_MAX) {
-		job_free(job);
-		return;
-	}
-	arena_reset(job->run);
-	arena_reset(job->arena);
-	*job = (struct job){ .next = dispatch->spares, .arena = job->arena, .run = job->run };
-	dispatch->spares = job;
-	dispatch->spares_count++;
-}
-
-static void
-job_answer(struct job *job)
-{
-	if (job->effects.refusal.error == ERROR_NONE && job->effects.logs_in && job->asker != NULL) {
-		/* Another log-in on this connection may have been answered while this one was decided. */
-		if (job->asker->holder.role != ROLE_NOBODY)
-			job->effects = (struct effects){ .refusal = { .error = ERROR_already_logged_in } };
-		else
-			job->asker->holder = job->effects.holder;
-	}
-	dispatch_answer(job->dispatch, job->asker, job->operation, (uint16_t)job->operation->number, job->stream,
-	    job->correlation, &job->effects, job->received_ms);
-	job_destroy(job);
-}
-
-static void
-job_refuse(struct job *job, enum error error)
-{
-	job->effects = (struct effects){ .refusal = { .error = error } };
-	job_answer(job);
-}
-
-/* Other processes have written what it read, each time that it was decided. */
-static void
-job_busy(struct commit_entry *entry)
-{
-	job_refuse((struct job *)entry, ERROR_busy);
-}
-
-/* Its batch is durable. */
-static void
-job_settled(struct commit_entry *entry)
-{
-	struct job *job = (struct job *)entry;
-
-	if (job->effects.changes_crl)
-		job->dispatch->config.crl_changed(job->dispatch->config.context);
-	/* Nobody else under this office needs to put it there again. */
-	if (job->effects.keeps_year)
-		job->office->has_kept_year = true;
-	job_answer(job);
-}
-
-/* What it waited for is durable, or its own batch was in conflict with another process: decide afresh, unless one who
- * waited before it now writes what it read. So of a crowd that writes one record, one decides after each batch and not
- * all of them, which would cost the square of their number. */
-static void
-job_again(struct commit_entry *entry)
-{
-	struct job *job = (struct job *)entry;
-	struct commit *commit = job->dispatch->config.commit;
-
-	if (commit_conflicts(commit, job->view)) {
-		job->is_waiting = true;
-		entry->done = job_again;
-		commit_wait(commit, entry);
-		return;
-	}
-	job->is_waiting = false;
-	job_restart(job);
-}
-
-static void
-job_loaded(void *context)
-{
-	struct job *job = context;
-
-	commit_watch_stop(job->dispatch->config.commit, &job->watch);
-	if (job->watch.is_stale)
-		job_restart(job);
-	else
-		job_run(job);
-}
-
-/* Decides afresh, with nothing read and nothing kept but what was verified: however often it waits, it holds no
- * more. */
-static void
-job_restart(struct job *job)
-{
-	arena_reset(job->run);
-	job->view = view_create(job->dispatch->config.store, job->run, job_loaded, job);
-	if (job->view == NULL)
-		job_refuse(job, ERROR_out_of_memory);
-	else
-		job_run(job);
-}
-
-static void
-job_count_memory(struct job *job)
-{
-	job->dispatch->memory -= job->memory;
-	job->memory = arena_used(job->arena) + arena_used(job->run);
-	job->dispatch->memory += job->memory;
-}
-
-/* Room for what the decision writes. What it was promised before, when its batch was given up for a conflict, it still
- * has. */
-static enum error
-job_ask_room(const struct job *job, uint64_t wanted)
-{
-	return wanted <= job->promised ? ERROR_NONE :
-	    room_ask(&job->dispatch->room, job->operation, wanted - job->promised);
-}
-
-static enum error
-job_take_room(struct job *job)
-{
-	uint64_t wanted = effects_write(&job->effects) ? ROOM_RECORDS : 0;
-
-	for (const struct effect_blob *blob = job->effects.blobs; blob != NULL; blob = blob->next)
-		wanted += blob->bytes.size;
-	enum error error = job_ask_room(job, wanted);
-	if (error != ERROR_NONE)
-		return error;
-	room_promise(&job->dispatch->room, job->promised, wanted);
-	job->promised = wanted;
-	return ERROR_NONE;
-}
-
-/* Do too many requests from this address wait for each other already? The last of them waits for as many batches, and
- * each is looked at again after every one. */
-static bool
-dispatch_crowded(const struct dispatch *dispatch, const struct job *newcomer)
-{
-	size_t waiting = 0;
-
-	for (const struct job *job = dispatch->jobs; job != NULL; job = job->next)
-		waiting += job->is_waiting && address_is_same(job->context.address, newcomer->context.address);
-	return newcomer->asker != NULL && waiting >= dispatch->config.waiting_max;
-}
-
-/* Where other processes write, only a commit tells whether what was read still is so, even one that writes nothing. */
-static bool
-job_is_unsure(const struct job *job)
-{
-	return !store_is_exclusive(job->dispatch->config.store) && view_reads(job->view) != NULL;
-}
-
-/* Into the open batch, if there is room for it on the disk. */
-static void
-job_commit(struct job *job)
-{
-	enum error error = job_take_room(job);
-
-	if (error != ERROR_NONE) {
-		job_refuse(job, error);
-		return;
-	}
-	job->entry.done = job_settled;
-	job->entry.again = job_again;
-	job->entry.busy = job_busy;
-	commit_add(job->dispatch->config.commit, &job->entry);
-}
-
-static void
-job_decided(struct job *job)
-{
-	struct commit *commit = job->dispatch->config.commit;
-
-	if (job->effects.failed) {
-		job_refuse(job, ERROR_out_of_memory);
-		return;
-	}
-	/* A refusal may rest on what is half there: a store can show a batch that is not settled yet, so that one
-	 * read came before it and the next one after. Nothing final is said on such ground. */
-	bool writes = effects_write(&job->effects), is_refused = job->effects.refusal.error != ERROR_NONE;
-	bool has_conflict = (writes || is_refused) && commit_conflicts(commit, job->view);
-	if (!writes && !has_conflict && !(is_refused && job_is_unsure(job))) {
-		job_answer(job);
-		return;
-	}
-	job->entry.view = job->view;
-	job->entry.effects = &job->effects;
-	job->entry.arena = job->run;
-	job->entry.now = job->context.now;
-	/* Whoever waits is promised nothing yet: what is written meanwhile may be this very request, sent twice. */
-	if (!has_conflict && !commit_is_full(commit)) {
-		job_commit(job);
-	} else if (has_conflict && dispatch_crowded(job->dispatch, job)) {
-		job_refuse(job, ERROR_busy);
-	} else {
-		job->is_waiting = true;
-		job->entry.done = job_again;
-		commit_wait(commit, &job->entry);
-	}
-}
-
-/* One run of gate and handler over what is loaded. */
-static enum outcome
-job_decide(struct job *job)
-{
-	struct decision decision = { &job->context, job->view, job->run, &job->effects, &job->verified, job->arena };
-
-	job->context.room = job_ask_room(job, ROOM_RECORDS);
-	job->effects = (struct effects){ .answer = arena_alloc(job->run, job->operation->answer()->size) };
-	if (job->effects.answer == NULL)
-		return refuse(&decision, ERROR_out_of_memory);
-	switch (gate_check(&decision, job->operation)) {
-	case GATE_AGAIN:
-		return AGAIN;
-	case GATE_REFUSED:
-		return DECIDED;
-	case GATE_OPEN:
-		break;
-	}
-	return job->handler(&decision, job->request);
-}
-
-static void
-job_run(struct job *job)
-{
-	struct dispatch *dispatch = job->dispatch;
-
-	enum outcome outcome = job_decide(job);
-	job_count_memory(job);
-	enum error error = view_error(job->view);
-	/* Whatever the outcome: reads that are under way must not come back to a job that is no more. */
-	if (view_is_loading(job->view)) {
-		commit_watch_start(dispatch->config.commit, &job->watch, job->view);
-		return;
-	}
-	if (error == ERROR_store_damaged || error == ERROR_file_unreadable) {
-		/* One record or blob that cannot be read is told and found by the audit; it is no reason to close the
-		 * counter for everybody else. Nothing was decided on it. */
-		dispatch->config.damaged(dispatch->config.context, error, job->correlation);
-		job_refuse(job, error);
-	} else if (outcome == AGAIN) {
-		check(error != ERROR_NONE);
-		job_refuse(job, error);
-	} else {
-		job_decided(job);
-	}
-}
-
-/* ---- from the frame ---- */
-
-/* With empty arenas and nothing else; NULL when memory is short. */
-static struct job *
-job_take(struct dispatch *dispatch)
-{
-	struct job *job = dispatch->spares;
-
-	if (job != NULL) {
-		dispatch->spares = job->next;
-		dispatch->spares_count--;
-		job->next = NULL;
-		return job;
-	}
-	job = calloc(1, sizeof *job);
-	if (job == NULL)
-		return NULL;
-	job->arena = arena_create(REQUEST_ARENA);
-	job->run = arena_create(JOB_ARENA);
-	if (job->arena != NULL && job->run != NULL)
-		return job;
-	job_free(job);
-	return NULL;
-}
-
-static struct job *
-job_create(struct dispatch *dispatch, struct dispatch_asker *asker, const struct operation *operation, uint64_t now_ms)
-{
-	struct job *job = job_take(dispatch);
-
-	if (job == NULL)
-		return NULL;
-	job->dispatch = dispatch;
-	job->asker = asker;
-	job->office = office_hold(dispatch->office);
-	job->operation = operation;
-	job->received_ms = now_ms;
-	job->context.now = now_ms / 1000;
-	job->context.now_ms = now_ms;
-	job->context.office = job->office;
-	job->context.holder.role = ROLE_NOBODY;
-	if (asker != NULL) {
-		job->context.holder = asker->holder;
-		memcpy(job->context.address, asker->address, sizeof asker->address);
-		memcpy(job->context.channel_binding, asker->channel_binding, sizeof asker->channel_binding);
-	}
-	job->next = dispatch->jobs;
-	if (job->next != NULL)
-		job->next->previous = job;
-	dispatch->jobs = job;
-	dispatch->jobs_count++;
-	return job;
-}
-
-/* Its view and its randomness. */
-static enum error
-job_equip(struct job *job, struct fault *fault)
-{
-	correlation_make(job->dispatch, job->correlation);
-	job->view = view_create(job->dispatch->config.store, job->run, job_loaded, job);
-	if (job->view == NULL)
-		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
-	if (!keyring_random(job->office->keyring, job->context.random, sizeof job->context.random))
-		return fault_set(fault, ERROR_internal, NULL, SLICE_EMPTY, NULL);
-	return ERROR_NONE;
-}
-
-/* Copies the body aside, decodes it, and gathers what the decision may know. */
-static enum error
-job_prepare(struct job *job, struct slice body, uint64_t read_ago_ms, struct fault *fault)
-{
-	const struct record *record = job->operation->request();
-	struct slice copy;
-
-	if (job_equip(job, fault) != ERROR_NONE)
-		return fault->error;
-	job->request = arena_alloc(job->arena, record->size);
-	if (job->request == NULL || !arena_copy(job->arena, body, &copy))
-		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
-	enum error error = codec_decode(record, copy, CODEC_REQUEST, job->arena, job->request, fault);
-	if (error != ERROR_NONE)
-		return error;
-	/* The envelope is the first field of every request. The only look at the deadline: from here on work is begun,
-	 * and is finished however long it has to wait for the disk. */
-	const struct msg_nothing *envelope = job->request;
-	if (envelope->has_deadline_ms && read_ago_ms > envelope->deadline_ms)
-		return fault_set(fault, ERROR_deadline_passed, NULL, SLICE_EMPTY, NULL);
-	return ERROR_NONE;
-}
-
-/* ERROR_NONE when the server takes another request of this kind now. */
-static enum error
-dispatch_admit(struct dispatch *dispatch, const struct operation *operation, const struct arrival *arrival)
-{
-	if (operation == NULL)
-		return ERROR_operation_unknown;
-	if (dispatch->is_stopping)
-		return ERROR_server_stopping;
-	if (!admission_grants(&dispatch->admission, operation, arrival->at_ms, arrival->waited_ms))
-		return ERROR_busy;
-	/* Who only reads is heard a while longer, so that a crowd of writers does not hide the server. */
-	size_t jobs_max = dispatch->config.jobs_max * (operation->writes ? 1 : 2);
-	if (dispatch->jobs_count >= jobs_max || dispatch->memory >= JOBS_MEMORY_MAX)
-		return ERROR_busy;
-	return ERROR_NONE;
-}
-
-void
-dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *frame,
-    const struct arrival *arrival)
-{
-	const struct operation *operation = operation_find(frame->op);
-	struct fault fault = { .error = dispatch_admit(dispatch, operation, arrival) };
-	struct job *job = NULL;
-
-	if (fault.error == ERROR_NONE) {
-		job = job_create(dispatch, asker, operation, arrival->at_ms);
-		if (job == NULL)
-			fault.error = ERROR_busy;
-	}
-	if (fault.error != ERROR_NONE) {
-		refuse_at_once(dispatch, asker, frame, arrival->at_ms, &fault);
-		return;
-	}
-	job->handler = dispatch_find_handler(dispatch, operation->number);
-	job->stream = frame->stream;
-	if (job_prepare(job, frame->body, arrival->read_ago_ms, &fault) != ERROR_NONE) {
-		job->effects = (struct effects){ .refusal = fault };
-		job_answer(job);
-		return;
-	}
-	job_run(job);
-}
-
-void
-dispatch_work(struct dispatch *dispatch, decide handler, uint64_t now_ms)
-{
-	/* Vital: it goes on when nobody else may write. */
-	static const struct operation own_work = { 0, "own_work", message_nothing, message_done, ROLE_NOBODY, true,
-	    true, "", "" };
-	struct job *job = NULL;
-	struct fault fault;
-
-	if (!dispatch->is_stopping)
-		job = job_create(dispatch, NULL, &own_work, now_ms);
-	if (job == NULL)
-		return;
-	job->handler = handler;
-	if (job_equip(job, &fault) != ERROR_NONE)
-		job_destroy(job);
-	else
-		job_run(job);
-}
-
-void
-dispatch_forget(struct dispatch *dispatch, struct dispatch_asker *asker)
-{
-	for (struct job *job = dispatch->jobs; job != NULL; job = job->next)
-		if (job->asker == asker)
-			job->asker = NULL;
 }
 
 void
@@ -616,5 +67,86 @@ dispatch_stop(struct dispatch *dispatch)
 size_t
 dispatch_jobs(const struct dispatch *dispatch)
 {
-	return dispatch->jobs_count;
+	return dispatch->jobs.count;
+}
+
+/* ---- refused ---- */
+
+void
+dispatch_refuse(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request, enum error error)
+{
+	const struct fault fault = { .error = error };
+	uint64_t now_ms = dispatch->config.wall_ms(dispatch->config.context);
+
+	jobs_refuse(&dispatch->jobs, dispatch->office, asker, request, now_ms, &fault);
+}
+
+/* ---- taken ---- */
+
+static decide
+dispatch_find_handler(const struct dispatch *dispatch, enum operation_number operation)
+{
+	const struct dispatch_handler *handler = dispatch->config.handlers;
+
+	while (handler->decide != NULL && handler->operation != operation)
+		handler++;
+	check(handler->decide != NULL);
+	return handler->decide;
+}
+
+/* ERROR_NONE when the server takes another request of this kind now. */
+static enum error
+dispatch_admit(struct dispatch *dispatch, const struct operation *operation, const struct arrival *arrival)
+{
+	if (operation == NULL)
+		return ERROR_operation_unknown;
+	if (dispatch->is_stopping)
+		return ERROR_server_stopping;
+	if (!admission_grants(&dispatch->admission, operation, arrival->at_ms, arrival->waited_ms))
+		return ERROR_busy;
+	/* Who only reads is heard a while longer, so that a crowd of writers does not hide the server. */
+	size_t jobs_max = dispatch->config.jobs_max * (operation->writes ? 1 : 2);
+	if (dispatch->jobs.count >= jobs_max || dispatch->jobs.memory >= JOBS_MEMORY_MAX)
+		return ERROR_busy;
+	return ERROR_NONE;
+}
+
+void
+dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *frame,
+    const struct arrival *arrival)
+{
+	const struct operation *operation = operation_find(frame->op);
+	struct fault fault = { .error = dispatch_admit(dispatch, operation, arrival) };
+	struct job *job = NULL;
+
+	if (fault.error == ERROR_NONE) {
+		const struct job_plan plan = { dispatch->office, asker, operation,
+			dispatch_find_handler(dispatch, operation->number), frame->stream, arrival->at_ms };
+		job = job_create(&dispatch->jobs, &plan);
+		if (job == NULL)
+			fault.error = ERROR_busy;
+	}
+	if (job == NULL)
+		jobs_refuse(&dispatch->jobs, dispatch->office, asker, frame, arrival->at_ms, &fault);
+	else
+		job_begin(job, frame->body, arrival->read_ago_ms);
+}
+
+void
+dispatch_work(struct dispatch *dispatch, decide handler, uint64_t now_ms)
+{
+	/* Vital: it goes on when nobody else may write. */
+	static const struct operation own_work = { 0, "own_work", message_nothing, message_done, ROLE_NOBODY, true,
+	    true, "", "" };
+	const struct job_plan plan = { dispatch->office, NULL, &own_work, handler, 0, now_ms };
+	struct job *job = dispatch->is_stopping ? NULL : job_create(&dispatch->jobs, &plan);
+
+	if (job != NULL)
+		job_begin_own(job);
+}
+
+void
+dispatch_forget(struct dispatch *dispatch, struct dispatch_asker *asker)
+{
+	jobs_forget(&dispatch->jobs, asker);
 }

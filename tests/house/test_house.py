@@ -42,7 +42,7 @@ SERVER = [
     # a decision: what it sees, what it may, what it does, what becomes of that
     "answer commit decide gate view",
     "server/services",
-    "dispatch server_log",
+    "dispatch job server_log",
     "session",
     "address_book conn conn_handshake conn_receive conn_standing conn_state give_way patience",
     "conn_pool listener",
