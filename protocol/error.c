@@ -3,6 +3,9 @@
  * The table of errors, made from errors.def. */
 #include "protocol/error.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "protocol/arena.h"
 
 static const struct error_entry table[] = {
@@ -46,6 +49,19 @@ fault_set(struct fault *fault, enum error error, const char *place, struct slice
 	fault->value = value;
 	fault->expected = expected == NULL ? SLICE_EMPTY : slice_of_text(expected);
 	return error;
+}
+
+enum error
+number_fault_set(
+    struct number_fault *fault, enum error error, const char *place, uint64_t value, const char *expected, ...)
+{
+	va_list list;
+
+	va_start(list, expected);
+	vsnprintf(fault->expected, sizeof fault->expected, expected, list);
+	va_end(list);
+	size_t size = decimal_encode(value, 1, fault->value);
+	return fault_set(&fault->fault, error, place, slice_of(fault->value, size), fault->expected);
 }
 
 enum error

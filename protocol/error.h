@@ -44,6 +44,17 @@ struct fault {
 enum error fault_set(
     struct fault *fault, enum error error, const char *place, struct slice value, const char *expected);
 
+/* A fault whose value is a number, with the room for its texts: they last as long as it does, at its place. */
+struct number_fault {
+	struct fault fault;
+	char value[24];
+	char expected[104];
+};
+
+/* As fault_set; `expected` is a format of numbers and constants, whose text is cut short where it does not fit. */
+enum error number_fault_set(struct number_fault *fault, enum error error, const char *place, uint64_t value,
+    const char *expected, ...) __attribute__((format(printf, 5, 6)));
+
 struct arena;
 /* Copies the fault's texts into the arena, for when what they are borrowed from ends. Returns the fault's error, or
  * ERROR_out_of_memory. */

@@ -48,6 +48,35 @@ frame_peek(struct slice bytes, size_t body_max, struct frame *frame, size_t *siz
 	return ERROR_NONE;
 }
 
+enum error
+frame_check_request(const struct frame *frame, struct number_fault *fault)
+{
+	if (frame->flags != 0)
+		return number_fault_set(fault, ERROR_frame_malformed, "frame.flags", frame->flags, "0 in a request");
+	if (frame->status != 0)
+		return number_fault_set(fault, ERROR_frame_malformed, "frame.status", frame->status, "0 in a request");
+	return ERROR_NONE;
+}
+
+enum error
+frame_peek_request(
+    struct slice bytes, size_t body_max, struct frame *frame, size_t *size, struct number_fault *fault)
+{
+	enum error error = frame_peek(bytes, body_max, frame, size);
+	uint32_t length = bytes.size < LENGTH_SIZE ? LENGTH_MIN : bytes_peek_u32(bytes.data + AT_LENGTH);
+
+	if (length < LENGTH_MIN || error == ERROR_frame_too_large)
+		return number_fault_set(fault, error, "frame.length", length,
+		    "%zu to %zu: %zu and a body of at most %zu", LENGTH_MIN, LENGTH_MIN + body_max, LENGTH_MIN,
+		    body_max);
+	error = frame_check_request(frame, fault);
+	if (error != ERROR_NONE) {
+		frame->body = SLICE_EMPTY;
+		*size = 0;
+	}
+	return error;
+}
+
 static void
 header_put(struct buf *buf, const struct frame *frame, size_t body_size)
 {

@@ -34,6 +34,14 @@ struct frame {
  * header whenever 16 bytes are there, also with an error or an incomplete body. */
 must_check enum error frame_peek(struct slice bytes, size_t body_max, struct frame *frame, size_t *size);
 
+/* The same for whoever is asked: also ERROR_frame_malformed for what is no request, as only clients send them. With an
+ * error *fault says which of `frame.length`, `frame.flags` and `frame.status` it was, the number there and what it
+ * should have been. */
+must_check enum error frame_peek_request(
+    struct slice bytes, size_t body_max, struct frame *frame, size_t *size, struct number_fault *fault);
+/* Of a header alone: flags and status. */
+must_check enum error frame_check_request(const struct frame *frame, struct number_fault *fault);
+
 /* Appends a frame whose body is frame->body. */
 void frame_put(struct buf *buf, const struct frame *frame);
 /* For a body that is encoded in place: appends the header with the length open and returns its place, for

@@ -81,11 +81,11 @@ conn_start_draining(struct conn *conn, enum log_level level, const char *reason)
 }
 
 void
-conn_refuse(struct conn *conn, const struct frame *frame, enum error error)
+conn_refuse(struct conn *conn, const struct frame *frame, const struct fault *fault)
 {
 	log_peer_event(conn->shared->log, LOG_LEVEL_INFO, "frame_refused", log_uint("connection", conn->number),
-	    log_error("error", error), log_uint("op", frame->op), log_address("address", conn->address));
-	session_refuse_frame(conn->session, frame, error);
+	    log_error("error", fault->error), log_uint("op", frame->op), log_address("address", conn->address));
+	session_refuse_frame(conn->session, frame, fault);
 	conn_start_draining(conn, LOG_LEVEL_DEBUG, "frame refused");
 }
 

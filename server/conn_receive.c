@@ -54,6 +54,14 @@ conn_is_very_short(const struct conn *conn)
 	return !give_way_has_room(conn_address_holds(conn) / 3, shared->buffered, memory_max(shared));
 }
 
+/* What is said to it then: how much its own address has, which is all that is its business. */
+static void
+conn_fault_short(const struct conn *conn, struct number_fault *fault)
+{
+	(void)number_fault_set(fault, ERROR_busy, "bytes held by this address", conn_address_holds(conn),
+	    "fewer, while the memory for frames and answers is short");
+}
+
 /* When memory is short, who has answers to collect collects them first. */
 bool
 conn_wants_more(struct conn *conn)
@@ -89,10 +97,13 @@ conn_hand_over(struct conn *conn, const struct frame *frame)
 	};
 
 	conn->has_asked = conn->has_asked_since = true;
-	if (conn_is_very_short(conn))
-		session_refuse_frame(conn->session, frame, ERROR_busy);
-	else
+	if (conn_is_very_short(conn)) {
+		struct number_fault fault;
+		conn_fault_short(conn, &fault);
+		session_refuse_frame(conn->session, frame, &fault.fault);
+	} else {
 		session_receive(conn->session, frame, &arrival);
+	}
 }
 
 bool
@@ -114,8 +125,11 @@ conn_keep_half(struct conn *conn, const struct frame *frame)
 	}
 	if (conn->waits.frame_since_ms == 0)
 		conn->waits.frame_since_ms = loop_steady_ms(conn->shared->loop);
-	if (conn_is_short(conn) && buf_size(conn->in) >= FRAME_HEADER_SIZE)
-		conn_refuse(conn, frame, ERROR_busy);
+	if (conn_is_short(conn) && buf_size(conn->in) >= FRAME_HEADER_SIZE) {
+		struct number_fault fault;
+		conn_fault_short(conn, &fault);
+		conn_refuse(conn, frame, &fault.fault);
+	}
 }
 
 void
@@ -125,15 +139,14 @@ conn_deliver(struct conn *conn, struct share_turn *turn)
 	while (buf_size(conn->in) != 0) {
 		struct frame frame = { 0 };
 		size_t size = 0;
-		enum error error = frame_peek(buf_peek(conn->in), LIMIT_FRAME_BODY, &frame, &size);
+		struct number_fault fault;
+		enum error error =
+		    frame_peek_request(buf_peek(conn->in), LIMIT_FRAME_BODY, &frame, &size, &fault);
 		/* Told by the length alone; but a refusal should name the stream, which comes with the header. */
 		if (error == ERROR_frame_too_large && buf_size(conn->in) < FRAME_HEADER_SIZE)
 			error = ERROR_NONE;
-		/* Only clients ask, only servers answer. */
-		if (error == ERROR_NONE && (frame.flags & FRAME_ANSWER) != 0)
-			error = ERROR_frame_malformed;
 		if (error != ERROR_NONE) {
-			conn_refuse(conn, &frame, error);
+			conn_refuse(conn, &frame, &fault.fault);
 			return;
 		}
 		if (size == 0) {

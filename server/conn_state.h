@@ -75,7 +75,7 @@ void conn_close(struct conn *conn, enum log_level level, const char *reason);
 /* Nothing more is read; whole frames in hand are still delivered. */
 void conn_start_draining(struct conn *conn, enum log_level level, const char *reason);
 /* Answers a frame that cannot be read on, and drains. */
-void conn_refuse(struct conn *conn, const struct frame *frame, enum error error);
+void conn_refuse(struct conn *conn, const struct frame *frame, const struct fault *fault);
 /* What a stream that can go no further means. */
 void conn_stream_failed(struct conn *conn, const struct stream_result *result);
 /* The loop's event that a stream waits for. */

@@ -3,6 +3,7 @@
  * What comes in: which requests become jobs, and what is said to the others. */
 #include "server/dispatch.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "protocol/check.h"
@@ -73,12 +74,12 @@ dispatch_jobs(const struct dispatch *dispatch)
 /* ---- refused ---- */
 
 void
-dispatch_refuse(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request, enum error error)
+dispatch_refuse(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request,
+    const struct fault *fault)
 {
-	const struct fault fault = { .error = error };
 	uint64_t now_ms = dispatch->config.wall_ms(dispatch->config.context);
 
-	jobs_refuse(&dispatch->jobs, dispatch->office, asker, request, now_ms, &fault);
+	jobs_refuse(&dispatch->jobs, dispatch->office, asker, request, now_ms, fault);
 }
 
 /* ---- taken ---- */
@@ -94,20 +95,44 @@ dispatch_find_handler(const struct dispatch *dispatch, enum operation_number ope
 	return handler->decide;
 }
 
+/* Whoever waited too long, or enrols beyond the budget of a crowded server, is not begun. */
+static enum error
+refuse_waiting(const struct dispatch *dispatch, const struct operation *operation, uint64_t waited_ms,
+    struct number_fault *fault)
+{
+	const struct admission *admission = &dispatch->admission;
+
+	if (operation->number == OPERATION_enrol)
+		return number_fault_set(fault, ERROR_busy, "waited_ms", waited_ms,
+		    "one of the %" PRIu64 " enrolments of a second, or no others that wait",
+		    admission->enrolments_per_second);
+	return number_fault_set(fault, ERROR_busy, "waited_ms", waited_ms, "at most %" PRIu64,
+	    admission->busy_after_ms / (operation->writes ? ADMISSION_WRITE_PART : ADMISSION_READ_PART));
+}
+
 /* ERROR_NONE when the server takes another request of this kind now. */
 static enum error
-dispatch_admit(struct dispatch *dispatch, const struct operation *operation, const struct arrival *arrival)
+dispatch_admit(struct dispatch *dispatch, const struct frame *frame, const struct operation *operation,
+    const struct arrival *arrival, struct number_fault *fault)
 {
+	const struct jobs *jobs = &dispatch->jobs;
+
 	if (operation == NULL)
-		return ERROR_operation_unknown;
+		return number_fault_set(
+		    fault, ERROR_operation_unknown, "frame.op", frame->op, "the number of an operation");
 	if (dispatch->is_stopping)
-		return ERROR_server_stopping;
+		return fault_set(&fault->fault, ERROR_server_stopping, "server", SLICE_LITERAL("stopping"),
+		    "one that takes requests: itself after its start, or another");
 	if (!admission_grants(&dispatch->admission, operation, arrival->at_ms, arrival->waited_ms))
-		return ERROR_busy;
+		return refuse_waiting(dispatch, operation, arrival->waited_ms, fault);
 	/* Who only reads is heard a while longer, so that a crowd of writers does not hide the server. */
 	size_t jobs_max = dispatch->config.jobs_max * (operation->writes ? 1 : 2);
-	if (dispatch->jobs.count >= jobs_max || dispatch->jobs.memory >= JOBS_MEMORY_MAX)
-		return ERROR_busy;
+	if (jobs->count >= jobs_max)
+		return number_fault_set(
+		    fault, ERROR_busy, "requests under way", jobs->count, "fewer than %zu", jobs_max);
+	if (jobs->memory >= JOBS_MEMORY_MAX)
+		return number_fault_set(fault, ERROR_busy, "bytes of requests under way", jobs->memory,
+		    "fewer than %zu", JOBS_MEMORY_MAX);
 	return ERROR_NONE;
 }
 
@@ -116,18 +141,19 @@ dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, const s
     const struct arrival *arrival)
 {
 	const struct operation *operation = operation_find(frame->op);
-	struct fault fault = { .error = dispatch_admit(dispatch, operation, arrival) };
+	struct number_fault fault;
 	struct job *job = NULL;
 
-	if (fault.error == ERROR_NONE) {
+	if (dispatch_admit(dispatch, frame, operation, arrival, &fault) == ERROR_NONE) {
 		const struct job_plan plan = { dispatch->office, asker, operation,
 			dispatch_find_handler(dispatch, operation->number), frame->stream, arrival->at_ms };
 		job = job_create(&dispatch->jobs, &plan);
 		if (job == NULL)
-			fault.error = ERROR_busy;
+			(void)fault_set(&fault.fault, ERROR_busy, "memory", SLICE_LITERAL("none"),
+			    "memory for another request");
 	}
 	if (job == NULL)
-		jobs_refuse(&dispatch->jobs, dispatch->office, asker, frame, arrival->at_ms, &fault);
+		jobs_refuse(&dispatch->jobs, dispatch->office, asker, frame, arrival->at_ms, &fault.fault);
 	else
 		job_begin(job, frame->body, arrival->read_ago_ms);
 }

@@ -63,9 +63,9 @@ void dispatch_destroy(struct dispatch *dispatch);
  * enrolment has a budget of its own. Whose deadline has passed is not begun; what is begun here is finished. */
 void dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request,
     const struct arrival *arrival);
-/* A request that the session itself refuses (frame errors, a stream in use). */
-void dispatch_refuse(
-    struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request, enum error error);
+/* A request that the session itself refuses (frame errors, a stream in use). The fault is borrowed for the call. */
+void dispatch_refuse(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request,
+    const struct fault *fault);
 /* A decision of the office's own, for nobody: a step of sweeping, for instance. Its request is NULL. What cannot be
  * done now is left to the next call. */
 void dispatch_work(struct dispatch *dispatch, decide handler, uint64_t now_ms);

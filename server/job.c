@@ -3,6 +3,7 @@
  * A job's way: taken, equipped, decided as often as it takes, committed, answered. */
 #include "server/job.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -468,9 +469,10 @@ job_equip(struct job *job, struct fault *fault)
 
 /* Copies the body aside, decodes it, and gathers what the decision may know. */
 static enum error
-job_prepare(struct job *job, struct slice body, uint64_t read_ago_ms, struct fault *fault)
+job_prepare(struct job *job, struct slice body, uint64_t read_ago_ms, struct number_fault *number_fault)
 {
 	const struct record *record = job->operation->request();
+	struct fault *fault = &number_fault->fault;
 	struct slice copy;
 
 	if (job_equip(job, fault) != ERROR_NONE)
@@ -485,17 +487,18 @@ job_prepare(struct job *job, struct slice body, uint64_t read_ago_ms, struct fau
 	 * and is finished however long it has to wait for the disk. */
 	const struct msg_nothing *envelope = job->request;
 	if (envelope->has_deadline_ms && read_ago_ms > envelope->deadline_ms)
-		return fault_set(fault, ERROR_deadline_passed, NULL, SLICE_EMPTY, NULL);
+		return number_fault_set(number_fault, ERROR_deadline_passed, "deadline_ms", envelope->deadline_ms,
+		    "at least the %" PRIu64 " that passed before work began", read_ago_ms);
 	return ERROR_NONE;
 }
 
 void
 job_begin(struct job *job, struct slice body, uint64_t read_ago_ms)
 {
-	struct fault fault;
+	struct number_fault fault;
 
 	if (job_prepare(job, body, read_ago_ms, &fault) != ERROR_NONE) {
-		job->effects = (struct effects){ .refusal = fault };
+		job->effects = (struct effects){ .refusal = fault.fault };
 		job_answer(job);
 		return;
 	}

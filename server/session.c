@@ -105,26 +105,35 @@ session_has_stream(const struct session *session, uint32_t stream)
 }
 
 void
-session_refuse_frame(struct session *session, const struct frame *frame, enum error error)
+session_refuse_frame(struct session *session, const struct frame *frame, const struct fault *fault)
 {
 	session->asker.answer = session_refuse;
-	dispatch_refuse(session->dispatch, &session->asker, frame, error);
+	dispatch_refuse(session->dispatch, &session->asker, frame, fault);
 	session->asker.answer = session_answer;
+}
+
+/* May this request be begun, as far as a session knows? */
+static enum error
+session_check(const struct session *session, const struct frame *frame, struct number_fault *fault)
+{
+	if (frame_check_request(frame, fault) != ERROR_NONE)
+		return fault->fault.error;
+	if (session_has_stream(session, frame->stream))
+		return number_fault_set(fault, ERROR_stream_in_use, "frame.stream", frame->stream,
+		    "the stream of no request that waits for its answer");
+	if (session->streams_count == LIMIT_STREAMS)
+		return number_fault_set(fault, ERROR_busy, "requests unanswered", session->streams_count,
+		    "fewer than %zu of a connection", (size_t)LIMIT_STREAMS);
+	return ERROR_NONE;
 }
 
 void
 session_receive(struct session *session, const struct frame *frame, const struct arrival *arrival)
 {
-	if ((frame->flags & FRAME_ANSWER) != 0 || frame->status != 0) {
-		session_refuse_frame(session, frame, ERROR_frame_malformed);
-		return;
-	}
-	if (session_has_stream(session, frame->stream)) {
-		session_refuse_frame(session, frame, ERROR_stream_in_use);
-		return;
-	}
-	if (session->streams_count == LIMIT_STREAMS) {
-		session_refuse_frame(session, frame, ERROR_busy);
+	struct number_fault fault;
+
+	if (session_check(session, frame, &fault) != ERROR_NONE) {
+		session_refuse_frame(session, frame, &fault.fault);
 		return;
 	}
 	session->streams[session->streams_count++] = frame->stream;

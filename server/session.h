@@ -30,8 +30,9 @@ void session_destroy(struct session *session);
 /* One whole request, its body borrowed for the call. Answers at once or later, in any order; every request gets exactly
  * one. */
 void session_receive(struct session *session, const struct frame *frame, const struct arrival *arrival);
-/* Answers a frame that could not be read on (frame_peek's error) before the connection is closed. */
-void session_refuse_frame(struct session *session, const struct frame *frame, enum error error);
+/* Answers a frame that is not received: one that cannot be read past, or for which there is no memory. The fault is
+ * borrowed for the call. */
+void session_refuse_frame(struct session *session, const struct frame *frame, const struct fault *fault);
 
 /* Frames ready to be sent; whoever sends consumes from the front. */
 struct buf *session_answers(struct session *session);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A stream of frames, as a connection reads it. Properties: a frame never reaches beyond the bytes there are, what
- * was read and is written again gives the same bytes, and an answer does not change when the bytes come torn. */
+ * was read and is written again gives the same bytes, an answer does not change when the bytes come torn, and whoever
+ * is asked finds the same wrong, besides what is no request, and says what. */
 #include "protocol/check.h"
 #include "protocol/frame.h"
 #include "protocol/limits.h"
@@ -39,6 +40,19 @@ same_when_torn(struct slice bytes, enum error whole_error, size_t whole_size)
 	}
 }
 
+static void
+same_when_asked(struct slice bytes, enum error peeked, const struct frame *frame)
+{
+	struct number_fault fault;
+	struct frame request;
+	size_t size;
+	enum error error = frame_peek_request(bytes, LIMIT_FRAME_BODY, &request, &size, &fault);
+
+	check(error == (peeked == ERROR_NONE && frame->flags != 0 ? ERROR_frame_malformed : peeked));
+	check(error == ERROR_NONE || (size == 0 && request.body.size == 0 && fault.fault.error == error &&
+	    fault.fault.place.size != 0 && fault.fault.value.size != 0 && fault.fault.expected.size != 0));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -51,6 +65,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(taken <= rest.size);
 		check(error == ERROR_NONE || (taken == 0 && frame.body.size == 0));
 		same_when_torn(rest, error, taken);
+		same_when_asked(rest, error, &frame);
 		if (error != ERROR_NONE || taken == 0)
 			return 0;
 		check(taken == FRAME_HEADER_SIZE + frame.body.size);

@@ -103,21 +103,22 @@ def test_random_bytes_as_frames(town):
             assert [one[2] for one in answers] in ([MALFORMED], [TOO_LARGE])
 
 
-@pytest.mark.parametrize("header, status", [
-    (struct.pack(">IHHII", 11, 1, 0, 0, 1), MALFORMED),
-    (struct.pack(">IHHII", 0, 1, 0, 0, 1), MALFORMED),
-    (struct.pack(">IHHII", 13, 1, 1, 0, 7), MALFORMED),
-    (struct.pack(">IHHII", 13, 1, 2, 0, 7), MALFORMED),
-    (struct.pack(">IHHII", 13, 1, 0x8000, 0, 7), MALFORMED),
-    (struct.pack(">IHHII", 13, 1, 0, 1, 7), MALFORMED),
-    (struct.pack(">IHHII", 12 + 1024 * 1024 + 1, 0x200, 0, 0, 7), TOO_LARGE),
-    (struct.pack(">IHHII", 2**32 - 1, 0x200, 0, 0, 7), TOO_LARGE),
+@pytest.mark.parametrize("header, status, place, value", [
+    (struct.pack(">IHHII", 11, 1, 0, 0, 1), MALFORMED, "length", 11),
+    (struct.pack(">IHHII", 0, 1, 0, 0, 1), MALFORMED, "length", 0),
+    (struct.pack(">IHHII", 13, 1, 1, 0, 7), MALFORMED, "flags", 1),
+    (struct.pack(">IHHII", 13, 1, 2, 0, 7), MALFORMED, "flags", 2),
+    (struct.pack(">IHHII", 13, 1, 0x8000, 0, 7), MALFORMED, "flags", 0x8000),
+    (struct.pack(">IHHII", 13, 1, 0, 1, 7), MALFORMED, "status", 1),
+    (struct.pack(">IHHII", 12 + 1024 * 1024 + 1, 0x200, 0, 0, 7), TOO_LARGE, "length", 12 + 1024 * 1024 + 1),
+    (struct.pack(">IHHII", 2**32 - 1, 0x200, 0, 0, 7), TOO_LARGE, "length", 2**32 - 1),
 ], ids=lambda value: value.hex() if isinstance(value, bytes) else None)
-def test_headers(town, header, status):
+def test_headers(town, header, status, place, value):
     with town.connect() as connection:
         connection.send_bytes(header + EMPTY)
         [(op, stream, told, body)] = answers_until_closed(connection)
         assert told == status and body[1] and body[2]
+        assert (body[3], body[4]) == (f"frame.{place}", str(value)) and body[5]
         assert (op, stream) == struct.unpack(">4xH6xI", header)
 
 

@@ -64,6 +64,7 @@ struct dispatch {
 	unsigned received, costly;
 	uint64_t received_ms, read_ago_ms, waited_ms; /* of the last */
 	enum error refused;
+	char refused_place[64], refused_value[64]; /* of the last */
 };
 
 struct session {
@@ -128,11 +129,18 @@ session_receive(struct session *session, const struct frame *frame, const struct
 }
 
 void
-session_refuse_frame(struct session *session, const struct frame *frame, enum error error)
+session_refuse_frame(struct session *session, const struct frame *frame, const struct fault *fault)
 {
-	session->dispatch->refused = error;
-	answered_note(NULL, error);
-	session_answer(session, frame->op, frame->stream, error, SLICE_EMPTY);
+	struct dispatch *dispatch = session->dispatch;
+
+	assert_true(fault->place.size != 0 && fault->value.size != 0 && fault->expected.size != 0);
+	dispatch->refused = fault->error;
+	snprintf(dispatch->refused_place, sizeof dispatch->refused_place, "%.*s", (int)fault->place.size,
+	    (const char *)fault->place.data);
+	snprintf(dispatch->refused_value, sizeof dispatch->refused_value, "%.*s", (int)fault->value.size,
+	    (const char *)fault->value.data);
+	answered_note(NULL, fault->error);
+	session_answer(session, frame->op, frame->stream, fault->error, SLICE_EMPTY);
 }
 
 struct buf *

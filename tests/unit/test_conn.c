@@ -95,6 +95,8 @@ an_oversized_frame_is_refused_by_its_header(void **state)
 	buf_put(client->out, slice_of(header + 4, sizeof header - 4));
 	pump(f);
 	assert_int_equal(expect_answer(client, 9, ERROR_frame_too_large), 0);
+	assert_string_equal(f->dispatch.refused_place, "frame.length");
+	assert_string_equal(f->dispatch.refused_value, "1048589");
 	/* What was received before is still answered, though the peer goes on sending what nobody reads. */
 	assert_int_equal(client->end, STREAM_PROGRESS);
 	for (int i = 0; i < 100; i++)
@@ -122,6 +124,8 @@ a_malformed_frame_is_refused(void **state)
 	buf_put(client->out, slice_of("\0\0\0\3", 4));
 	pump(f);
 	assert_int_equal(f->dispatch.refused, ERROR_frame_malformed);
+	assert_string_equal(f->dispatch.refused_place, "frame.length");
+	assert_string_equal(f->dispatch.refused_value, "3");
 	expect_answer(client, 0, ERROR_frame_malformed);
 	assert_int_equal(client->end, STREAM_CLOSED);
 	later(f, f->limits.linger_ms);

@@ -203,6 +203,15 @@ an_asker_that_is_gone_is_not_answered(void **state)
 	process_destroy(process);
 }
 
+/* The newest refusal says where, what and why. */
+static void
+assert_told(const struct process *process, const char *place, const char *value, const char *expected)
+{
+	assert_true(slice_equal_text(process->asked->refusal.place, place));
+	assert_true(slice_equal_text(process->asked->refusal.value, value));
+	assert_true(slice_equal_text(process->asked->refusal.expected, expected));
+}
+
 static void
 who_waited_too_long_is_told_busy_at_once(void **state)
 {
@@ -214,7 +223,12 @@ who_waited_too_long_is_told_busy_at_once(void **state)
 	process->arrival.waited_ms = 401;
 	ask(process, 2, (struct wish){ 'a', 'b', 0, 0 });
 	assert_int_equal(process->asked->status[2], ERROR_busy);
+	assert_told(process, "waited_ms", "401", "at most 400");
 	assert_int_equal(process->asked->refusal.retry_after_ms, 77);
+	const struct frame enrolment = { .op = OPERATION_enrol, .stream = 3 };
+	dispatch_submit(process->dispatch, &process->asked->asker, &enrolment, &process->arrival);
+	assert_int_equal(process->asked->status[3], ERROR_busy);
+	assert_told(process, "waited_ms", "401", "one of the 0 enrolments of a second, or no others that wait");
 	drain(process);
 	assert_int_equal(process->asked->status[1], ERROR_NONE);
 	assert_int_equal(counter(process, 'a'), 1);
@@ -233,6 +247,7 @@ work_past_its_deadline_is_not_begun(void **state)
 	process->arrival.read_ago_ms = 1001;
 	ask(process, 1, (struct wish){ 'a', 'b', 0, 1000 });
 	assert_int_equal(process->asked->status[1], ERROR_deadline_passed);
+	assert_told(process, "deadline_ms", "1000", "at least the 1001 that passed before work began");
 	assert_int_equal(runs, 0);
 	ask(process, 2, (struct wish){ 'a', 'b', 0, 1001 });
 	ask(process, 3, (struct wish){ 'a', 'b', 0, 1001 }); /* waits for the other's batch, and decides anew */
@@ -265,11 +280,13 @@ refused_at_the_door(void **state)
 	assert_int_equal(process->asked->count, 0);
 	ask(process, stream, (struct wish){ 'a', 'b', 0, 0 });
 	assert_int_equal(process->asked->status[stream], ERROR_busy);
+	assert_told(process, "requests under way", "64", "fewer than 64");
 	assert_true(process->asked->refusal.has_retry_after_ms);
 	assert_int_equal(process->asked->refusal.retry_after_ms, 77);
 	drain(process);
 	dispatch_submit(process->dispatch, &process->asked->asker, &unknown, &process->arrival);
 	assert_int_equal(process->asked->status[400], ERROR_operation_unknown);
+	assert_told(process, "frame.op", "32767", "the number of an operation");
 	dispatch_submit(process->dispatch, &process->asked->asker, &malformed, &process->arrival);
 	assert_int_equal(process->asked->status[401], ERROR_message_malformed);
 	dispatch_submit(process->dispatch, &process->asked->asker, &empty, &process->arrival);
@@ -281,6 +298,7 @@ refused_at_the_door(void **state)
 	dispatch_stop(process->dispatch);
 	ask(process, stream + 1, (struct wish){ 'a', 'b', 0, 0 });
 	assert_int_equal(process->asked->status[stream + 1], ERROR_server_stopping);
+	assert_told(process, "server", "stopping", "one that takes requests: itself after its start, or another");
 	drain(process);
 	assert_int_equal(process->asked->status[stream], ERROR_NONE);
 	assert_int_equal(counter(process, 'a'), JOBS_MAX + 1);

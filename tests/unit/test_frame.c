@@ -131,6 +131,59 @@ headers_keep_the_rules(void **state)
 	assert_int_equal(peek_with(6, SLICE_LITERAL("\0\0\0\0\0\0"), &frame, 16), ERROR_NONE);
 }
 
+/* The sample as a request with one field of its header overwritten, as the office looks at it. */
+static void
+assert_request_refused(size_t at, struct slice bytes, enum error error, const char *place, const char *value,
+    const char *expected)
+{
+	struct frame frame = sample;
+	struct number_fault fault;
+	size_t size;
+	struct buf *buf = buf_create(1000);
+
+	frame.flags = 0;
+	frame.status = 0;
+	frame_put(buf, &frame);
+	assert_int_equal(frame_peek_request(buf_peek(buf), BODY_MAX, &frame, &size, &fault), ERROR_NONE);
+	assert_int_equal(size, buf_size(buf));
+	buf_poke(buf, at, bytes);
+	assert_int_equal(frame_peek_request(buf_peek(buf), BODY_MAX, &frame, &size, &fault), error);
+	assert_int_equal(size, 0);
+	assert_int_equal(frame.body.size, 0);
+	assert_int_equal(fault.fault.error, error);
+	assert_true(slice_equal_text(fault.fault.place, place));
+	assert_true(slice_equal_text(fault.fault.value, value));
+	assert_true(slice_equal_text(fault.fault.expected, expected));
+	buf_destroy(buf);
+}
+
+static void
+what_is_no_request_is_told_by_field_number_and_rule(void **state)
+{
+	static const enum error malformed = ERROR_frame_malformed, large = ERROR_frame_too_large;
+	static const char lengths[] = "12 to 1012: 12 and a body of at most 1000", none[] = "0 in a request";
+
+	(void)state;
+	assert_request_refused(0, SLICE_LITERAL("\0\0\0\x0b"), malformed, "frame.length", "11", lengths);
+	assert_request_refused(0, SLICE_LITERAL("\0\0\x03\xf5"), large, "frame.length", "1013", lengths);
+	assert_request_refused(0, SLICE_LITERAL("\xff\xff\xff\xff"), large, "frame.length", "4294967295", lengths);
+	assert_request_refused(6, SLICE_LITERAL("\x80\x02"), malformed, "frame.flags", "32770", none);
+	/* An answer is well formed, and still nothing that anybody may send to the office. */
+	assert_request_refused(6, SLICE_LITERAL("\0\x01"), malformed, "frame.flags", "1", none);
+	assert_request_refused(8, SLICE_LITERAL("\0\0\0\x28"), malformed, "frame.status", "40", none);
+}
+
+static void
+a_number_faults_texts_fit_or_are_cut(void **state)
+{
+	struct number_fault fault;
+
+	(void)state;
+	assert_int_equal(number_fault_set(&fault, ERROR_busy, "place", UINT64_MAX, "%0300d", 1), ERROR_busy);
+	assert_true(slice_equal_text(fault.fault.value, "18446744073709551615"));
+	assert_int_equal(fault.fault.expected.size, sizeof fault.expected - 1);
+}
+
 int
 main(void)
 {
@@ -141,6 +194,8 @@ main(void)
 		cmocka_unit_test(a_full_buffer_fails_and_does_not_abort),
 		cmocka_unit_test(lengths_are_judged_as_soon_as_known),
 		cmocka_unit_test(headers_keep_the_rules),
+		cmocka_unit_test(what_is_no_request_is_told_by_field_number_and_rule),
+		cmocka_unit_test(a_number_faults_texts_fit_or_are_cut),
 	};
 	return cmocka_run_group_tests_name("frame", tests, NULL, NULL);
 }

@@ -123,6 +123,26 @@ take(struct table *table, uint32_t stream)
 	return status;
 }
 
+/* The next answer must be this refusal, and say where, what and why. */
+static void
+take_refusal(struct table *table, uint32_t stream, enum error error, const char *place, const char *value,
+    const char *expected)
+{
+	struct buf *answers = session_answers(table->session);
+	struct msg_refusal refusal;
+	struct fault fault;
+	struct frame frame;
+	size_t size;
+
+	assert_int_equal(frame_peek(buf_peek(answers), LIMIT_FRAME_BODY, &frame, &size), ERROR_NONE);
+	assert_int_equal(codec_decode(message_refusal(), frame.body, CODEC_ANSWER, table->fixture->arena, &refusal,
+	    &fault), ERROR_NONE);
+	assert_true(slice_equal_text(refusal.place, place));
+	assert_true(slice_equal_text(refusal.value, value));
+	assert_true(slice_equal_text(refusal.expected, expected));
+	assert_int_equal(take(table, stream), error);
+}
+
 static void
 streams_are_in_use_until_they_are_answered(void **state)
 {
@@ -137,7 +157,8 @@ streams_are_in_use_until_they_are_answered(void **state)
 	assert_int_equal(session_unanswered(table->session), 1);
 	/* Another request on it leaves the first as it is; one on another stream overtakes it. */
 	ask(table, OPERATION_publication, 7, &publication);
-	assert_int_equal(take(table, 7), ERROR_stream_in_use);
+	take_refusal(table, 7, ERROR_stream_in_use, "frame.stream", "7",
+	    "the stream of no request that waits for its answer");
 	assert_int_equal(session_unanswered(table->session), 1);
 	ask(table, OPERATION_publication, 8, &publication);
 	assert_int_equal(take(table, 8), ERROR_NONE);
@@ -157,13 +178,31 @@ only_requests_are_received(void **state)
 	struct frame frame = { .op = OPERATION_hello, .flags = FRAME_ANSWER, .stream = 3 };
 
 	session_receive(table->session, &frame, &arrival);
-	assert_int_equal(take(table, 3), ERROR_frame_malformed);
+	take_refusal(table, 3, ERROR_frame_malformed, "frame.flags", "1", "0 in a request");
 	frame = (struct frame){ .op = OPERATION_hello, .status = 1, .stream = 4 };
 	session_receive(table->session, &frame, &arrival);
-	assert_int_equal(take(table, 4), ERROR_frame_malformed);
+	take_refusal(table, 4, ERROR_frame_malformed, "frame.status", "1", "0 in a request");
 	frame = (struct frame){ .op = 0xffff, .stream = 5, .body = SLICE_LITERAL("\xa0") };
 	session_receive(table->session, &frame, &arrival);
-	assert_int_equal(take(table, 5), ERROR_operation_unknown);
+	take_refusal(table, 5, ERROR_operation_unknown, "frame.op", "65535", "the number of an operation");
+	assert_int_equal(session_unanswered(table->session), 0);
+	table_clear(table);
+}
+
+static void
+streams_have_an_end(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct table *table = table_lay(fixture);
+	const struct msg_login_request login = { .serial = SLICE_LITERAL("0123456789abcdef"),
+	    .signature = SLICE_LITERAL("x") };
+
+	memory_store_defer(fixture->store, true, true);
+	for (uint32_t stream = 0; stream < LIMIT_STREAMS; stream++)
+		ask(table, OPERATION_login, stream, &login);
+	ask(table, OPERATION_login, LIMIT_STREAMS, &login);
+	take_refusal(table, LIMIT_STREAMS, ERROR_busy, "requests unanswered", "128", "fewer than 128 of a connection");
+	store_wait(fixture->store);
 	assert_int_equal(session_unanswered(table->session), 0);
 	table_clear(table);
 }
@@ -257,6 +296,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		PEOPLE_TEST(streams_are_in_use_until_they_are_answered),
 		PEOPLE_TEST(only_requests_are_received),
+		PEOPLE_TEST(streams_have_an_end),
 		PEOPLE_TEST(a_log_in_counts_from_its_answer_on),
 		PEOPLE_TEST(every_reason_of_a_refusal_is_sent),
 	};
