@@ -6,16 +6,15 @@
 #include <openssl/rand.h>
 
 #include "client/problem.h"
+#include "protocol/limits.h"
 
 /* Before a new connection, at first. */
 #define CONNECT_MS 200
 /* After a refusal that names no time. */
 #define REFUSED_MS 1000
-/* A wait is doubled with each in vain, so many times at most, and not beyond a minute unless the office named more;
- * it can name no more than a day. */
+/* A wait is doubled with each in vain, so many times at most, and not beyond a minute unless the office named more. */
 #define DOUBLINGS_MAX 5
 #define DOUBLED_MAX_MS 60000
-#define NAMED_MAX_MS 86400000
 
 /* Of 0 up to that, so that clients that were turned away together do not come back together. */
 static uint64_t
@@ -30,7 +29,7 @@ random_part(uint64_t of_ms)
 uint64_t
 backoff_ms(uint64_t named_ms, unsigned before)
 {
-	uint64_t least_ms = named_ms < NAMED_MAX_MS ? named_ms : NAMED_MAX_MS;
+	uint64_t least_ms = named_ms < LIMIT_RETRY_AFTER_MS ? named_ms : LIMIT_RETRY_AFTER_MS;
 	uint64_t wait_ms = least_ms << (before < DOUBLINGS_MAX ? before : DOUBLINGS_MAX);
 
 	if (wait_ms > DOUBLED_MAX_MS)

@@ -26,6 +26,8 @@
 
 /* Connecting, TLS, hello, log-in: each has so long. */
 #define PHASE_TIMEOUT_MS 15000
+/* The longest wait, named by a refusal, after which a request is sent again by itself. */
+#define WAIT_WORTH_MS 60000
 /* Rounds of one step, so that one connection cannot hold an event loop. */
 #define ROUNDS_MAX 32
 /* Hello and log-in travel on this stream; requests have others. */
@@ -306,10 +308,14 @@ read_refusal(const struct frame *frame, struct guichet_problem *problem)
 	return error;
 }
 
+/* What the office says passes by itself, and soon: whether to wait for more than that is the caller's to decide. */
 static bool
-worth_waiting(enum guichet_error error)
+worth_waiting(const struct guichet_problem *problem)
 {
-	return error == GUICHET_ERROR_busy || error == GUICHET_ERROR_disk_full;
+	enum guichet_error error = guichet_problem_error(problem);
+
+	return guichet_error_retry(error) == GUICHET_RETRY_later && error != GUICHET_ERROR_out_of_memory &&
+	    guichet_problem_retry_after_ms(problem) <= WAIT_WORTH_MS;
 }
 
 /* The office cannot say hello or log one in now. The link is kept: another one would cost it more than this. False
@@ -332,7 +338,7 @@ refuse_control(struct guichet *guichet, const struct frame *frame, bool *try_aga
 {
 	enum guichet_error error = read_refusal(frame, guichet->problem);
 
-	if (worth_waiting(error) && (guichet->phase == PHASE_HELLO || guichet->phase == PHASE_LOGIN))
+	if (worth_waiting(guichet->problem) && (guichet->phase == PHASE_HELLO || guichet->phase == PHASE_LOGIN))
 		return wait_on_link(guichet);
 	*try_again = guichet_error_retry(error) == GUICHET_RETRY_new;
 	return false;
@@ -384,7 +390,7 @@ take_refusal(struct guichet *guichet, struct guichet_request *request, enum guic
 {
 	bool recovers = request->kind->recovers != NULL && request->kind->recovers(request, error);
 
-	if ((!recovers && !worth_waiting(error)) || ++request->attempts >= guichet->attempts_max) {
+	if ((!recovers && !worth_waiting(request->problem)) || ++request->attempts >= guichet->attempts_max) {
 		request_finish(request, error);
 		return;
 	}

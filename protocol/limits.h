@@ -98,6 +98,9 @@
 
 /* ---- times ---- */
 
+/* The longest wait that a refusal names, in milliseconds: a day. What takes longer is asked again then. */
+#define LIMIT_RETRY_AFTER_MS 86400000
+
 /* How far ahead of the office's clock a signing time may lie. */
 #define SIGNING_TIME_AHEAD_S (5 * 60)
 

@@ -43,7 +43,8 @@ answer_destroy(struct answer *answer)
 	free(answer);
 }
 
-enum error
+/* What an error inside this process is on the wire. */
+static enum error
 answer_error(enum error error)
 {
 	if (error == ERROR_out_of_memory)
@@ -86,6 +87,15 @@ fill_reasons(struct answer *answer, const struct effects *effects)
 	return count;
 }
 
+/* The wait that is named, which ends no later than it may. */
+static uint64_t
+retry_after_ms(const struct answer *answer, const struct effects *effects)
+{
+	uint64_t wait_ms = effects->retry_after_ms != 0 ? effects->retry_after_ms : answer->retry_after_ms;
+
+	return wait_ms < LIMIT_RETRY_AFTER_MS ? wait_ms : LIMIT_RETRY_AFTER_MS;
+}
+
 static void
 put_refusal(struct answer *answer, const uint8_t *correlation, const struct effects *effects)
 {
@@ -104,8 +114,7 @@ put_refusal(struct answer *answer, const uint8_t *correlation, const struct effe
 		.has_expected = quotable(fault->expected),
 		.expected = slice_cut(fault->expected, 1024),
 		.has_retry_after_ms = entry->retry == RETRY_LATER,
-		.retry_after_ms =
-		    effects->retry_after_ms != 0 ? effects->retry_after_ms : answer->retry_after_ms,
+		.retry_after_ms = retry_after_ms(answer, effects),
 		.has_findings = effects->findings_count != 0,
 		.findings = effects->findings,
 		.findings_count = effects->findings_count,
@@ -116,18 +125,27 @@ put_refusal(struct answer *answer, const uint8_t *correlation, const struct effe
 	codec_encode(message_refusal(), &refusal, answer->bytes);
 }
 
-struct slice
+enum error
 answer_encode(struct answer *answer, const struct operation *operation, const uint8_t correlation[CORRELATION_SIZE],
-    const struct effects *effects)
+    const struct effects *effects, struct slice *body)
 {
+	const struct effects unsayable = { .refusal = { .error = ERROR_internal } };
+	enum error error = answer_error(effects->refusal.error);
+
 	buf_clear(answer->bytes);
-	if (effects->refusal.error == ERROR_NONE) {
+	if (error == ERROR_NONE) {
 		/* The envelope is the first field of every answer. */
 		*(struct slice *)effects->answer = slice_of(correlation, CORRELATION_SIZE);
 		codec_encode(operation->answer(), effects->answer, answer->bytes);
 	} else {
 		put_refusal(answer, correlation, effects);
 	}
-	check(buf_ok(answer->bytes));
-	return buf_peek(answer->bytes);
+	if (!buf_ok(answer->bytes)) {
+		error = ERROR_internal;
+		buf_clear(answer->bytes);
+		put_refusal(answer, correlation, &unsayable);
+		check(buf_ok(answer->bytes));
+	}
+	*body = buf_peek(answer->bytes);
+	return error;
 }

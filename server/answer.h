@@ -14,10 +14,10 @@ must_check struct answer *answer_create(uint64_t retry_after_ms);
 /* NULL is allowed. */
 void answer_destroy(struct answer *answer);
 
-/* What an error inside this process is on the wire; ERROR_NONE is itself. */
-must_check enum error answer_error(enum error error);
-/* Borrowed until the next. Writes the correlation into effects->answer; operation may be NULL with a refusal. */
-must_check struct slice answer_encode(struct answer *answer, const struct operation *operation,
-    const uint8_t correlation[CORRELATION_SIZE], const struct effects *effects);
+/* What became of a request, in words: *body is borrowed until the next. Writes the correlation into effects->answer;
+ * operation may be NULL with a refusal. The error is the one on the wire: ERROR_internal also for an answer beyond its
+ * own record's limits, which is a fault of this process and is not sent. */
+must_check enum error answer_encode(struct answer *answer, const struct operation *operation,
+    const uint8_t correlation[CORRELATION_SIZE], const struct effects *effects, struct slice *body);
 
 #endif

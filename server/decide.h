@@ -80,6 +80,7 @@ struct effects {
 	struct holder holder;
 	bool changes_crl;
 	bool keeps_year; /* the campaign's year is put on record */
+	bool has_more; /* of the office's own work: this step was full, and another may follow at once */
 	bool failed; /* memory was short while effects were noted */
 
 	/* The answer: a struct of the operation's answer record, unless refusal says otherwise. */

@@ -19,7 +19,6 @@ struct dispatch {
 	struct office *office;
 	struct admission admission;
 	struct jobs jobs;
-	bool is_stopping;
 };
 
 /* ---- life ---- */
@@ -62,7 +61,7 @@ dispatch_set_office(struct dispatch *dispatch, struct office *office)
 void
 dispatch_stop(struct dispatch *dispatch)
 {
-	dispatch->is_stopping = true;
+	dispatch->jobs.is_stopping = true;
 }
 
 size_t
@@ -120,7 +119,7 @@ dispatch_admit(struct dispatch *dispatch, const struct frame *frame, const struc
 	if (operation == NULL)
 		return number_fault_set(
 		    fault, ERROR_operation_unknown, "frame.op", frame->op, "the number of an operation");
-	if (dispatch->is_stopping)
+	if (dispatch->jobs.is_stopping)
 		return fault_set(&fault->fault, ERROR_server_stopping, "server", SLICE_LITERAL("stopping"),
 		    "one that takes requests: itself after its start, or another");
 	if (!admission_grants(&dispatch->admission, operation, arrival->at_ms, arrival->waited_ms))
@@ -165,7 +164,7 @@ dispatch_work(struct dispatch *dispatch, decide handler, uint64_t now_ms)
 	static const struct operation own_work = { 0, "own_work", message_nothing, message_done, ROLE_NOBODY, true,
 	    true, "", "" };
 	const struct job_plan plan = { dispatch->office, NULL, &own_work, handler, 0, now_ms };
-	struct job *job = dispatch->is_stopping ? NULL : job_create(&dispatch->jobs, &plan);
+	struct job *job = dispatch->jobs.is_stopping ? NULL : job_create(&dispatch->jobs, &plan);
 
 	if (job != NULL)
 		job_begin_own(job);

@@ -23,6 +23,7 @@ struct jobs {
 	size_t memory; /* bytes that all of them hold */
 	struct job *spares; /* nobody's; only their arenas mean anything */
 	size_t spares_count;
+	bool is_stopping; /* nothing is begun any more, and no own work goes on by itself */
 };
 
 /* The config is borrowed until the end. False when memory is short, with nothing left to close. */

@@ -196,5 +196,6 @@ decide_attempts_sweep(struct decision *decision, const void *request)
 		if (outcome != PROCEED)
 			return outcome;
 	}
+	decision->effects->has_more = count == ATTEMPTS_SWEEP_MAX;
 	return DECIDED;
 }

@@ -414,10 +414,15 @@ decide_upload_sweep(struct decision *decision, const void *request)
 	(void)request;
 	if (view_range(decision->view, from, end, false, UPLOAD_SWEEP_MAX, &pairs, &count) == VIEW_AGAIN)
 		return AGAIN;
-	for (size_t i = 0; i < count && puts_count(decision->effects) + FORGET_PUTS_MAX <= COMMIT_PUTS_MAX; i++) {
+	for (size_t i = 0; i < count; i++) {
+		if (puts_count(decision->effects) + FORGET_PUTS_MAX > COMMIT_PUTS_MAX) {
+			count = UPLOAD_SWEEP_MAX;
+			break;
+		}
 		enum outcome outcome = upload_forget(decision, pairs[i].key);
 		if (outcome != PROCEED)
 			return outcome;
 	}
+	decision->effects->has_more = count == UPLOAD_SWEEP_MAX;
 	return DECIDED;
 }

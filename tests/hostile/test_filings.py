@@ -9,7 +9,7 @@ import stranger
 from visit import EMAIL
 
 CERTIFICATE_UNKNOWN, MANIFEST_MALFORMED, SIGNATURE_INVALID, NOT_ENTITLED = 65, 80, 83, 85
-MISSING, CORRUPT, REFUSED, NOT_LISTED, UPLOAD_UNKNOWN, UPLOAD_OFFSET, INFLATE_FAILED = 89, 90, 91, 92, 93, 94, 97
+MISSING, CORRUPT, REFUSED, NOT_LISTED, UPLOAD_UNKNOWN, UPLOAD_OFFSET, UPLOAD_QUOTA, INFLATE_FAILED = 89, 90, 91, 92, 93, 94, 95, 97
 # What a changed byte of a manifest may be: no manifest, another office's, or one that nobody signed.
 MANIFEST_CHANGED = {MANIFEST_MALFORMED, 81, SIGNATURE_INVALID, 96}
 
@@ -168,6 +168,24 @@ def test_documents_that_are_no_returns(town):
             assert (name, answer.value.status) == (name, REFUSED)
             findings = answer.value.body[7]
             assert findings and len(findings) <= 256 and all(one[7] and one[8] for one in findings)
+
+
+def test_more_announced_than_anybody_may(town):
+    """The wait that is needed is longer than any that an answer can name."""
+    visit = town.visitor()
+
+    def announced(connection, count):
+        lines = "".join(f"document attachment/rib application/pdf {20 << 20} {stranger.sha256(b'%d' % (count + n)).hex()}\n"
+                        for n in range(count))
+        manifest = visit.manifest([visit.own_return()]) + lines.encode()
+        return stranger.filing_sign(visit.holder, manifest, connection.hello()[3])
+
+    with town.connect() as connection:
+        assert len(connection.request(stranger.UPLOAD, announced(connection, 100))[2]) == 100
+        for _ in range(2):
+            with pytest.raises(stranger.Refused) as refused:
+                connection.request(stranger.UPLOAD, announced(connection, 1))
+            assert (refused.value.status, refused.value.body[6]) == (UPLOAD_QUOTA, 86400000)
 
 
 def test_uploads_without_a_right(visit, town):

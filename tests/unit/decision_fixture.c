@@ -11,6 +11,8 @@
 
 #include "protocol/default_campaign.h"
 #include "protocol/default_catalogue.h"
+#include "protocol/codec.h"
+#include "server/answer.h"
 #include "server/authority.h"
 #include "server/gate.h"
 #include "server/proof.h"
@@ -238,6 +240,29 @@ view_loaded(void *context)
 	(void)context;
 }
 
+/* Sends what was decided, in so far as it must fit into its message: a refusal as it is decided, an answer once what is
+ * bound to it is known. */
+static void
+assert_sayable(struct decision_fixture *fixture, const struct operation *operation, const struct effects *effects)
+{
+	const uint8_t correlation[CORRELATION_SIZE] = { 0 };
+	const struct record *record = message_refusal();
+	struct answer *answer = answer_create(1);
+	struct fault fault = { 0 };
+	struct slice body;
+
+	assert_non_null(answer);
+	enum error error = answer_encode(answer, operation, correlation, effects, &body);
+	/* What is an error inside this process has no other name on the wire. */
+	assert_true(error != ERROR_internal || effects->refusal.error == ERROR_internal ||
+	    effects->refusal.error >= 900);
+	if (effects->refusal.error == ERROR_NONE)
+		record = operation->answer();
+	assert_int_equal(codec_decode(record, body, CODEC_ANSWER, fixture->arena,
+	    arena_alloc(fixture->arena, record->size), &fault), ERROR_NONE);
+	answer_destroy(answer);
+}
+
 /* One request from its first run to its last; `operation` may be NULL: no gate. */
 static struct effects *
 run(struct decision_fixture *fixture, decide handler, const struct operation *operation,
@@ -273,6 +298,8 @@ run(struct decision_fixture *fixture, decide handler, const struct operation *op
 	}
 	assert_int_equal(outcome, DECIDED);
 	assert_false(effects->failed);
+	if (effects->refusal.error != ERROR_NONE)
+		assert_sayable(fixture, NULL, effects);
 	answered_note(operation, effects->refusal.error);
 	return effects;
 }
@@ -328,7 +355,11 @@ decision_fixture_operate(struct decision_fixture *fixture, enum operation_number
 	while (handler->decide != NULL && handler->operation != number)
 		handler++;
 	assert_non_null(handler->decide);
-	return settle(fixture, run(fixture, handler->decide, operation, operation->answer(), request));
+	struct effects *effects =
+	    settle(fixture, run(fixture, handler->decide, operation, operation->answer(), request));
+	if (effects->refusal.error == ERROR_NONE)
+		assert_sayable(fixture, operation, effects);
+	return effects;
 }
 
 /* ---- records ---- */

@@ -203,6 +203,47 @@ busy_is_waited_for_as_long_as_named(void **state)
 	guichet_identity_destroy(identity);
 }
 
+static const struct passing {
+	enum error error;
+	uint64_t named_ms;
+	bool is_waited_for;
+} passings[] = {
+	{ ERROR_busy, 20, true },
+	{ ERROR_disk_full, 20, true },
+	{ ERROR_internal, 20, true },
+	{ ERROR_filings_exceeded, 20, true },
+	{ ERROR_busy, 60001, false },
+	{ ERROR_attempts_exceeded, 3600000, false },
+	{ ERROR_upload_quota, LIMIT_RETRY_AFTER_MS, false },
+	{ ERROR_role_refused, 20, false },
+};
+static const struct passing *passing;
+
+static enum verdict
+passing_first(struct office *office, const struct frame *request)
+{
+	if (office->requests > 1)
+		return answer_all(office, request);
+	office_refuse(office, request, passing->error, passing->named_ms);
+	return VERDICT_DONE;
+}
+
+/* By the table of errors, unless it is long: then the error comes at once, with the time that was named. */
+static void
+what_passes_soon_is_waited_for(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof passings / sizeof passings[0]; i++) {
+		struct visit visit;
+		passing = &passings[i];
+		visit_open(&visit, passing_first, 0, 0);
+		office_run(&visit.office, visit.request);
+		assert_int_equal(guichet_request_error(visit.request), passing->is_waited_for ? 0 : passing->error);
+		assert_int_equal(visit.waits.count, passing->is_waited_for ? 1 : 0);
+		visit_close(&visit);
+	}
+}
+
 int
 main(void)
 {
@@ -213,6 +254,7 @@ main(void)
 		cmocka_unit_test(the_wait_outlives_its_connection),
 		cmocka_unit_test(a_second_is_waited_when_no_time_is_named),
 		cmocka_unit_test(busy_is_waited_for_as_long_as_named),
+		cmocka_unit_test(what_passes_soon_is_waited_for),
 	};
 	return cmocka_run_group_tests_name("client waiting", tests, pair_set_up, pair_tear_down);
 }

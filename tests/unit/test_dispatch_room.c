@@ -18,6 +18,9 @@ ask_to_revoke(struct process *process, uint32_t stream, const struct person *per
 	drain(process);
 }
 
+/* Of own work: there is more to do behind each step. */
+static bool own_has_more;
+
 /* Counts as decide_count does, a counter of its own. */
 static enum outcome
 decide_own(struct decision *decision, const void *nothing)
@@ -32,6 +35,7 @@ decide_own(struct decision *decision, const void *nothing)
 	decision->effects->answer = &ignored;
 	enum outcome outcome = decide_count(decision, &request);
 	decision->effects->answer = answer;
+	decision->effects->has_more = own_has_more;
 	return outcome;
 }
 
@@ -168,11 +172,34 @@ promises_fit_the_reserve(void **state)
 	assert_int_equal(room_promised_max(ROOM_RESERVE_MIN + 1), ROOM_PROMISED_MIN + 1);
 }
 
+/* Step after step, each in its batch, but not for ever, and not when the server stops. */
+static void
+own_work_goes_on_while_there_is_more(void **state)
+{
+	struct process *process = process_create(&late);
+
+	(void)state;
+	work(process);
+	drain(process);
+	assert_int_equal(counter(process, 'o'), 1);
+	own_has_more = true;
+	work(process);
+	drain(process);
+	assert_int_equal(counter(process, 'o'), 51);
+	work(process);
+	dispatch_stop(process->dispatch);
+	drain(process);
+	assert_int_equal(counter(process, 'o'), 52);
+	own_has_more = false;
+	process_destroy(process);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_writes_nothing_needs_no_room),
+		cmocka_unit_test(own_work_goes_on_while_there_is_more),
 		cmocka_unit_test(a_repetition_waits_for_the_first_without_room),
 		cmocka_unit_test(what_cannot_wait_uses_the_reserve),
 		cmocka_unit_test(room_is_promised_once),
