@@ -3,17 +3,15 @@
  * The log's tiles as far as the offered checkpoint reaches, then the checkpoint; and single files whole. */
 #include "server/publish.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "protocol/check.h"
 #include "protocol/note.h"
+#include "server/publish_single.h"
 #include "server/settings.h"
 #include "server/store/disk.h"
 #include "server/store/keys.h"
@@ -21,30 +19,27 @@
 
 /* Files of one step; the rest goes with the next tick. */
 #define FILES_MAX ((size_t)128)
+/* Names of published tiles that are looked at with one tick, some milliseconds of the worker's time. */
+#define LOOK_MAX ((size_t)1024)
 /* Tiles of 8 KB each, as read from the store and as they are sealed there. */
 #define JOB_ARENA ((size_t)8 * 1024 * 1024)
-#define FILE_NAME_MAX ((size_t)96)
 /* Behind a tile's name: the directory of the partial ones. */
 #define PARTIAL ".p"
-
-struct file {
-	char name[FILE_NAME_MAX];
-	struct slice bytes;
-	unsigned width; /* of a tile that comes from the store, while it is read; else 0 */
-};
 
 /* The loop's until it is submitted, then the worker's until it is done. Of a sweep the files are directories, of a
  * tile's partial ones. */
 struct job {
 	struct publisher *publisher;
-	struct arena *arena;     /* of a step of the log: its files' bytes */
-	struct content *content; /* of a single file */
-	const char *failed;      /* name of the file that could not be written */
+	struct publish_failure failure;
+	struct arena *arena;     /* of files that come from the log: their bytes */
 	uint64_t size_after;     /* of the published log */
 	uint64_t offer;          /* number of the checkpoint in it, 0: none */
+	struct publish_walk walk; /* of a look: where it goes on, and what it found */
+	struct publish_place missing[FILES_MAX];
+	size_t missing_count;
 	struct store_read reads[FILES_MAX]; /* of the files with a width, in their order */
 	size_t reads_count;
-	struct file files[FILES_MAX];
+	struct publish_file files[FILES_MAX];
 	size_t count;
 };
 
@@ -53,8 +48,7 @@ struct publisher {
 	struct worker *worker;
 	struct store *store;
 	const struct tree *tree;
-	void (*failed)(void *context, const char *name);
-	void *context;
+	struct publisher_calls calls;
 	uint64_t size;      /* of the log whose tiles are published */
 	uint64_t offered_size;
 	uint8_t *offered;   /* checkpoint text of offered_size; NULL: published */
@@ -64,115 +58,35 @@ struct publisher {
 	uint64_t covered;   /* size in the published checkpoint */
 	uint64_t swept[TREE_LEVELS]; /* tiles of each level, from the first, whose partial ones are gone */
 	bool is_sweeping;
+	struct publish_walk walk; /* what is looked at next of what was published before; over when there is no next */
+	bool is_looking;          /* or mending */
+	struct publish_singles singles;
 };
 
 /* ---- on the worker's thread ---- */
 
-/* Makes the directories on the way to `name`. */
-static void
-make_parents(int directory, const char *name)
-{
-	char path[FILE_NAME_MAX];
-
-	for (const char *slash = strchr(name, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-		memcpy(path, name, (size_t)(slash - name));
-		path[slash - name] = '\0';
-		(void)mkdirat(directory, path, 0755);
-	}
-}
-
-static bool
-file_write(int directory, const struct file *file)
-{
-	make_parents(directory, file->name);
-	return disk_replace_file(NULL, directory, file->name, 0644, file->bytes);
-}
-
-/* The directory that the first `size` bytes of a path name: its new entries survive a power cut. */
-static bool
-directory_sync(int directory, const char *path, size_t size)
-{
-	char name[FILE_NAME_MAX];
-
-	memcpy(name, path, size);
-	name[size] = '\0';
-	int fd = openat(directory, size == 0 ? "." : name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool is_synced = fd >= 0 && fsync(fd) == 0;
-	return fd >= 0 && close(fd) == 0 && is_synced;
-}
-
-/* Every directory from DIR/public to the file but those that also lead to `before`, which are synced with it. */
-static bool
-parents_sync(int directory, const char *name, const char *before)
-{
-	bool is_synced = true;
-
-	for (const char *slash = strchr(name, '/'); slash != NULL && is_synced; slash = strchr(slash + 1, '/')) {
-		size_t size = (size_t)(slash - name);
-		if (strncmp(name, before, size + 1) != 0)
-			is_synced = directory_sync(directory, name, size);
-	}
-	return is_synced;
-}
-
-/* All files but the last are written and durable by their names before the last one, the checkpoint, gets its own. */
 static void
 job_run(void *argument)
 {
 	struct job *job = argument;
-	int directory = job->publisher->directory;
-	size_t tiles = job->count - (job->offer != 0);
 
-	for (size_t i = 0; i < tiles && job->failed == NULL; i++)
-		if (!file_write(directory, &job->files[i]))
-			job->failed = job->files[i].name;
-	for (size_t i = 0; i < tiles && job->failed == NULL; i++)
-		if (!parents_sync(directory, job->files[i].name, i == 0 ? "" : job->files[i - 1].name))
-			job->failed = job->files[i].name;
-	if (job->failed == NULL && !directory_sync(directory, "", 0))
-		job->failed = job->files[0].name;
-	if (job->offer != 0 && job->failed == NULL && !file_write(directory, &job->files[tiles]))
-		job->failed = job->files[tiles].name;
+	publish_write_files(job->publisher->directory, job->files, job->count, job->offer != 0, &job->failure);
 }
 
-/* Removes the partial tiles in "tile/0/000.p", if there are any and "tile/0/000" is there too. */
-static bool
-partials_remove(int directory, const char *name)
-{
-	char full[FILE_NAME_MAX];
-	const struct dirent *entry;
-	bool is_good = true;
-	int fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd < 0)
-		return errno == ENOENT;
-	snprintf(full, sizeof full, "%.*s", (int)(strlen(name) - strlen(PARTIAL)), name);
-	DIR *partials = faccessat(directory, full, F_OK, 0) == 0 ? fdopendir(fd) : NULL;
-	if (partials == NULL) {
-		disk_close(fd);
-		return errno == ENOENT;
-	}
-	while ((entry = readdir(partials)) != NULL)
-		if (entry->d_name[0] != '.' && unlinkat(fd, entry->d_name, 0) != 0)
-			is_good = false;
-	closedir(partials);
-	return unlinkat(directory, name, AT_REMOVEDIR) == 0 && is_good;
-}
-
-/* First of all the name of the checkpoint is made durable: the one before might still refer to them. */
 static void
 sweep_run(void *argument)
 {
 	struct job *job = argument;
-	int directory = job->publisher->directory;
 
-	if (!directory_sync(directory, "", 0)) {
-		job->failed = job->files[0].name;
-		return;
-	}
-	for (size_t i = 0; i < job->count; i++)
-		if (!partials_remove(directory, job->files[i].name))
-			job->failed = job->files[i].name;
+	publish_remove_partials(job->publisher->directory, job->files, job->count, &job->failure);
+}
+
+static void
+look_run(void *argument)
+{
+	struct job *job = argument;
+
+	job->missing_count = publish_look(job->publisher->directory, &job->walk, LOOK_MAX, job->missing, FILES_MAX);
 }
 
 /* ---- jobs ---- */
@@ -181,8 +95,20 @@ static void
 job_free(struct job *job)
 {
 	arena_destroy(job->arena);
-	content_release(job->content);
 	free(job);
+}
+
+/* Tells what became of a job: its failure, or that this kind of work is done again. True when it is. */
+static bool
+job_tell(const struct job *job)
+{
+	const struct publisher_calls *calls = &job->publisher->calls;
+
+	if (job->failure.step != NULL)
+		calls->failed(calls->context, &job->failure);
+	else if (calls->done != NULL)
+		calls->done(calls->context, job->failure.work);
+	return job->failure.step == NULL;
 }
 
 static void
@@ -192,16 +118,14 @@ offer_forget(struct publisher *publisher)
 	publisher->offered = NULL;
 }
 
-/* A step of the log has ended, well or (with the name of a file) not. */
+/* A step of the log has ended, well or with a failure. */
 static void
 step_end(struct job *job)
 {
 	struct publisher *publisher = job->publisher;
 
 	publisher->is_writing = false;
-	if (job->failed != NULL) {
-		publisher->failed(publisher->context, job->failed);
-	} else {
+	if (job_tell(job)) {
 		publisher->size = job->size_after;
 		if (job->offer != 0)
 			publisher->covered = job->size_after;
@@ -217,30 +141,41 @@ step_done(void *argument)
 	step_end(argument);
 }
 
-static void
-single_done(void *argument)
-{
-	struct job *job = argument;
-
-	if (job->failed != NULL)
-		job->publisher->failed(job->publisher->context, job->failed);
-	job_free(job);
-}
-
+/* NULL when memory is short, which is told. */
 static struct job *
-job_create(struct publisher *publisher)
+job_create(struct publisher *publisher, enum publish_work work, const char *file)
 {
 	struct job *job = calloc(1, sizeof *job);
-	if (job != NULL)
-		job->publisher = publisher;
+
+	if (job == NULL) {
+		const struct publish_failure failure = { work, "memory", file, ENOMEM, ERROR_NONE };
+		publisher->calls.failed(publisher->calls.context, &failure);
+		return NULL;
+	}
+	job->publisher = publisher;
+	job->failure.work = work;
 	return job;
 }
 
+/* False, with the failure noted, when the worker has too much to do. */
+static bool
+job_submit(struct job *job, worker_half run, worker_half done)
+{
+	struct publish_failure *failure = &job->failure;
+	const char *file = job->count == 0 ? "tile" : job->files[0].name;
+
+	/* Once submitted the job is the worker's: not even looked at. */
+	if (worker_submit(job->publisher->worker, run, done, job))
+		return true;
+	publish_failure_set(failure, "queue", file, EAGAIN);
+	return false;
+}
+
 /* Adds a file; `name` is copied and cut short only by our own mistake. */
-static struct file *
+static struct publish_file *
 job_add(struct job *job, struct slice name, struct slice bytes)
 {
-	struct file *file = &job->files[job->count++];
+	struct publish_file *file = &job->files[job->count++];
 
 	check(job->count <= FILES_MAX && name.size < sizeof file->name);
 	memcpy(file->name, name.data, name.size);
@@ -268,7 +203,7 @@ published_size(int directory)
 
 struct publisher *
 publisher_create(const char *directory, struct worker *worker, struct store *store, const struct tree *tree,
-    void (*failed)(void *context, const char *name), void *context)
+    const struct publisher_calls *calls)
 {
 	struct publisher *publisher = calloc(1, sizeof *publisher);
 	char path[PATH_SIZE];
@@ -288,8 +223,12 @@ publisher_create(const char *directory, struct worker *worker, struct store *sto
 	publisher->worker = worker;
 	publisher->store = store;
 	publisher->tree = tree;
-	publisher->failed = failed;
-	publisher->context = context;
+	publisher->calls = *calls;
+	publisher->singles = (struct publish_singles){
+		.directory = publisher->directory, .worker = worker, .calls = &publisher->calls,
+	};
+	/* Until it is asked for, nothing is looked at. */
+	publisher->walk.level = TREE_LEVELS;
 	return publisher;
 }
 
@@ -298,6 +237,7 @@ publisher_destroy(struct publisher *publisher)
 {
 	if (publisher == NULL)
 		return;
+	publish_single_close(&publisher->singles);
 	free(publisher->offered);
 	close(publisher->directory);
 	free(publisher);
@@ -306,18 +246,7 @@ publisher_destroy(struct publisher *publisher)
 void
 publisher_write(struct publisher *publisher, const char *name, struct content *content)
 {
-	struct job *job = job_create(publisher);
-
-	if (job == NULL) {
-		publisher->failed(publisher->context, name);
-		return;
-	}
-	job->content = content_hold(content);
-	(void)job_add(job, slice_of_text(name), content_bytes(content));
-	if (!worker_submit(publisher->worker, job_run, single_done, job)) {
-		publisher->failed(publisher->context, name);
-		job_free(job);
-	}
+	publish_single_write(&publisher->singles, name, content);
 }
 
 /* ---- steps of the log ---- */
@@ -345,13 +274,13 @@ job_add_tile(struct job *job, unsigned level, uint64_t index, unsigned width)
 	uint8_t level_byte = (uint8_t)level;
 	uint64_t partial_index;
 	unsigned partial_width;
-	struct buf *name = buf_create(FILE_NAME_MAX - 1);
+	struct buf *name = buf_create(PUBLISH_NAME_MAX - 1);
 
 	if (name == NULL)
 		return false;
 	tile_path_put(name, level, index, width);
 	check(buf_ok(name));
-	struct file *file = job_add(job, buf_peek(name), SLICE_EMPTY);
+	struct publish_file *file = job_add(job, buf_peek(name), SLICE_EMPTY);
 	buf_destroy(name);
 	const struct hash *partial = tree_partial_tile(publisher->tree, level, &partial_index, &partial_width);
 	if (partial != NULL && index == partial_index && width <= partial_width)
@@ -404,39 +333,157 @@ job_fill(struct job *job)
 	return true;
 }
 
+/* What was read becomes the files' bytes. */
 static void
-job_read_done(void *context, enum error error)
+job_take_reads(struct job *job, enum error error)
 {
-	struct job *job = context;
 	const struct store_read *read = job->reads;
 
-	for (size_t i = 0; i < job->count && job->failed == NULL; i++) {
-		struct file *file = &job->files[i];
+	for (size_t i = 0; i < job->count; i++) {
+		struct publish_file *file = &job->files[i];
 		if (file->width == 0)
 			continue;
-		if (error != ERROR_NONE || read->error != ERROR_NONE || !read->found ||
-		    read->value.size < file->width * sizeof(struct hash))
-			job->failed = file->name;
-		file->bytes = slice_of(read->value.data, file->width * sizeof(struct hash));
+		size_t size = file->width * sizeof(struct hash);
+		if (error == ERROR_NONE)
+			error = read->error != ERROR_NONE || (read->found && read->value.size >= size) ? read->error :
+			    ERROR_store_damaged;
+		if (error != ERROR_NONE) {
+			publish_failure_set(&job->failure, "read", file->name, 0);
+			job->failure.error = error;
+			return;
+		}
+		file->bytes = slice_of(read->value.data, size);
 		read++;
 	}
-	/* Once submitted the job is the worker's: not even looked at. */
-	if (job->failed == NULL && worker_submit(job->publisher->worker, job_run, step_done, job))
+}
+
+static void
+step_read_done(void *context, enum error error)
+{
+	struct job *job = context;
+
+	job_take_reads(job, error);
+	if (job->failure.step != NULL || !job_submit(job, job_run, step_done))
+		step_end(job);
+}
+
+/* Fills the files from the store, and goes on with `done`. */
+static void
+job_read(struct job *job, void (*done)(void *context, enum error error))
+{
+	if (job->reads_count == 0 ||
+	    store_read(job->publisher->store, job->reads, job->reads_count, done, job) == STORE_READY)
+		done(job, ERROR_NONE);
+}
+
+static void
+publisher_step(struct publisher *publisher)
+{
+	if (publisher->is_writing || publisher->offered == NULL)
 		return;
-	if (job->failed == NULL)
-		job->failed = job->files[0].name;
+	struct job *job = job_create(publisher, PUBLISH_LOG, "checkpoint");
+	if (job == NULL)
+		return;
+	publisher->is_writing = true;
+	if (job_fill(job)) {
+		job_read(job, step_read_done);
+		return;
+	}
+	publish_failure_set(&job->failure, "memory", "tile", ENOMEM);
 	step_end(job);
+}
+
+/* ---- what was published before ---- */
+
+static void
+mend_end(struct job *job)
+{
+	struct publisher *publisher = job->publisher;
+
+	publisher->is_looking = false;
+	/* One that fails is looked for again. */
+	if (job_tell(job)) {
+		publisher->walk = job->walk;
+		if (job->count != 0 && publisher->calls.mended != NULL)
+			publisher->calls.mended(publisher->calls.context, job->files[0].name, job->count);
+	}
+	job_free(job);
+}
+
+static void
+mend_done(void *argument)
+{
+	mend_end(argument);
+}
+
+static void
+mend_read_done(void *context, enum error error)
+{
+	struct job *job = context;
+
+	job_take_reads(job, error);
+	if (job->failure.step != NULL || !job_submit(job, job_run, mend_done))
+		mend_end(job);
+}
+
+/* What a look found missing is read and written. */
+static void
+look_done(void *argument)
+{
+	struct job *job = argument;
+	bool is_good = true;
+
+	if (job->missing_count == 0) {
+		mend_end(job);
+		return;
+	}
+	job->arena = arena_create(JOB_ARENA);
+	is_good = job->arena != NULL;
+	for (size_t i = 0; i < job->missing_count && is_good; i++)
+		is_good = job_add_tile(job, job->missing[i].level, job->missing[i].index, job->missing[i].width);
+	if (is_good) {
+		job_read(job, mend_read_done);
+		return;
+	}
+	publish_failure_set(&job->failure, "memory", "tile", ENOMEM);
+	mend_end(job);
+}
+
+static void
+publisher_look(struct publisher *publisher)
+{
+	struct publish_walk ahead = publisher->walk;
+	struct publish_place place;
+
+	if (publisher->is_looking || !publish_place_next(&ahead, &place))
+		return;
+	struct job *job = job_create(publisher, PUBLISH_MEND, "tile");
+	if (job == NULL)
+		return;
+	job->walk = publisher->walk;
+	publisher->is_looking = true;
+	if (!job_submit(job, look_run, look_done))
+		mend_end(job);
+}
+
+void
+publisher_mend(struct publisher *publisher)
+{
+	publisher->walk = (struct publish_walk){ .size = publisher->covered };
 }
 
 /* ---- sweeping ---- */
 
+/* That one failed is not made up for by others that do not. */
 static void
 sweep_done(void *argument)
 {
 	struct job *job = argument;
 
 	job->publisher->is_sweeping = false;
-	single_done(job);
+	if (job->failure.step != NULL)
+		(void)!job_tell(job);
+	job_free(job);
 }
 
 /* How many tiles of a level are full in the published checkpoint. */
@@ -460,7 +507,7 @@ sweep_is_due(const struct publisher *publisher)
 static bool
 job_add_partials(struct job *job, unsigned level, uint64_t index)
 {
-	struct buf *name = buf_create(FILE_NAME_MAX - 1);
+	struct buf *name = buf_create(PUBLISH_NAME_MAX - 1);
 
 	if (name == NULL)
 		return false;
@@ -477,7 +524,7 @@ static void
 publisher_sweep(struct publisher *publisher)
 {
 	uint64_t swept[TREE_LEVELS];
-	struct job *job = sweep_is_due(publisher) ? job_create(publisher) : NULL;
+	struct job *job = sweep_is_due(publisher) ? job_create(publisher, PUBLISH_SWEEP, "tile") : NULL;
 	bool is_good = job != NULL;
 
 	memcpy(swept, publisher->swept, sizeof swept);
@@ -486,6 +533,7 @@ publisher_sweep(struct publisher *publisher)
 		for (; swept[level] < covered && job->count < FILES_MAX && is_good; swept[level]++)
 			is_good = job_add_partials(job, level, swept[level]);
 	}
+	/* With too little memory or too much to do, the next tick will do. */
 	if (!is_good || !worker_submit(publisher->worker, sweep_run, sweep_done, job)) {
 		if (job != NULL)
 			job_free(job);
@@ -495,27 +543,16 @@ publisher_sweep(struct publisher *publisher)
 	publisher->is_sweeping = true;
 }
 
-/* ---- both, once a second ---- */
+/* ---- all of it, once a second ---- */
 
 void
 publisher_tick(struct publisher *publisher)
 {
 	publisher_sweep(publisher);
-	if (publisher->is_writing || publisher->offered == NULL)
-		return;
-	struct job *job = job_create(publisher);
-	if (job == NULL) {
-		publisher->failed(publisher->context, "checkpoint");
-		return;
-	}
-	publisher->is_writing = true;
-	if (!job_fill(job)) {
-		job->failed = "tile";
-		step_end(job);
-	} else if (job->reads_count == 0 ||
-	    store_read(publisher->store, job->reads, job->reads_count, job_read_done, job) == STORE_READY) {
-		job_read_done(job, ERROR_NONE);
-	}
+	publish_single_tick(&publisher->singles);
+	/* Before a step, which writes the tiles in progress at any rate: what was missing is to be told. */
+	publisher_look(publisher);
+	publisher_step(publisher);
 }
 
 /* What is being read, and what that leads to. */

@@ -4,7 +4,6 @@
 #include "server/server.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,6 +25,7 @@
 #include "server/proof.h"
 #include "server/publication_record.h"
 #include "server/publish.h"
+#include "server/publish_watch.h"
 #include "server/recovery.h"
 #include "server/room.h"
 #include "server/server_log.h"
@@ -67,6 +67,7 @@ struct server {
 	uint64_t tls_not_after;
 	struct store *store;
 	struct disk_watch disk_watch;
+	struct publish_watch publish_watch;
 	struct tree *tree;
 	struct publications *publications;
 	struct publication_recorder *recorder;
@@ -107,10 +108,7 @@ static void
 server_damaged(void *context, enum error error, const uint8_t *correlation)
 {
 	struct server *server = context;
-
-	log_event(server->log, LOG_LEVEL_ERROR, "unreadable", log_error("error", error),
-	    log_correlation("correlation", correlation), log_setting("cause", store_failure(server->store)),
-	    log_text("advice", "stop the server and run guichetd audit"));
+	server_log_unreadable(server->log, error, store_failure(server->store), correlation);
 }
 
 static void
@@ -157,19 +155,11 @@ server_crl_made(void *context, struct content *pem)
 	struct server *server = context;
 
 	if (pem == NULL) {
-		log_event(server->log, LOG_LEVEL_ERROR, "crl_not_made",
-		    log_text("answer", "the list of before stays published; tried again in a minute"));
+		server_log_crl_not_made(server->log);
 		return;
 	}
 	publications_set(server->publications, AUTHORITY_CRL_FILE, pem);
 	publisher_write(server->publisher, AUTHORITY_CRL_FILE, pem);
-}
-
-static void
-server_publish_failed(void *context, const char *name)
-{
-	struct server *server = context;
-	log_event(server->log, LOG_LEVEL_ERROR, "publish_failed", log_setting("file", name));
 }
 
 static void
@@ -211,7 +201,7 @@ tls_warn(struct server *server)
 		return;
 	server->today = today;
 	if (days_left < TLS_WARNING_DAYS)
-		log_event(server->log, LOG_LEVEL_WARN, "tls_certificate_expires", log_uint("days_left", days_left));
+		server_log_tls_expires(server->log, days_left);
 }
 
 static void
@@ -303,8 +293,7 @@ take_limits(struct server *server)
 	uint64_t most = process_limits_take(server->settings.connections_max);
 
 	if (most != server->settings.connections_max)
-		log_event(server->log, LOG_LEVEL_WARN, "connections_limited", log_uint("connections_max", most),
-		    log_text("reason", "the limit of open files"));
+		server_log_connections_limited(server->log, most);
 	server->settings.connections_max = most;
 }
 
@@ -343,6 +332,7 @@ start_storage(struct server *server, struct fault *fault)
 		return error;
 	log_set_level(server->log, server->settings.log_level);
 	server->disk_watch = (struct disk_watch){ .log = server->log, .reserve = server->settings.disk_reserve };
+	server->publish_watch = (struct publish_watch){ .log = server->log, .loop = server->loop };
 	take_limits(server);
 	error = authority_restore(keys, public, server_log_restored, server->log, fault);
 	if (error == ERROR_NONE)
@@ -400,8 +390,9 @@ start_office(struct server *server, struct fault *fault)
 		return error;
 	server->verifier = key_verifier_create();
 	server->inflater = inflater_create();
-	server->publisher = publisher_create(server->options->directory, server->scribe.worker, server->store,
-	    server->tree, server_publish_failed, server);
+	const struct publisher_calls publishing = publish_watch_calls(&server->publish_watch);
+	server->publisher = publisher_create(
+	    server->options->directory, server->scribe.worker, server->store, server->tree, &publishing);
 	server->crl = crl_create(
 	    server->scribe_authority, server->store, server->scribe.worker, server_crl_made, server);
 	const struct publication_recorder_calls calls = { server_fail, server_publication_changed, server };
@@ -409,6 +400,7 @@ start_office(struct server *server, struct fault *fault)
 	if (server->verifier == NULL || server->inflater == NULL || server->publisher == NULL || server->crl == NULL ||
 	    server->recorder == NULL)
 		return no_memory(fault);
+	publisher_mend(server->publisher);
 	follow_crl(server);
 	const struct office instruments = {
 		.origin = slice_of_text(server->settings.origin),
@@ -587,8 +579,8 @@ server_run(const struct server_options *options, struct arena *arena, struct fau
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0] && error == ERROR_NONE; i++)
 		error = steps[i](server, fault);
 	if (error == ERROR_NONE) {
-		log_event(server->log, LOG_LEVEL_INFO, "serving", log_uint("port", listener_port(server->listener)),
-		    log_setting("origin", server->settings.origin), log_uint("log_size", tree_size(server->tree)));
+		server_log_serving(server->log, listener_port(server->listener), server->settings.origin,
+		    tree_size(server->tree));
 		server_log_campaign(server->log, &server->office->campaign, false);
 		crl_mark(server->crl);
 		server->tick.fire = tick_fire;

@@ -49,6 +49,34 @@ server_log_answer(struct log *log, const struct dispatch_event *event, uint64_t 
 }
 
 void
+server_log_serving(struct log *log, uint64_t port, const char *origin, uint64_t log_size)
+{
+	log_event(log, LOG_LEVEL_INFO, "serving", log_uint("port", port), log_setting("origin", origin),
+	    log_uint("log_size", log_size));
+}
+
+void
+server_log_connections_limited(struct log *log, uint64_t most)
+{
+	log_event(log, LOG_LEVEL_WARN, "connections_limited", log_uint("connections_max", most),
+	    log_text("reason", "the limit of open files"));
+}
+
+void
+server_log_tls_expires(struct log *log, uint64_t days_left)
+{
+	log_event(log, LOG_LEVEL_WARN, "tls_certificate_expires", log_uint("days_left", days_left));
+}
+
+void
+server_log_unreadable(struct log *log, enum error error, const char *cause, const uint8_t *correlation)
+{
+	log_event(log, LOG_LEVEL_ERROR, "unreadable", log_error("error", error),
+	    log_correlation("correlation", correlation), log_setting("cause", cause),
+	    log_text("advice", "stop the server and run guichetd audit"));
+}
+
+void
 server_log_gave_up(struct log *log, size_t count)
 {
 	log_event(log, LOG_LEVEL_WARN, "conflicts", log_uint("requests", count),
@@ -107,6 +135,13 @@ server_log_crl_missing(struct log *log)
 {
 	log_event(log, LOG_LEVEL_WARN, "publication_missing", log_setting("file", AUTHORITY_CRL_FILE),
 	    log_text("answer", "it is made anew at once"));
+}
+
+void
+server_log_crl_not_made(struct log *log)
+{
+	log_event(log, LOG_LEVEL_ERROR, "crl_not_made",
+	    log_text("answer", "the list of before stays published; tried again in a minute"));
 }
 
 void

@@ -18,6 +18,13 @@ void server_log_answer(struct log *log, const struct dispatch_event *event, uint
 /* For log_name_addresses: 64 bits of a hash under the office's key, the same for as long as that key. `keyring`: a
  * struct keyring. */
 void server_log_name(const void *keyring, struct slice address, uint8_t *out);
+/* The start is done: `serving`. And what it cannot have: more connections than `most`. */
+void server_log_serving(struct log *log, uint64_t port, const char *origin, uint64_t log_size);
+void server_log_connections_limited(struct log *log, uint64_t most);
+/* Clients will not accept the server's TLS certificate much longer. */
+void server_log_tls_expires(struct log *log, uint64_t days_left);
+/* Something stored could not be read, of the request of that correlation id. The cause is store_failure's. */
+void server_log_unreadable(struct log *log, enum error error, const char *cause, const uint8_t *correlation);
 /* Requests that are answered busy since each was decided COMMIT_CONFLICTS_MAX times in vain. */
 void server_log_gave_up(struct log *log, size_t count);
 /* The campaign that is in force from now on: `campaign` at the start, `reloaded` after a reload. `closes` is the first
@@ -29,6 +36,8 @@ void server_log_publication_changed(struct log *log, const char *file);
  * log); and the list of revocations, which is made anew. */
 void server_log_restored(void *log, const char *file);
 void server_log_crl_missing(struct log *log);
+/* No list could be made. */
+void server_log_crl_not_made(struct log *log);
 /* The store's final error, and at the stop that a full disk left it unsettled. The cause is store_failure's, which
  * names files, records by their hashed keys, and what the system said. */
 void server_log_storage_failed(struct log *log, enum error error, const char *cause);

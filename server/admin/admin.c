@@ -528,6 +528,7 @@ admin_office_run(struct admin_office *office, decide handler, const struct recor
 struct crl_writing {
 	struct publisher *publisher;
 	bool is_made, has_failed;
+	int reason; /* of the last failure; 0: none, or none of the system's */
 };
 
 static void
@@ -542,10 +543,20 @@ crl_made(void *context, struct content *pem)
 }
 
 static void
-crl_not_written(void *context, const char *name)
+crl_not_written(void *context, const struct publish_failure *failure)
 {
-	(void)name;
-	((struct crl_writing *)context)->has_failed = true;
+	struct crl_writing *writing = context;
+
+	writing->has_failed = true;
+	writing->reason = failure->code;
+}
+
+/* With a second try. */
+static void
+crl_written(void *context, enum publish_work work)
+{
+	if (work == PUBLISH_SINGLE)
+		((struct crl_writing *)context)->has_failed = false;
 }
 
 enum error
@@ -555,8 +566,9 @@ admin_office_publish_crl(struct admin_office *office, struct fault *fault)
 	struct slice previous;
 	struct crl *crl = crl_create(office->authority, office->store, office->worker, crl_made, &writing);
 
-	writing.publisher = publisher_create(office->directory, office->worker, office->store, office->tree,
-	    crl_not_written, &writing);
+	const struct publisher_calls calls = { crl_not_written, crl_written, NULL, &writing };
+	writing.publisher =
+	    publisher_create(office->directory, office->worker, office->store, office->tree, &calls);
 	if (crl != NULL && writing.publisher != NULL) {
 		if (publications_find(office->publications, SLICE_LITERAL(AUTHORITY_CRL_FILE), &previous))
 			crl_follow(crl, previous);
@@ -569,6 +581,8 @@ admin_office_publish_crl(struct admin_office *office, struct fault *fault)
 	publisher_destroy(writing.publisher);
 	return writing.is_made && !writing.has_failed ? ERROR_NONE :
 							fault_set(fault, ERROR_file_unreadable,
-							    PUBLIC_DIRECTORY "/" AUTHORITY_CRL_FILE, SLICE_EMPTY,
+							    PUBLIC_DIRECTORY "/" AUTHORITY_CRL_FILE,
+							    slice_of_text(writing.reason == 0 ? "" :
+								strerror(writing.reason)),
 							    "a file that can be written");
 }

@@ -37,7 +37,8 @@ SERVER = [
     "server/store",
     # the office's instruments: what it is set up, signs, keeps in order and publishes with
     "authority authority_create authority_files authority_kept authority_tls crl disk_watch profile proof "
-    "publication_record publications publish recovery revocation_list room settings tree",
+    "publication_record publications publish publish_disk publish_single publish_watch recovery revocation_list room "
+    "settings tree",
     "campaign_year office",
     # a decision: what it sees, what it may, what it does, what becomes of that
     "answer commit decide gate view",

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a start makes of files that are gone or are of an older copy: keys are never made anew where they were used, and
 what the office itself can make again is no reason not to serve."""
+import re
 import resource
 import shutil
 import signal
 import subprocess
 
 import pytest
-from office import Office
+from office import Office, wait_until
 from test_audit import audit, issue
 from visit import Visit
 
@@ -106,6 +107,37 @@ def test_a_lost_revocation_list_is_published_anew(offices):
     assert office.stop() == 0
     assert office.log_text().count("publication_missing") == 1
     assert crl_number(office) > before
+
+
+def test_lost_tiles_are_put_back_from_the_store(used, tmp_path):
+    office = Office(tmp_path)
+    shutil.copytree(used[0].directory, office.directory)
+    tiles = [path for path in office.public.glob("tile/**/*") if path.is_file()]
+    kept = {path: path.read_bytes() for path in tiles}
+    assert kept
+    [newest] = [path for path in tiles if path.name == (office.public / "checkpoint").read_text().splitlines()[1]]
+    newest.unlink()
+    office.start()
+    name = newest.relative_to(office.public).as_posix()
+    wait_until(lambda: f" warn publication_missing file={name} tiles=1 " in office.log_text(), "publication_missing")
+    assert newest.read_bytes() == kept[newest]
+    assert office.stop() == 0
+    audit(office)
+
+
+def test_publishing_that_fails_is_told_with_its_reason_and_its_end(used, tmp_path):
+    office = Office(tmp_path)
+    shutil.copytree(used[0].directory, office.directory)
+    # Not to be replaced by a file.
+    hindrance = office.public / "checkpoint.new"
+    hindrance.mkdir()
+    office.start()
+    wait_until(lambda: " publish_failed " in office.log_text(), "publish_failed")
+    hindrance.rmdir()
+    wait_until(lambda: " info publish_resumed work=log " in office.log_text(), "publish_resumed")
+    assert office.stop() == 0
+    told = re.findall(r" error publish_failed work=log file=checkpoint step=write reason=(\w+) ", office.log_text())
+    assert told == ["EEXIST"]
 
 
 @pytest.mark.parametrize("name", ["ca.pem", "log.vkey", "tls.pem"])

@@ -4,187 +4,14 @@
  * checkpoint that covers them, never waited for on the loop, and tried again until they are there. */
 #include "tests/unit/unit.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "server/office.h"
-#include "server/publish.h"
-#include "server/settings.h"
-#include "tests/unit/decision_fixture.h"
-#include "tests/unit/file.h"
-
-/* ---- what the disk was asked for: the test's own fsync, fdatasync and renameat note it ---- */
-
-static struct act {
-	char name[PATH_SIZE];
-	bool is_rename; /* to that name, else a sync of it */
-} acts[256];
-static size_t acts_count;
-
-static void
-act_note(bool is_rename, const char *name)
-{
-	assert_true(acts_count < sizeof acts / sizeof acts[0]);
-	struct act *act = &acts[acts_count++];
-	act->is_rename = is_rename;
-	snprintf(act->name, sizeof act->name, "%s", name);
-}
-
-static void
-act_note_sync(int fd)
-{
-	char link[64], path[PATH_SIZE];
-
-	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-	ssize_t size = readlink(link, path, sizeof path - 1);
-	assert_true(size > 0);
-	path[size] = '\0';
-	const char *within = strstr(path, "/public");
-	act_note(false, within == NULL ? path : within);
-}
-
-int
-fsync(int fd)
-{
-	act_note_sync(fd);
-	return (int)syscall(SYS_fsync, fd);
-}
-
-int
-fdatasync(int fd)
-{
-	act_note_sync(fd);
-	return (int)syscall(SYS_fdatasync, fd);
-}
-
-int
-renameat(int from_fd, const char *from, int to_fd, const char *to)
-{
-	char name[PATH_SIZE];
-
-	snprintf(name, sizeof name, "/public/%.1000s", to);
-	act_note(true, name);
-	return (int)syscall(SYS_renameat, from_fd, from, to_fd, to);
-}
-
-/* The number of the first such act; fails when there is none. */
-static size_t
-act_find(bool is_rename, const char *name)
-{
-	for (size_t i = 0; i < acts_count; i++)
-		if (acts[i].is_rename == is_rename && strcmp(acts[i].name, name) == 0)
-			return i;
-	fail_msg("no %s of %s", is_rename ? "rename" : "sync", name);
-	return 0;
-}
-
-/* ---- an office with a publisher ---- */
-
-struct press {
-	struct decision_fixture *fixture;
-	struct worker *worker;
-	struct publisher *publisher;
-	unsigned failed;
-	size_t leaves;
-};
-
-static void
-failed(void *context, const char *name)
-{
-	(void)name;
-	((struct press *)context)->failed++;
-}
-
-static void
-open_publisher(struct press *press)
-{
-	press->publisher = publisher_create(press->fixture->directory, press->worker, press->fixture->store,
-	    press->fixture->tree, failed, press);
-	assert_non_null(press->publisher);
-}
-
-static int
-setup(void **state)
-{
-	static struct press press;
-
-	press = (struct press){ .fixture = decision_fixture_create(NULL), .worker = worker_create("scribe") };
-	assert_non_null(press.worker);
-	open_publisher(&press);
-	acts_count = 0;
-	*state = &press;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct press *press = *state;
-
-	publisher_destroy(press->publisher);
-	worker_destroy(press->worker);
-	decision_fixture_destroy(press->fixture);
-	return 0;
-}
-
-/* The log grows, and its new checkpoint (here only a text of its shape) is offered. */
-static void
-grow(struct press *press, size_t count)
-{
-	struct store_batch *batch = store_batch_create(press->fixture->store);
-	struct hash *leaves = calloc(count, sizeof *leaves);
-	struct blob_ref *archives = calloc(count, sizeof *archives);
-	char text[128];
-
-	assert_non_null(batch);
-	assert_true(leaves != NULL && archives != NULL);
-	for (size_t i = 0; i < count; i++) {
-		size_t number = press->leaves + i;
-		merkle_hash_leaf(slice_of(&number, sizeof number), &leaves[i]);
-		bytes_poke_u64(archives[i].bytes, number + 1);
-	}
-	assert_non_null(
-	    tree_seal(press->fixture->tree, batch, leaves, archives, count, FIXTURE_NOW, press->fixture->arena));
-	assert_int_equal(store_commit_now(batch), ERROR_NONE);
-	tree_settle(press->fixture->tree);
-	press->leaves += count;
-	snprintf(text, sizeof text, "guichet.example/2026\n%zu\nhash\n", press->leaves);
-	publisher_offer_checkpoint(press->publisher, slice_of_text(text));
-	free(leaves);
-	free(archives);
-}
-
-/* Size of a file of DIR/public; -1 when there is none. */
-static long
-published(struct press *press, const char *name)
-{
-	char path[PATH_SIZE];
-	struct stat status;
-
-	snprintf(path, sizeof path, "%s/public/%s", press->fixture->directory, name);
-	return stat(path, &status) == 0 ? (long)status.st_size : -1;
-}
-
-/* That the published checkpoint is of this size. */
-static void
-expect_checkpoint(struct press *press, size_t size)
-{
-	char path[PATH_SIZE], expected[128];
-	size_t text_size;
-
-	snprintf(path, sizeof path, "%s/public/checkpoint", press->fixture->directory);
-	snprintf(expected, sizeof expected, "guichet.example/2026\n%zu\nhash\n", size);
-	char *text = file_read(path, &text_size);
-	assert_string_equal(text, expected);
-	free(text);
-}
+#include "tests/unit/press_fixture.h"
 
 /* ---- the log ---- */
 
@@ -254,11 +81,14 @@ a_checkpoint_is_kept_until_it_is_written(void **state)
 	publisher_tick(press->publisher);
 	worker_wait(press->worker);
 	assert_int_equal(press->failed, 1);
+	assert_failure(press, PUBLISH_LOG, "write", "tile/0/000.p/3", ENOTDIR, ERROR_NONE);
 	assert_int_equal(published(press, "checkpoint"), -1);
 	assert_int_equal(unlink(path), 0);
+	assert_int_equal(press->done[PUBLISH_LOG], 0);
 	publisher_tick(press->publisher);
 	worker_wait(press->worker);
 	assert_int_equal(press->failed, 1);
+	assert_int_equal(press->done[PUBLISH_LOG], 1);
 	expect_checkpoint(press, 3);
 	/* Then it is done with. */
 	acts_count = 0;
@@ -282,6 +112,7 @@ a_busy_worker_loses_no_checkpoint(void **state)
 		assert_true(worker_submit(press->worker, nothing, nothing, NULL));
 	publisher_tick(press->publisher);
 	assert_int_equal(press->failed, 1);
+	assert_failure(press, PUBLISH_LOG, "queue", "tile/0/000.p/3", EAGAIN, ERROR_NONE);
 	worker_wait(press->worker);
 	assert_int_equal(published(press, "checkpoint"), -1);
 	publisher_tick(press->publisher);
@@ -332,32 +163,6 @@ a_long_log_goes_in_steps(void **state)
 	expect_checkpoint(press, 35002);
 	assert_true(acts_count < 20);
 	assert_int_equal(press->failed, 0);
-}
-
-/* How many files a directory of DIR/public has; -1 when it is not there. */
-static int
-count_files(struct press *press, const char *name)
-{
-	char path[PATH_SIZE];
-	const struct dirent *entry;
-	int count = 0;
-
-	snprintf(path, sizeof path, "%s/public/%s", press->fixture->directory, name);
-	DIR *directory = opendir(path);
-	if (directory == NULL)
-		return -1;
-	while ((entry = readdir(directory)) != NULL)
-		count += entry->d_name[0] != '.';
-	closedir(directory);
-	return count;
-}
-
-static void
-tick(struct press *press)
-{
-	acts_count = 0;
-	publisher_tick(press->publisher);
-	worker_wait(press->worker);
 }
 
 /* All widths that a checkpoint had stay while the tile is not full, and go when a durable checkpoint has the full one:
@@ -452,8 +257,15 @@ what_cannot_be_removed_is_told_once(void **state)
 	put_file(press, "tile/0/000.p/.hidden");
 	tick(press);
 	assert_int_equal(press->failed, 1);
+	assert_failure(press, PUBLISH_SWEEP, "remove", "tile/0/000.p", ENOTEMPTY, ERROR_NONE);
 	tick(press);
 	assert_int_equal(press->failed, 1);
+	/* What others of the kind do well does not end it. */
+	grow(press, 300);
+	tick(press);
+	tick(press);
+	assert_int_equal(count_files(press, "tile/0/001.p"), -1);
+	assert_int_equal(press->done[PUBLISH_SWEEP], 0);
 }
 
 /* ---- files ---- */
@@ -547,6 +359,59 @@ a_single_file_is_written_whole(void **state)
 	worker_wait(press->worker);
 	assert_int_equal(published(press, "crl.pem"), 12);
 	assert_true(act_find(false, "/public/crl.pem.new") < act_find(true, "/public/crl.pem"));
+	assert_int_equal(press->done[PUBLISH_SINGLE], 1);
+	/* Then it is done with. */
+	tick(press);
+	assert_int_equal(acts_count, 0);
+}
+
+static void
+write_single(struct press *press, const char *text)
+{
+	struct content *content = content_create(slice_of_text(text));
+
+	assert_non_null(content);
+	publisher_write(press->publisher, "crl.pem", content);
+	content_release(content);
+}
+
+/* The newest that failed, and never one behind a newer one. */
+static void
+a_single_file_is_tried_again_until_it_is_there(void **state)
+{
+	struct press *press = *state;
+	char path[PATH_SIZE];
+
+	snprintf(path, sizeof path, "%s/public/crl.pem.new", press->fixture->directory);
+	assert_int_equal(mkdir(path, 0755), 0);
+	write_single(press, "one");
+	write_single(press, "second");
+	worker_wait(press->worker);
+	assert_failure(press, PUBLISH_SINGLE, "write", "crl.pem", EEXIST, ERROR_NONE);
+	assert_int_equal(press->failed, 2);
+	tick(press);
+	assert_int_equal(press->failed, 3);
+	assert_int_equal(rmdir(path), 0);
+	tick(press);
+	assert_int_equal(published(press, "crl.pem"), 6);
+	assert_int_equal(press->done[PUBLISH_SINGLE], 1);
+	assert_int_equal(mkdir(path, 0755), 0);
+	write_single(press, "a third");
+	worker_wait(press->worker);
+	assert_int_equal(rmdir(path), 0);
+	write_single(press, "the fourth");
+	worker_wait(press->worker);
+	tick(press);
+	assert_int_equal(acts_count, 0);
+	assert_int_equal(published(press, "crl.pem"), 10);
+	/* One that finds no place in the queue is not lost either. */
+	for (size_t i = 0; i < WORKER_JOBS_MAX; i++)
+		assert_true(worker_submit(press->worker, nothing, nothing, NULL));
+	write_single(press, "fifth");
+	assert_failure(press, PUBLISH_SINGLE, "queue", "crl.pem", EAGAIN, ERROR_NONE);
+	worker_wait(press->worker);
+	publisher_finish(press->publisher);
+	assert_int_equal(published(press, "crl.pem"), 5);
 }
 
 int
@@ -566,6 +431,7 @@ main(void)
 		PRESS_TEST(each_file_has_its_own_size_limit),
 		PRESS_TEST(snapshots_keep_their_publications),
 		PRESS_TEST(a_single_file_is_written_whole),
+		PRESS_TEST(a_single_file_is_tried_again_until_it_is_there),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
