@@ -196,6 +196,20 @@ authority_file_write(const char *dir, const char *name, bool private, struct sli
 	    "no file of this name: an authority is never overwritten" : "a file that can be written");
 }
 
+enum error
+authority_file_replace(const char *dir, const char *name, struct slice content, struct fault *fault)
+{
+	char *path = authority_path_create(dir, name);
+
+	if (path == NULL)
+		return fault_set(fault, ERROR_out_of_memory, name, SLICE_EMPTY, NULL);
+	bool is_written =
+	    disk_replace_file(NULL, AT_FDCWD, path, 0644, content) && authority_directory_sync(dir);
+	int reason = errno;
+	free(path);
+	return is_written ? ERROR_NONE : file_refuse(fault, name, strerror(reason), "a file that can be written");
+}
+
 void
 authority_file_remove(const char *dir, const char *name)
 {

@@ -43,6 +43,9 @@ must_check enum error authority_read_certificates(
 /* Writes a new file, mode 0600 if `private`, else 0644, and syncs it; an existing one is left alone and an error. */
 must_check enum error authority_file_write(const char *dir, const char *name, bool private, struct slice content,
     struct fault *fault);
+/* Makes or replaces a file, mode 0644: whole or not at all, whenever it is cut short, and durable. */
+must_check enum error authority_file_replace(const char *dir, const char *name, struct slice content,
+    struct fault *fault);
 /* Removes a file that was just written. */
 void authority_file_remove(const char *dir, const char *name);
 /* Gives a file the name of another, which it replaces; the directory is synced. Sets errno on failure. */

@@ -102,7 +102,7 @@ restore(const char *keys_dir, const char *public_dir, const struct kept *file, s
 	    authority_file_read(keys_dir, file->copy, false, copy, fault);
 
 	if (error == ERROR_NONE)
-		error = authority_file_write(public_dir, file->name, false, buf_peek(copy), fault);
+		error = authority_file_replace(public_dir, file->name, buf_peek(copy), fault);
 	buf_destroy(copy);
 	return error;
 }

@@ -25,6 +25,7 @@ struct crl {
 	uint64_t begun_ms, begun_steady_ms; /* the newest list, by either clock */
 	uint64_t number;                    /* its number, 0: there is none */
 	struct slice previous;              /* of another process, until a list is made after it */
+	bool replaces_foreign;              /* the list that is made now: it was no list of ours */
 
 	/* The list under way. The loop's while a page is read, the worker's while it is taken in. */
 	struct authority *authority;
@@ -73,6 +74,12 @@ void
 crl_follow(struct crl *crl, struct slice pem)
 {
 	crl->previous = pem;
+}
+
+bool
+crl_replaces_foreign(const struct crl *crl)
+{
+	return crl->replaces_foreign;
 }
 
 void
@@ -124,10 +131,11 @@ crl_sign(struct crl *crl)
 	struct buf *pem = buf_create(PUBLICATION_CRL_MAX);
 	uint64_t now = crl->begun_ms / 1000, before;
 	bool is_made = false;
+	bool is_ours = crl->previous.size != 0 && authority_crl_number(crl->authority, crl->previous, &before);
 
-	if (crl->previous.size != 0 && authority_crl_number(crl->authority, crl->previous, &before) &&
-	    crl->number <= before)
+	if (is_ours && crl->number <= before)
 		crl->number = before + 1;
+	crl->replaces_foreign = !is_ours && crl->previous.size != 0;
 	if (pem != NULL) {
 		buf_set_public(pem);
 		is_made = authority_crl(crl->authority, crl->revoked, crl->count, now, now + CRL_LIFE_S, crl->number,

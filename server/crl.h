@@ -38,6 +38,8 @@ must_check struct crl *crl_create(struct authority *authority, struct store *sto
  * and those of the next ones are larger whatever the clock says (RFC 5280 5.2.3). Before the first list. One that this
  * authority did not sign counts for nothing. */
 void crl_follow(struct crl *crl, struct slice pem);
+/* Within `made`: the list to be followed, which this one replaces, was none of this authority's. */
+must_check bool crl_replaces_foreign(const struct crl *crl);
 /* No list may be under way (asserted). */
 void crl_destroy(struct crl *crl);
 /* A revocation is durable: the next list is due. */

@@ -158,6 +158,8 @@ server_crl_made(void *context, struct content *pem)
 		server_log_crl_not_made(server->log);
 		return;
 	}
+	if (crl_replaces_foreign(server->crl))
+		server_log_crl_damaged(server->log);
 	publications_set(server->publications, AUTHORITY_CRL_FILE, pem);
 	publisher_write(server->publisher, AUTHORITY_CRL_FILE, pem);
 }

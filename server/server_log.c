@@ -138,6 +138,13 @@ server_log_crl_missing(struct log *log)
 }
 
 void
+server_log_crl_damaged(struct log *log)
+{
+	log_event(log, LOG_LEVEL_WARN, "publication_damaged", log_setting("file", AUTHORITY_CRL_FILE),
+	    log_text("answer", "it was made anew; its number follows the clock alone"));
+}
+
+void
 server_log_crl_not_made(struct log *log)
 {
 	log_event(log, LOG_LEVEL_ERROR, "crl_not_made",

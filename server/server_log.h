@@ -36,6 +36,8 @@ void server_log_publication_changed(struct log *log, const char *file);
  * log); and the list of revocations, which is made anew. */
 void server_log_restored(void *log, const char *file);
 void server_log_crl_missing(struct log *log);
+/* The list of revocations that was published is none of the office's, or damaged, and is replaced. */
+void server_log_crl_damaged(struct log *log);
 /* No list could be made. */
 void server_log_crl_not_made(struct log *log);
 /* The store's final error, and at the stop that a full disk left it unsettled. The cause is store_failure's, which

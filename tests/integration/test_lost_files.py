@@ -109,6 +109,20 @@ def test_a_lost_revocation_list_is_published_anew(offices):
     assert crl_number(office) > before
 
 
+def test_a_damaged_revocation_list_is_replaced_and_told(offices):
+    office = offices()
+    path = office.public / "crl.pem"
+    content = path.read_bytes()
+    path.write_bytes(content[:100] + bytes([content[100] ^ 1]) + content[101:])
+    office.start()
+    wait_until(lambda: " warn publication_damaged file=crl.pem " in office.log_text(), "publication_damaged")
+    assert office.stop() == 0
+    audit(office)
+    office.start()
+    assert office.stop() == 0
+    assert office.log_text().count("publication_damaged") == 1
+
+
 def test_lost_tiles_are_put_back_from_the_store(used, tmp_path):
     office = Office(tmp_path)
     shutil.copytree(used[0].directory, office.directory)

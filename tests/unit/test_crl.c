@@ -21,7 +21,7 @@ struct office_lists {
 	struct decision_fixture *fixture;
 	struct worker *worker;
 	struct crl *crl;
-	unsigned made, failed;
+	unsigned made, failed, foreign;
 	struct content *pem;
 };
 
@@ -31,6 +31,7 @@ made(void *context, struct content *pem)
 	struct office_lists *lists = context;
 
 	lists->made += pem != NULL;
+	lists->foreign += pem != NULL && crl_replaces_foreign(lists->crl);
 	lists->failed += pem == NULL;
 	content_release(lists->pem);
 	lists->pem = pem == NULL ? NULL : content_hold(pem);
@@ -308,6 +309,7 @@ a_list_of_before_is_followed(void **state)
 	tick(lists, 2 * CRL_RENEW_S);
 	crl_finish(lists->crl);
 	assert_int_equal(number_of_list(lists, 2 * CRL_RENEW_S), ahead + 12);
+	assert_int_equal(lists->foreign, 0);
 	buf_destroy(before);
 }
 
@@ -335,6 +337,12 @@ a_list_that_is_not_the_offices_has_no_number(void **state)
 	tick(lists, 0);
 	crl_finish(lists->crl);
 	assert_int_equal(number_of_list(lists, 0), NOW_MS);
+	assert_int_equal(lists->foreign, 1);
+	/* Of the next one nothing is to be said. */
+	tick(lists, CRL_RENEW_S);
+	crl_finish(lists->crl);
+	assert_int_equal(lists->made, 2);
+	assert_int_equal(lists->foreign, 1);
 	buf_destroy(pem);
 }
 
