@@ -18,6 +18,7 @@
 #include "server/crl.h"
 #include "server/disk_watch.h"
 #include "server/dispatch.h"
+#include "server/leftover.h"
 #include "server/listener.h"
 #include "server/log.h"
 #include "server/loop.h"
@@ -367,7 +368,10 @@ start_storage(struct server *server, struct fault *fault)
 	if (error == ERROR_NONE)
 		error = authority_check_tls(keys, public, loop_wall_ms(server->loop) / 1000, server->arena,
 		    &server->tls_not_after, fault);
-	return error;
+	if (error != ERROR_NONE)
+		return error;
+	server_log_leftovers(server->log, leftover_remove(directory, tree_size(server->tree)));
+	return ERROR_NONE;
 }
 
 /* The list of before is only followed; one that is gone is made anew, which the first tick does with any. */

@@ -152,6 +152,17 @@ server_log_crl_not_made(struct log *log)
 }
 
 void
+server_log_leftovers(struct log *log, struct leftovers leftovers)
+{
+	if (leftovers.removed != 0)
+		log_event(log, LOG_LEVEL_INFO, "leftovers_removed", log_uint("files", leftovers.removed));
+	if (leftovers.reason != 0)
+		log_event(log, LOG_LEVEL_WARN, "leftovers_stay", log_uint("files", leftovers.stuck),
+		    log_errno("reason", leftovers.reason),
+		    log_text("answer", "files that a killed server was writing; they do no harm"));
+}
+
+void
 server_log_reload_refused(struct log *log, const struct fault *fault)
 {
 	const struct slice slices[] = { fault->place, fault->value, fault->expected };

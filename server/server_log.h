@@ -10,6 +10,7 @@
 #define GUICHET_SERVER_LOG_H
 
 #include "server/dispatch.h"
+#include "server/leftover.h"
 #include "server/log.h"
 
 /* An answer, when it is given: `answer` when something was stored or the office failed, `read` when nothing was stored,
@@ -40,6 +41,8 @@ void server_log_crl_missing(struct log *log);
 void server_log_crl_damaged(struct log *log);
 /* No list could be made. */
 void server_log_crl_not_made(struct log *log);
+/* What a killed server left of files it was writing is removed; nothing is said of none. */
+void server_log_leftovers(struct log *log, struct leftovers leftovers);
 /* The store's final error, and at the stop that a full disk left it unsettled. The cause is store_failure's, which
  * names files, records by their hashed keys, and what the system said. */
 void server_log_storage_failed(struct log *log, enum error error, const char *cause);

@@ -19,7 +19,6 @@
 #include "server/store/seal.h"
 
 #define MASTER_NAME "store-master.key"
-#define DATA_NAME "data"
 #define SEALED_VERSION 1
 #define SEALED_HEADER_SIZE ((size_t)8)
 
@@ -240,7 +239,7 @@ keyring_create(const char *directory, struct arena *arena, struct fault *fault)
 		    MASTER_NAME);
 	else if (RAND_priv_bytes(master, (int)sizeof master) != 1)
 		error = fault_set(fault, ERROR_key_failed, "random generator", SLICE_EMPTY, NULL);
-	else if ((mkdirat(keys, DATA_NAME, 0700) != 0 && errno != EEXIST) ||
+	else if ((mkdirat(keys, KEYRING_DATA_DIRECTORY, 0700) != 0 && errno != EEXIST) ||
 	    !disk_write_file(NULL, keys, MASTER_NAME, slice_of(master, sizeof master)))
 		error = disk_fault(fault, arena, disk_error(errno), errno, NULL, "%s/%s", directory, MASTER_NAME);
 	bytes_wipe(master, sizeof master);
@@ -274,7 +273,7 @@ data_read(struct keyring *keyring, const char *name, struct arena *arena, struct
 	size_t size = 0;
 
 	if (!disk_read_file(keyring->directory, name, bytes, sizeof bytes, &size) && errno != EFBIG)
-		return disk_fault(fault, arena, ERROR_file_unreadable, errno, NULL, DATA_NAME "/%s", name);
+		return disk_fault(fault, arena, ERROR_file_unreadable, errno, NULL, KEYRING_DATA_DIRECTORY "/%s", name);
 	struct data_key *key = key_unwrap(keyring, slice_of(bytes, size));
 	if (key != NULL) {
 		key_add(keyring, key);
@@ -283,7 +282,7 @@ data_read(struct keyring *keyring, const char *name, struct arena *arena, struct
 			return ERROR_NONE;
 	}
 	return disk_fault(fault, arena, ERROR_store_damaged, 0, "a data key wrapped by this master key",
-	    DATA_NAME "/%s", name);
+	    KEYRING_DATA_DIRECTORY "/%s", name);
 }
 
 static enum error
@@ -298,7 +297,7 @@ data_read_all(struct keyring *keyring, struct arena *arena, struct fault *fault)
 	if (entries == NULL) {
 		if (fd >= 0)
 			close(fd);
-		return disk_fault(fault, arena, ERROR_file_unreadable, errno, NULL, DATA_NAME);
+		return disk_fault(fault, arena, ERROR_file_unreadable, errno, NULL, KEYRING_DATA_DIRECTORY);
 	}
 	while (error == ERROR_NONE && (entry = readdir(entries)) != NULL) {
 		size_t size = strlen(entry->d_name);
@@ -321,10 +320,10 @@ keyring_open(const char *directory, struct arena *arena, struct keyring **out, s
 		return disk_fault(fault, arena, ERROR_file_unreadable, errno, "a directory", "%s", directory);
 	enum error error = master_read(directory, keys, master, arena, fault);
 	if (error == ERROR_NONE) {
-		data = openat(keys, DATA_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		data = openat(keys, KEYRING_DATA_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (data < 0)
-			error = disk_fault(fault, arena, ERROR_file_unreadable, errno, "a directory", "%s/" DATA_NAME,
-			    directory);
+			error = disk_fault(fault, arena, ERROR_file_unreadable, errno, "a directory",
+			    "%s/" KEYRING_DATA_DIRECTORY, directory);
 	}
 	if (error == ERROR_NONE) {
 		keyring = keyring_of(master, data);
@@ -507,7 +506,8 @@ key_refuse(struct retention retention, struct slice found, struct arena *arena, 
 
 	file_name(retention, KEY_END, name);
 	disk_fault(fault, arena, ERROR_store_damaged, 0,
-	    "the data key that records were sealed with: put it back from a copy of the keys", DATA_NAME "/%s", name);
+	    "the data key that records were sealed with: put it back from a copy of the keys",
+	    KEYRING_DATA_DIRECTORY "/%s", name);
 	fault->value = found;
 	return ERROR_store_damaged;
 }

@@ -15,6 +15,9 @@
 #include "server/store/disk.h"
 #include "server/store/store.h"
 
+/* In KEYS. */
+#define KEYRING_DATA_DIRECTORY "data"
+
 struct keyring;
 
 /* ---- life cycle; `directory` is KEYS; texts of faults in `arena` ---- */

@@ -550,10 +550,10 @@ committed_note(struct leveldb_store *leveldb)
 	char text[24];
 
 	snprintf(text, sizeof text, "%llu", (unsigned long long)leveldb->number);
-	if (disk_write_file(NULL, leveldb->directory, LEVELDB_COMMITTED_NAME, slice_of_text(text)))
+	if (disk_write_file(NULL, leveldb->directory, LEVELDB_COMMITTED_FILE, slice_of_text(text)))
 		return ERROR_NONE;
 	int code = errno;
-	disk_failure_set(&leveldb->failure, code, LEVELDB_COMMITTED_NAME);
+	disk_failure_set(&leveldb->failure, code, LEVELDB_COMMITTED_FILE);
 	return disk_error(code);
 }
 

@@ -24,6 +24,9 @@
  * the journal turns. */
 #define LEVELDB_NICER 10
 
+/* In DIR: a lower bound of the last batch's number, written at an orderly close. */
+#define LEVELDB_COMMITTED_FILE "committed"
+
 struct leveldb_config {
 	const char *directory;   /* DIR */
 	struct keyring *keyring; /* borrowed while the store is open */

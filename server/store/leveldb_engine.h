@@ -18,8 +18,6 @@
 #define LEVELDB_RETENTION ((struct retention){ RETENTION_PERMANENT, 0 })
 /* Spare batches whose memory is kept. */
 #define LEVELDB_SPARES_MAX 2
-/* A lower bound of the last batch's number, written at an orderly close. */
-#define LEVELDB_COMMITTED_NAME "committed"
 /* Key and value of the engine's state: batch, segment, end. */
 #define LEVELDB_STATE_KEY SLICE_LITERAL("\0c")
 #define LEVELDB_STATE_SIZE ((size_t)(8 + 4 + 8))

@@ -250,12 +250,12 @@ committed_check(struct leveldb_store *leveldb, const struct leveldb_config *conf
 	uint64_t number;
 	size_t size;
 
-	if (!disk_read_file(leveldb->directory, LEVELDB_COMMITTED_NAME, text, sizeof text, &size))
+	if (!disk_read_file(leveldb->directory, LEVELDB_COMMITTED_FILE, text, sizeof text, &size))
 		return errno == ENOENT ? ERROR_NONE :
-		    disk_fault(fault, config->arena, ERROR_file_unreadable, errno, NULL, LEVELDB_COMMITTED_NAME);
+		    disk_fault(fault, config->arena, ERROR_file_unreadable, errno, NULL, LEVELDB_COMMITTED_FILE);
 	if (!decimal_decode(slice_of(text, size), UINT64_MAX, &number))
 		return disk_fault(fault, config->arena, ERROR_store_damaged, 0, "a decimal number",
-		    LEVELDB_COMMITTED_NAME);
+		    LEVELDB_COMMITTED_FILE);
 	if (leveldb->number < number)
 		return disk_fault(fault, config->arena, ERROR_store_damaged, 0,
 		    "every batch up to the last orderly close", "db: the last batch is %llu",

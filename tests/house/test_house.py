@@ -36,7 +36,7 @@ SERVER = [
     "address admission arrival chain clock keyset log loop process_limits share thread worker",
     "server/store",
     # the office's instruments: what it is set up, signs, keeps in order and publishes with
-    "authority authority_create authority_files authority_kept authority_tls crl disk_watch profile proof "
+    "authority authority_create authority_files authority_kept authority_tls crl disk_watch leftover profile proof "
     "publication_record publications publish publish_disk publish_single publish_watch recovery revocation_list room "
     "settings tree",
     "campaign_year office",

@@ -139,6 +139,21 @@ def test_lost_tiles_are_put_back_from_the_store(used, tmp_path):
     audit(office)
 
 
+def test_what_a_killed_server_was_writing_is_removed(used, tmp_path):
+    office = Office(tmp_path)
+    shutil.copytree(used[0].directory, office.directory)
+    [partial] = office.public.glob("tile/0/000.p")
+    left = [office.public / "checkpoint.new", office.public / "crl.pem.new", partial / "1.new",
+            office.keys / "data" / "filing-2026.key.new", office.directory / "committed.new"]
+    operators = office.public / "campaign.json.new"
+    for path in [*left, operators]:
+        path.write_bytes(b"half")
+    office.start()
+    assert " info leftovers_removed files=5\n" in office.log_text()
+    assert office.stop() == 0
+    assert not any(path.exists() for path in left) and operators.exists()
+
+
 def test_publishing_that_fails_is_told_with_its_reason_and_its_end(used, tmp_path):
     office = Office(tmp_path)
     shutil.copytree(used[0].directory, office.directory)
