@@ -158,17 +158,25 @@ read_form(struct guichet_filing *filing, struct slice content, struct slice *for
 	return good;
 }
 
-/* For findings, which are texts. */
-static bool
-copy_name(struct guichet_filing *filing, const char *name, struct slice *out)
+/* As UTF-8: findings are texts. */
+bool
+filing_keep_name(struct guichet_filing *filing, size_t nth, const char *name)
 {
 	char *copy = arena_alloc(filing->arena, strlen(name) + 1);
 
 	if (copy == NULL)
 		return false;
 	text_to_utf8(name, copy);
-	*out = slice_of_text(copy);
+	filing->names[nth] = slice_of_text(copy);
 	return true;
+}
+
+const char *
+filing_document_path(const struct guichet_filing *filing, size_t nth)
+{
+	if (nth >= filing->content.documents_count)
+		return NULL;
+	return filing->paths[nth] != NULL ? filing->paths[nth] : (const char *)filing->names[nth].data;
 }
 
 /* The limits that this library knows; an office may announce others (file.c). */
@@ -194,7 +202,7 @@ filing_add_return(struct guichet_filing *filing, const char *name, struct guiche
 {
 	struct manifest_document document = { .media_type = SLICE_LITERAL(MANIFEST_RETURN_MEDIA),
 		.size = content.size };
-	struct slice copy, name_copy;
+	struct slice copy;
 	enum guichet_error error = need_unsigned(filing, problem);
 
 	if (error != GUICHET_ERROR_none)
@@ -202,17 +210,18 @@ filing_add_return(struct guichet_filing *filing, const char *name, struct guiche
 	error = check_return_size(filing, name, content.size, problem);
 	if (error != GUICHET_ERROR_none)
 		return error;
-	if (!read_form(filing, slice_of_public(content), &document.type) || !copy_name(filing, name, &name_copy) ||
+	if (!read_form(filing, slice_of_public(content), &document.type) ||
 	    !arena_copy(filing->arena, slice_of_public(content), &copy))
 		return problem_set(problem, ERROR_out_of_memory, name, SLICE_EMPTY, NULL);
 	digest_bytes(slice_of_public(content), document.digest);
 	error = add_document(filing, &document, name, problem);
 	if (error != GUICHET_ERROR_none)
 		return error;
-	filing->returns[filing->content.documents_count - 1] = copy;
-	filing->names[filing->content.documents_count - 1] = name_copy;
+	size_t nth = filing->content.documents_count - 1;
+	filing->returns[nth] = copy;
 	filing->returns_total += content.size;
-	return GUICHET_ERROR_none;
+	return filing_keep_name(filing, nth, name) ? error :
+						     problem_set(problem, ERROR_out_of_memory, name, SLICE_EMPTY, NULL);
 }
 
 enum guichet_error

@@ -15,7 +15,7 @@ struct guichet_filing {
 	struct manifest content;
 	struct manifest_document documents[LIMIT_DOCUMENTS]; /* content.documents */
 	struct slice returns[LIMIT_DOCUMENTS];               /* bytes of return documents; data NULL: not supplied */
-	struct slice names[LIMIT_DOCUMENTS];                 /* of return documents, as findings call them */
+	struct slice names[LIMIT_DOCUMENTS];                 /* of returns, for findings; end with NUL */
 	const char *paths[LIMIT_DOCUMENTS];                  /* of attachments; NULL: not supplied */
 	size_t attachments_count;
 	size_t returns_total; /* bytes */
@@ -35,6 +35,11 @@ must_check enum guichet_error filing_need_complete(const struct guichet_filing *
 /* guichet_filing_add_return under a name: what findings and problems call a document that does not tell its form. */
 must_check enum guichet_error filing_add_return(struct guichet_filing *filing, const char *name,
     struct guichet_bytes content, struct guichet_problem *problem);
+/* Keeps the name under which the nth document's bytes were given, for findings; false when memory is short. */
+must_check bool filing_keep_name(struct guichet_filing *filing, size_t nth, const char *name);
+/* What the nth document was read from: a path as it was given or, of bytes, the name given with them; NULL when it was
+ * not supplied. Lives as long as the filing. */
+const char *filing_document_path(const struct guichet_filing *filing, size_t nth);
 /* A filing without anything; NULL when memory is short. */
 must_check struct guichet_filing *filing_create(const struct guichet_trust *trust);
 /* The signed text and its signature, borrowed from a filing that is signed, as they open an upload and are saved. */

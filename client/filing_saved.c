@@ -108,7 +108,8 @@ supply_return(struct guichet_filing *filing, size_t nth, const char *path, struc
 
 	if (error != GUICHET_ERROR_none)
 		return error;
-	if (arena_copy(filing->arena, slice_of_public(guichet_blob_bytes(blob)), &copy)) {
+	if (arena_copy(filing->arena, slice_of_public(guichet_blob_bytes(blob)), &copy) &&
+	    filing_keep_name(filing, nth, path)) {
 		/* It may be supplied twice. */
 		filing->returns_total += copy.size - filing->returns[nth].size;
 		filing->returns[nth] = copy;

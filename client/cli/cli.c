@@ -12,6 +12,7 @@
 
 #include "client/blob.h"
 #include "client/cli/password.h"
+#include "client/cli/typed.h"
 #include "client/clock.h"
 #include "client/problem.h"
 #include "protocol/json.h"
@@ -113,10 +114,13 @@ static void
 tell_retry(void *context, const struct guichet_problem *problem, uint64_t wait_ms)
 {
 	struct cli *cli = context;
+	bool is_told = guichet_problem_correlation(problem)[0] != '\0', is_typed;
+	const char *place = guichet_problem_place(problem);
+	const char *typed = typed_find(cli, slice_of_text(place), is_told, &is_typed);
 
 	cli_end(cli);
 	const char *const texts[] = { "guichet: ", guichet_problem_english(problem), " (",
-		guichet_problem_place(problem),
+		typed != NULL ? typed : place,
 		guichet_problem_value(problem)[0] != '\0' ? ": " : "", guichet_problem_value(problem) };
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
 		terminal_print(stderr, slice_of_text(texts[i]), TERMINAL_LINE);

@@ -30,6 +30,7 @@ struct cli {
 	struct guichet_trust *trust;
 	struct guichet_identity *identity;
 	struct guichet *guichet;
+	struct guichet_filing *filing; /* what is filed, once it is in the making */
 	bool is_json;
 	bool progress_shown; /* a line on the terminal that has to be wiped */
 };
@@ -97,7 +98,7 @@ enum exit_code cli_fail(struct cli *cli);
 enum exit_code cli_fail_memory(struct cli *cli);
 enum exit_code cli_fail_usage(struct cli *cli, const char *place, const char *value, const char *expected);
 /* What the rules advise, on stderr. */
-void cli_print_findings(const struct guichet_problem *problem);
+void cli_print_findings(const struct cli *cli);
 
 /* A name beside another: `path` with its ending replaced, or appended when it has another ending. NULL: no memory. */
 must_check char *cli_path_beside(const char *path, const char *ending, const char *replacement);
@@ -126,7 +127,7 @@ void cli_put_string(struct buf *buf, const char *text);
 /* Appends a record as JSON; as the next one of an array unless it is the first. */
 void cli_put_record(struct buf *buf, struct guichet_record record, bool is_first);
 /* Appends what the rules found, a JSON array. */
-void cli_put_findings(struct buf *buf, const struct guichet_problem *problem);
+void cli_put_findings(const struct cli *cli, struct buf *buf);
 /* Prints and destroys it. */
 void cli_print_buf(struct buf *buf);
 

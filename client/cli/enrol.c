@@ -12,6 +12,7 @@
 #include "client/blob.h"
 #include "client/cli/cli.h"
 #include "client/cli/password.h"
+#include "client/cli/typed.h"
 #include "client/problem.h"
 #include "client/request.h"
 #include "protocol/json.h"
@@ -162,19 +163,13 @@ ask(struct task *task, struct guichet_request *request)
 
 /* A fact that no request can carry, which has the name of a field, by that of its option. */
 static void
-name_option(struct guichet_problem *problem)
+name_option(struct cli *cli)
 {
-	static const enum option_number facts[] = {
-		OPTION_SPI, OPTION_BIRTH_NAME, OPTION_FILER_NUMBER, OPTION_REFERENCE_INCOME, OPTION_EMAIL,
-	};
-	char option[64];
+	bool is_typed;
+	const char *option = typed_find(cli, slice_of_text(guichet_problem_place(cli->problem)), true, &is_typed);
 
-	snprintf(option, sizeof option, "--%s", guichet_problem_place(problem));
-	for (char *at = option; *at != '\0'; at++)
-		*at = *at == '_' ? '-' : *at;
-	for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
-		if (strcmp(option, options_name(facts[i])) == 0)
-			problem_set_place(problem, option);
+	if (is_typed)
+		problem_set_place(cli->problem, option);
 }
 
 static enum guichet_error
@@ -197,7 +192,7 @@ enrol(struct task *task)
 	if (error == GUICHET_ERROR_none)
 		error = guichet_enrol_create(cli->guichet, cli->identity, &facts, &request, cli->problem);
 	if (error == GUICHET_ERROR_usage)
-		name_option(cli->problem);
+		name_option(cli);
 	if (error == GUICHET_ERROR_none)
 		error = ask(task, request);
 	guichet_request_destroy(request);

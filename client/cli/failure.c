@@ -6,6 +6,7 @@
 
 #include "client/blob.h"
 #include "client/cli/cli.h"
+#include "client/cli/typed.h"
 #include "client/problem.h"
 #include "protocol/error.h"
 #include "protocol/json.h"
@@ -35,6 +36,13 @@ cli_exit_code(enum guichet_error error)
 	}
 }
 
+/* Did the office say so? Its answers have an id. */
+static bool
+is_told(const struct guichet_problem *problem)
+{
+	return guichet_problem_correlation(problem)[0] != '\0';
+}
+
 /* ---- for programs ---- */
 
 static void
@@ -46,26 +54,51 @@ put_text(struct buf *buf, const char *name, const char *text)
 	cli_put_string(buf, text);
 }
 
+/* What was typed for a place, where something was: as it would be typed again. */
+static void
+put_typed(const struct cli *cli, struct buf *buf, struct slice place)
+{
+	bool is_typed;
+	const char *word = typed_find(cli, place, is_told(cli->problem), &is_typed);
+
+	if (is_typed)
+		put_text(buf, "option", word);
+}
+
 typedef struct guichet_record find_row(const struct guichet_problem *problem, size_t index);
 
+/* The rows as they are on the wire, each with what was typed for that field of it. */
 static void
-put_rows(struct buf *buf, const struct guichet_problem *problem, size_t count, find_row *find)
+put_rows(const struct cli *cli, struct buf *buf, size_t count, find_row *find, const char *field)
 {
 	buf_put_text(buf, "[");
-	for (size_t i = 0; i < count; i++)
-		cli_put_record(buf, find(problem, i), i == 0);
+	for (size_t i = 0; i < count; i++) {
+		struct guichet_record row = find(cli->problem, i);
+		struct guichet_blob *json = NULL;
+		if (guichet_record_json(row, &json) != GUICHET_ERROR_none) {
+			buf_fail(buf);
+			return;
+		}
+		struct slice members = slice_of_public(guichet_blob_bytes(json));
+		buf_put_text(buf, i == 0 ? "" : ",");
+		buf_put(buf, slice_of(members.data, members.size - 1)); /* but for the closing brace */
+		put_typed(cli, buf, slice_of_public(guichet_record_bytes(row, field)));
+		buf_put_text(buf, "}");
+		guichet_blob_destroy(json);
+	}
 	buf_put_text(buf, "]");
 }
 
 void
-cli_put_findings(struct buf *buf, const struct guichet_problem *problem)
+cli_put_findings(const struct cli *cli, struct buf *buf)
 {
-	put_rows(buf, problem, guichet_problem_findings(problem), guichet_problem_finding);
+	put_rows(cli, buf, guichet_problem_findings(cli->problem), guichet_problem_finding, "document");
 }
 
 static void
-print_json(const struct guichet_problem *problem)
+print_json(const struct cli *cli)
 {
+	const struct guichet_problem *problem = cli->problem;
 	enum guichet_error error = guichet_problem_error(problem);
 	struct buf *buf = cli_buf();
 
@@ -73,6 +106,7 @@ print_json(const struct guichet_problem *problem)
 	put_text(buf, "text", guichet_problem_english(problem));
 	put_text(buf, "text_fr", guichet_problem_french(problem));
 	put_text(buf, "place", guichet_problem_place(problem));
+	put_typed(cli, buf, slice_of_text(guichet_problem_place(problem)));
 	put_text(buf, "value", guichet_problem_value(problem));
 	put_text(buf, "expected", guichet_problem_expected(problem));
 	put_text(buf, "correlation", guichet_problem_correlation(problem));
@@ -82,11 +116,11 @@ print_json(const struct guichet_problem *problem)
 		    (unsigned long long)guichet_problem_retry_after_ms(problem));
 	if (guichet_problem_reasons(problem) != 0) {
 		json_put_name(buf, "reasons");
-		put_rows(buf, problem, guichet_problem_reasons(problem), guichet_problem_reason);
+		put_rows(cli, buf, guichet_problem_reasons(problem), guichet_problem_reason, "place");
 	}
 	if (guichet_problem_findings(problem) != 0) {
 		json_put_name(buf, "findings");
-		cli_put_findings(buf, problem);
+		cli_put_findings(cli, buf);
 	}
 	buf_put_text(buf, "}\n");
 	cli_print_buf(buf);
@@ -113,6 +147,24 @@ print_field(const char *name, struct guichet_record record, const char *field)
 	print_line("    ", name, (const char *)bytes.data, bytes.size);
 }
 
+/* A place or a document, by what was typed for it. */
+static void
+print_place(const struct cli *cli, const char *indent, const char *name, struct slice place)
+{
+	bool is_typed;
+	const char *word = typed_find(cli, place, is_told(cli->problem), &is_typed);
+
+	if (word != NULL)
+		place = slice_of_text(word);
+	print_line(indent, name, (const char *)place.data, place.size);
+}
+
+static void
+print_place_field(const struct cli *cli, const char *name, struct guichet_record record, const char *field)
+{
+	print_place(cli, "    ", name, slice_of_public(guichet_record_bytes(record, field)));
+}
+
 /* A newer office may have rules that have no name here. */
 static const char *
 rule_name(unsigned number)
@@ -123,15 +175,15 @@ rule_name(unsigned number)
 }
 
 void
-cli_print_findings(const struct guichet_problem *problem)
+cli_print_findings(const struct cli *cli)
 {
-	for (size_t i = 0; i < guichet_problem_findings(problem); i++) {
-		struct guichet_record finding = guichet_problem_finding(problem, i);
+	for (size_t i = 0; i < guichet_problem_findings(cli->problem); i++) {
+		struct guichet_record finding = guichet_problem_finding(cli->problem, i);
 		unsigned number = (unsigned)guichet_record_uint(finding, "rule");
 		fprintf(stderr, "  %s, rule %u (%s)\n",
 		    guichet_record_uint(finding, "severity") == SEVERITY_ERROR ? "error" : "advice", number,
 		    rule_name(number));
-		print_field("document: ", finding, "document");
+		print_place_field(cli, "document: ", finding, "document");
 		print_field("place:    ", finding, "place");
 		print_field("value:    ", finding, "value");
 		print_field("expected: ", finding, "expected");
@@ -160,8 +212,10 @@ advice(enum guichet_error error)
 
 /* The reasons beside the first, which is the error itself: so that who mends one does not meet the next only then. */
 static void
-print_other_reasons(const struct guichet_problem *problem)
+print_other_reasons(const struct cli *cli)
 {
+	const struct guichet_problem *problem = cli->problem;
+
 	for (size_t i = 1; i < guichet_problem_reasons(problem); i++) {
 		struct guichet_record reason = guichet_problem_reason(problem, i);
 		enum guichet_error error = (enum guichet_error)guichet_record_uint(reason, "error");
@@ -169,7 +223,7 @@ print_other_reasons(const struct guichet_problem *problem)
 		fprintf(stderr, "  and error %d (%s)\n", (int)error, guichet_error_name(error));
 		print_field("", reason, "text");
 		print_field("", reason, "text_fr");
-		print_field("where:    ", reason, "place");
+		print_place_field(cli, "where:    ", reason, "place");
 		print_field("value:    ", reason, "value");
 		print_field("expected: ", reason, "expected");
 		print_line("    ", "to do:    ", to_do, strlen(to_do));
@@ -177,8 +231,15 @@ print_other_reasons(const struct guichet_problem *problem)
 }
 
 static void
-print_text(const struct guichet_problem *problem)
+print_text_line(const char *name, const char *text)
 {
+	print_line("  ", name, text, strlen(text));
+}
+
+static void
+print_text(const struct cli *cli)
+{
+	const struct guichet_problem *problem = cli->problem;
 	enum guichet_error error = guichet_problem_error(problem);
 	char retry[64] = "";
 
@@ -186,9 +247,6 @@ print_text(const struct guichet_problem *problem)
 	const struct {
 		const char *name, *text;
 	} lines[] = {
-		{ "", guichet_problem_english(problem) },
-		{ "", (int)error < FIRST_LOCAL_ERROR ? guichet_problem_french(problem) : "" },
-		{ "where:    ", guichet_problem_place(problem) },
 		{ "value:    ", guichet_problem_value(problem) },
 		{ "expected: ", guichet_problem_expected(problem) },
 		{ "retry in: ", retry },
@@ -197,19 +255,22 @@ print_text(const struct guichet_problem *problem)
 	};
 	if (guichet_problem_retry_after_ms(problem) != 0)
 		snprintf(retry, sizeof retry, "%.1f s", (double)guichet_problem_retry_after_ms(problem) / 1000);
+	print_text_line("", guichet_problem_english(problem));
+	print_text_line("", (int)error < FIRST_LOCAL_ERROR ? guichet_problem_french(problem) : "");
+	print_place(cli, "  ", "where:    ", slice_of_text(guichet_problem_place(problem)));
 	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
-		print_line("  ", lines[i].name, lines[i].text, strlen(lines[i].text));
-	print_other_reasons(problem);
-	cli_print_findings(problem);
+		print_text_line(lines[i].name, lines[i].text);
+	print_other_reasons(cli);
+	cli_print_findings(cli);
 }
 
 enum exit_code
 cli_fail(struct cli *cli)
 {
 	if (cli->is_json)
-		print_json(cli->problem);
+		print_json(cli);
 	else
-		print_text(cli->problem);
+		print_text(cli);
 	return cli_exit_code(guichet_problem_error(cli->problem));
 }
 

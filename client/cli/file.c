@@ -22,7 +22,6 @@
 
 struct task {
 	struct cli *cli;
-	struct guichet_filing *filing; /* what is sent */
 	const char *receipt_path;
 	char *saved_path;
 	bool is_resumed; /* it was signed by a run before this one */
@@ -39,7 +38,7 @@ add_return(struct task *task, const char *path)
 
 	if (error != GUICHET_ERROR_none)
 		return error;
-	error = filing_add_return(task->filing, path, guichet_blob_bytes(content), problem);
+	error = filing_add_return(task->cli->filing, path, guichet_blob_bytes(content), problem);
 	guichet_blob_destroy(content);
 	return error;
 }
@@ -55,7 +54,7 @@ add_documents(struct task *task)
 	for (size_t i = 0; i < options->attachments_count && error == GUICHET_ERROR_none; i++) {
 		cli_begin_nth(task->cli, READING_ATTACHMENT, i + 1, options->attachments_count);
 		error = guichet_filing_add_attachment(
-		    task->filing, options->attachments[i], ATTACHMENT_WORD, NULL, task->cli->problem);
+		    task->cli->filing, options->attachments[i], ATTACHMENT_WORD, NULL, task->cli->problem);
 	}
 	cli_end(task->cli);
 	return error;
@@ -79,12 +78,12 @@ make_filing(struct task *task)
 			    "the certificate of a taxpayer: it bears a tax number");
 		memcpy(spi, own.data, own.size);
 	}
-	enum guichet_error error = guichet_filing_create(cli->trust, spi, &task->filing, cli->problem);
+	enum guichet_error error = guichet_filing_create(cli->trust, spi, &cli->filing, cli->problem);
 	if (error != GUICHET_ERROR_none)
 		return error;
-	guichet_filing_set_offline(task->filing, cli_value(cli, OPTION_OFFLINE) != NULL);
+	guichet_filing_set_offline(cli->filing, cli_value(cli, OPTION_OFFLINE) != NULL);
 	if (replaces != NULL)
-		error = guichet_filing_set_replaces(task->filing, replaces, cli->problem);
+		error = guichet_filing_set_replaces(cli->filing, replaces, cli->problem);
 	return error == GUICHET_ERROR_none ? add_documents(task) : error;
 }
 
@@ -93,10 +92,10 @@ static enum guichet_error
 check_filing(struct task *task)
 {
 	struct cli *cli = task->cli;
-	enum guichet_error error = guichet_filing_check(task->filing, cli->problem);
+	enum guichet_error error = guichet_filing_check(cli->filing, cli->problem);
 
 	if (error == GUICHET_ERROR_none && guichet_problem_findings(cli->problem) != 0 && !cli->is_json)
-		cli_print_findings(cli->problem);
+		cli_print_findings(cli);
 	return error;
 }
 
@@ -106,18 +105,19 @@ check_filing(struct task *task)
 static struct guichet_filing *
 load_saved(struct task *task)
 {
-	struct guichet_bytes own = guichet_identity_serial(task->cli->identity);
+	struct cli *cli = task->cli;
+	struct guichet_bytes own = guichet_identity_serial(cli->identity);
 	struct guichet_blob *saved = NULL;
 	struct guichet_filing *filing = NULL;
 
 	if (guichet_file_read(task->saved_path, SAVED_MAX, &saved, NULL) != GUICHET_ERROR_none)
 		return NULL;
-	enum guichet_error error = guichet_filing_load(task->cli->trust, guichet_blob_bytes(saved), &filing, NULL);
+	enum guichet_error error = guichet_filing_load(cli->trust, guichet_blob_bytes(saved), &filing, NULL);
 	guichet_blob_destroy(saved);
 	if (error != GUICHET_ERROR_none)
 		return NULL;
 	struct guichet_bytes signer = guichet_filing_serial(filing);
-	if (guichet_filing_equal(filing, task->filing) && slice_equal(slice_of_public(signer), slice_of_public(own)))
+	if (guichet_filing_equal(filing, cli->filing) && slice_equal(slice_of_public(signer), slice_of_public(own)))
 		return filing;
 	guichet_filing_destroy(filing);
 	return NULL;
@@ -158,7 +158,7 @@ save(struct task *task)
 {
 	struct guichet_problem *problem = task->cli->problem;
 	struct guichet_blob *saved = NULL;
-	enum guichet_error error = guichet_filing_save(task->filing, &saved, problem);
+	enum guichet_error error = guichet_filing_save(task->cli->filing, &saved, problem);
 
 	if (error == GUICHET_ERROR_none)
 		error = guichet_file_write(task->saved_path, guichet_blob_bytes(saved), problem);
@@ -175,9 +175,9 @@ sign_and_save(struct task *task)
 	enum guichet_error error = check_filing(task);
 
 	if (error == GUICHET_ERROR_none)
-		error = guichet_filing_sign(task->filing, cli->identity, 0, cli->problem);
+		error = guichet_filing_sign(cli->filing, cli->identity, 0, cli->problem);
 	if (error == GUICHET_ERROR_none)
-		error = cli_check_receipt_path(cli, task->receipt_path, guichet_filing_id(task->filing));
+		error = cli_check_receipt_path(cli, task->receipt_path, guichet_filing_id(cli->filing));
 	if (error == GUICHET_ERROR_none)
 		error = check_saved_path(task);
 	return error == GUICHET_ERROR_none ? save(task) : error;
@@ -190,8 +190,8 @@ sign_or_resume(struct task *task)
 
 	if (saved == NULL)
 		return sign_and_save(task);
-	guichet_filing_destroy(task->filing);
-	task->filing = saved;
+	guichet_filing_destroy(task->cli->filing);
+	task->cli->filing = saved;
 	task->is_resumed = true;
 	enum guichet_error error = cli_check_receipt_path(task->cli, task->receipt_path, guichet_filing_id(saved));
 	return error == GUICHET_ERROR_none ? supply_documents(task, saved) : error;
@@ -206,7 +206,7 @@ send(struct task *task, struct guichet_request **request)
 	enum guichet_error error = cli_connect(cli);
 
 	if (error == GUICHET_ERROR_none)
-		error = guichet_file_create(cli->guichet, task->filing, request, cli->problem);
+		error = guichet_file_create(cli->guichet, cli->filing, request, cli->problem);
 	if (error == GUICHET_ERROR_none)
 		error = cli_wait(cli, *request, "filing");
 	return error;
@@ -221,11 +221,11 @@ sign_again_and_send(struct task *task, struct guichet_request **request)
 
 	guichet_request_destroy(*request);
 	*request = NULL;
-	enum guichet_error error = guichet_filing_sign_again(task->filing, cli->identity, 0, cli->problem);
+	enum guichet_error error = guichet_filing_sign_again(cli->filing, cli->identity, 0, cli->problem);
 	if (error == GUICHET_ERROR_none)
 		error = save(task);
 	if (error == GUICHET_ERROR_none)
-		error = guichet_file_create(cli->guichet, task->filing, request, cli->problem);
+		error = guichet_file_create(cli->guichet, cli->filing, request, cli->problem);
 	if (error == GUICHET_ERROR_none)
 		error = cli_wait(cli, *request, "filing");
 	return error;
@@ -307,7 +307,7 @@ report_check(const struct cli *cli)
 
 	if (cli->is_json) {
 		buf_put_text(buf, "{\"errors\":0,\"advices\":");
-		cli_put_findings(buf, cli->problem);
+		cli_put_findings(cli, buf);
 		buf_put_text(buf, "}\n");
 	} else {
 		buf_put_text(buf, "No rule refuses these documents.\n");
@@ -381,7 +381,6 @@ cli_file(struct cli *cli)
 	if (task.saved_path == NULL)
 		return cli_fail_memory(cli);
 	enum exit_code code = run(&task);
-	guichet_filing_destroy(task.filing);
 	free(task.saved_path);
 	return code;
 }

@@ -131,7 +131,9 @@ print_help(const struct command *command)
 	print_usage(stdout, command);
 	printf("\n%s\n\n", command->about);
 	options_print_help(stdout, command->needs | command->takes | ALWAYS);
-	printf("\nExit codes: 0 done; 1 failed here (a file, a password, a proof that does not hold);\n"
+	printf("\nWith --json an error has its place as the protocol calls it, and as option what was\n"
+	       "typed for it: an option, an argument of the usage above, or a file.\n"
+	       "\nExit codes: 0 done; 1 failed here (a file, a password, a proof that does not hold);\n"
 	       "2 usage; 3 refused by the rules or the office; 4 the office cannot be reached or\n"
 	       "is busy: run the same again later.\n");
 	return EXIT_CODE_OK;
@@ -233,6 +235,7 @@ main(int argc, char **argv)
 		code = cli_fail_usage(&cli, "command", argv[1], "one of those listed");
 	}
 	guichet_destroy(cli.guichet);
+	guichet_filing_destroy(cli.filing);
 	guichet_identity_destroy(cli.identity);
 	guichet_trust_destroy(cli.trust);
 	guichet_problem_destroy(cli.problem);

@@ -198,8 +198,17 @@ admin_say(FILE *to, const struct admin_fact *facts)
 	buf_destroy(line);
 }
 
+/* What was typed for the place; NULL when nothing was. */
+static const char *
+find_typed(const struct admin_typed *typed, struct slice place)
+{
+	while (typed->place != NULL && !slice_equal_text(place, typed->place))
+		typed++;
+	return typed->word;
+}
+
 static void
-report_json(const struct fault *fault, const struct error_entry *entry)
+report_json(const struct fault *fault, const struct error_entry *entry, const char *typed)
 {
 	const struct slice slices[] = { fault->place, fault->value, fault->expected };
 	char texts[3][1024];
@@ -213,6 +222,7 @@ report_json(const struct fault *fault, const struct error_entry *entry)
 		{ "place", texts[0], 0 },
 		{ "value", texts[1], 0 },
 		{ "expected", texts[2], 0 },
+		{ typed != NULL ? "option" : NULL, typed, 0 },
 		{ NULL, NULL, 0 },
 	});
 }
@@ -240,20 +250,29 @@ report_line(const char *name, struct slice text)
 }
 
 int
-admin_report(const struct fault *fault, bool as_json)
+admin_report_typed(const struct fault *fault, const struct admin_typed *typed, bool as_json)
 {
 	const struct error_entry *entry = error_find((unsigned)fault->error);
+	const char *word = find_typed(typed, fault->place);
 
 	if (as_json) {
-		report_json(fault, entry);
+		report_json(fault, entry, word);
 		return exit_of(fault);
 	}
 	fprintf(stderr, "guichetd: %s", entry == NULL ? "unknown error" : entry->english);
-	report_line("where:   ", fault->place);
+	report_line("where:   ", word != NULL ? slice_of_text(word) : fault->place);
 	report_line("found:   ", fault->value);
 	report_line("expected:", fault->expected);
 	fputc('\n', stderr);
 	return exit_of(fault);
+}
+
+int
+admin_report(const struct fault *fault, bool as_json)
+{
+	static const struct admin_typed none = { NULL, NULL };
+
+	return admin_report_typed(fault, &none, as_json);
 }
 
 uint16_t

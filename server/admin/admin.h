@@ -59,6 +59,15 @@ int admin_refuse(const char *place, const char *value, const char *expected, boo
 /* Says what went wrong, where, and what was expected, on stderr or as JSON on stdout; returns the exit code for it. */
 int admin_report(const struct fault *fault, bool as_json);
 
+/* The word of the command line for what a decision names by a field of its request. */
+struct admin_typed {
+	const char *place; /* "revoke_request.serial"; NULL ends a list */
+	const char *word;  /* "SERIAL" */
+};
+
+/* The same with that word for the place; programs are told both, the word as option. */
+int admin_report_typed(const struct fault *fault, const struct admin_typed *typed, bool as_json);
+
 /* One member of what is said to programs. */
 struct admin_fact {
 	const char *name;

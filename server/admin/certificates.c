@@ -31,6 +31,20 @@ static const struct admin_command revoke_command = {
 	NULL,
 };
 
+/* Every field of the two requests but the deadline, which is none of an offline command's. */
+static const struct admin_typed issue_typed[] = {
+	{ "issue_request.kind", "--kind" },
+	{ "issue_request.csr", "--csr" },
+	{ "csr", "--csr" },
+	{ NULL, NULL },
+};
+
+static const struct admin_typed revoke_typed[] = {
+	{ "revoke_request.serial", "SERIAL" },
+	{ "revoke_request.reason", "--reason" },
+	{ NULL, NULL },
+};
+
 static enum error
 unreadable(const char *path, const char *expected, struct fault *fault)
 {
@@ -179,7 +193,7 @@ admin_issue(int argc, char **argv)
 		error = say_issued(out, answer, &fault);
 	else if (error == ERROR_NONE && out != NULL)
 		error = tell_issued(kind, out, answer, &fault);
-	exit = error == ERROR_NONE ? ADMIN_DONE : admin_report(&fault, as_json);
+	exit = error == ERROR_NONE ? ADMIN_DONE : admin_report_typed(&fault, issue_typed, as_json);
 	admin_office_close(office);
 	arena_destroy(arena);
 	return exit;
@@ -254,7 +268,7 @@ admin_revoke(int argc, char **argv)
 		error = admin_office_publish_crl(office, &fault);
 	if (error == ERROR_NONE)
 		error = admin_office_settle(office, arena, &fault);
-	exit = error == ERROR_NONE ? ADMIN_DONE : admin_report(&fault, as_json);
+	exit = error == ERROR_NONE ? ADMIN_DONE : admin_report_typed(&fault, revoke_typed, as_json);
 	if (exit == ADMIN_DONE)
 		say_revoked(request.serial, answer, as_json);
 	admin_office_close(office);

@@ -117,6 +117,14 @@ def test_programs_are_told_in_json(offices, tmp_path):
     assert (wrong["place"], wrong["value"]) == ("--reason", "whim") and "superseded" in wrong["expected"]
     unknown = told_by(office, "revoke", office.directory, "00" * 16, code=3)
     assert unknown["error"] == "certificate_unknown" and unknown["expected"] == "the serial number of a certificate issued here"
+    # What the decision calls by its field is told as it was typed.
+    assert (unknown["place"], unknown["option"]) == ("revoke_request.serial", "SERIAL")
+    assert "\n  where:    SERIAL\n" in office.run("revoke", office.directory, "00" * 16, code=3).stderr
+    subprocess.run(["openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-keyout", key, "-out", csr],
+                   check=True, capture_output=True)
+    weak = told_by(office, "issue", office.directory, options=issue, code=3)
+    assert (weak["error"], weak["place"], weak["option"]) == ("key_refused", "csr", "--csr") and "rsa" in weak["expected"].lower()
+    assert "\n  where:    --csr\n" in office.run("issue", office.directory, *issue, code=3).stderr
     renewed = told_by(office, "renew-tls", office.directory)
     read = subprocess.run(["openssl", "x509", "-in", office.keys / "tls-server.pem", "-noout", "-serial", "-enddate"],
                           text=True, check=True, capture_output=True).stdout.splitlines()
