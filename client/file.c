@@ -182,6 +182,13 @@ size_largest(const struct guichet_filing *filing, bool of_returns)
 	return largest;
 }
 
+/* A limit that an older office does not tell is none that a client can keep to: what it refuses, it says. */
+static uint64_t
+told_or_any(bool is_told, uint64_t limit)
+{
+	return is_told ? limit : UINT64_MAX;
+}
+
 /* What the office has announced to refuse is not sent to it. */
 static enum guichet_error
 check_announced(struct guichet_request *request, const struct guichet_filing *filing)
@@ -194,9 +201,11 @@ check_announced(struct guichet_request *request, const struct guichet_filing *fi
 		{ filing->content.documents_count, hello->documents_max, "documents" },
 		{ filing->attachments_count, hello->attachments_max, "attachments" },
 		{ size_largest(filing, true), hello->return_size_max, "bytes in one return document" },
-		{ filing->returns_total, hello->returns_total_max, "bytes in all return documents" },
+		{ filing->returns_total, told_or_any(hello->has_returns_total_max, hello->returns_total_max),
+		    "bytes in all return documents" },
 		{ size_largest(filing, false), hello->attachment_size_max, "bytes in one attachment" },
-		{ filing->manifest.size, hello->manifest_size_max, "bytes in the manifest" },
+		{ filing->manifest.size, told_or_any(hello->has_manifest_size_max, hello->manifest_size_max),
+		    "bytes in the manifest" },
 	};
 	char value[80], expected[80];
 

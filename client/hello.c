@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The limits that an office announces: a client that kept to nonsense would wait for ever. */
+ * The limits that an office announces: a client that kept to nonsense would wait for ever. Of one that an older office
+ * does not tell there is nothing to keep to. */
 #include "client/hello.h"
 
 #include <inttypes.h>
@@ -22,10 +23,10 @@ hello_check(const struct msg_hello_answer *hello, struct guichet_problem *proble
 		{ "hello_answer.streams_max", hello->streams_max, 1 },
 		{ "hello_answer.documents_max", hello->documents_max, 1 },
 		{ "hello_answer.return_size_max", hello->return_size_max, 1 },
-		{ "hello_answer.returns_total_max", hello->returns_total_max, 1 },
-		{ "hello_answer.manifest_size_max", hello->manifest_size_max, 1 },
+		{ "hello_answer.returns_total_max", hello->returns_total_max, hello->has_returns_total_max ? 1 : 0 },
+		{ "hello_answer.manifest_size_max", hello->manifest_size_max, hello->has_manifest_size_max ? 1 : 0 },
 		{ "hello_answer.part_size_max", hello->part_size_max,
-		    hello->part_size_min != 0 ? hello->part_size_min : 1 },
+		    hello->has_part_size_min && hello->part_size_min != 0 ? hello->part_size_min : 1 },
 	};
 	char value[24], expected[40];
 

@@ -10,7 +10,8 @@
 #include "protocol/message.h"
 
 /* Can anything be asked under these limits? ERROR_answer_malformed naming the field, its value and the least that it
- * has to be. Whatever is larger than what is known here is no fault: a newer office may take more. */
+ * has to be. Whatever is larger than what is known here is no fault: a newer office may take more. Nor is
+ * a limit that an older office does not tell. */
 must_check enum guichet_error hello_check(const struct msg_hello_answer *hello, struct guichet_problem *problem);
 
 #endif

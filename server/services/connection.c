@@ -26,11 +26,17 @@ HANDLER(hello)
 		.attachment_size_max = LIMIT_ATTACHMENT_SIZE,
 		.part_size_max = LIMIT_PART_SIZE,
 		.upload_quota = LIMIT_UPLOAD_QUOTA,
+		.has_filings_hour_max = true,
 		.filings_hour_max = LIMIT_FILINGS_HOUR,
+		.has_filings_day_max = true,
 		.filings_day_max = LIMIT_FILINGS_DAY,
+		.has_filed_quota = true,
 		.filed_quota = LIMIT_FILED_QUOTA,
+		.has_returns_total_max = true,
 		.returns_total_max = LIMIT_RETURNS_TOTAL,
+		.has_part_size_min = true,
 		.part_size_min = LIMIT_PART_MIN,
+		.has_manifest_size_max = true,
 		.manifest_size_max = LIMIT_MANIFEST_SIZE,
 	};
 	return DECIDED;

@@ -155,6 +155,17 @@ def test_a_time_that_no_calendar_has_is_named(office, two):
 
 # ---- older offices ----
 
+def test_an_office_that_does_not_tell_every_limit_is_used(office, two):
+    holder, second, *_ = two
+    later = {key: None for key in range(12, 18)}
+    answers = {RECEIPT: second.receipt, FILING: second.filing, FILINGS: {1: []}}
+    for command, *words in (("receipt", second.number), ("show", second.number), ("filings",)):
+        ask(office, holder, answers, command, *words, hello=later)
+    # What it told from the beginning it has to tell.
+    told = refused(office, holder, answers, "filings", hello={11: None})
+    assert (told["error"], told["place"]) == ("answer_malformed", "hello_answer.upload_quota")
+
+
 def test_an_office_that_says_less_of_a_revocation_is_understood(office, two):
     holder, *_ = two
     since = {1: 1_800_000_000}

@@ -22,7 +22,8 @@ HELLO = {1: "liar/1", 3: 1_800_000_000, 4: 1 << 20, 5: 128, 6: 128, 7: 100, 8: 1
 class Liar:
     def __init__(self, office, answers, hello=None):
         origin = office.verifier_key.read_text(encoding="ascii").split("+")[0]
-        self.answers = {stranger.HELLO: {**HELLO, 2: origin, **(hello or {})},
+        hello = {**HELLO, 2: origin, **(hello or {})}  # None: not told
+        self.answers = {stranger.HELLO: {key: value for key, value in hello.items() if value is not None},
                         LOGIN: {1: "taxpayer", 2: "Quelqu'un", 3: 2_000_000_000}, **answers}
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_3

@@ -153,11 +153,17 @@ say_hello(struct office *office, const struct frame *request)
 		.attachment_size_max = LIMIT_ATTACHMENT_SIZE,
 		.part_size_max = office->part_size_max,
 		.upload_quota = LIMIT_UPLOAD_QUOTA,
+		.has_filings_hour_max = !office->is_older,
 		.filings_hour_max = LIMIT_FILINGS_HOUR,
+		.has_filings_day_max = !office->is_older,
 		.filings_day_max = LIMIT_FILINGS_DAY,
+		.has_filed_quota = !office->is_older,
 		.filed_quota = LIMIT_FILED_QUOTA,
+		.has_returns_total_max = !office->is_older,
 		.returns_total_max = office->returns_total_max,
+		.has_part_size_min = !office->is_older,
 		.part_size_min = LIMIT_PART_MIN,
+		.has_manifest_size_max = !office->is_older,
 		.manifest_size_max = office->manifest_size_max,
 	};
 

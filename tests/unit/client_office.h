@@ -38,6 +38,7 @@ struct office {
 	uint64_t busy_ms;
 	uint64_t frame_body_max, streams_max, documents_max, return_size_max, part_size_max; /* what hello says */
 	uint64_t returns_total_max, manifest_size_max;                                       /* likewise */
+	bool is_older; /* hello says nothing of the limits that have keys from 12 on */
 	void *context; /* the script's */
 	EVP_PKEY *log_key;
 	struct guichet_trust trust; /* what a client of this office loads */

@@ -404,6 +404,25 @@ what_an_office_does_not_take_is_not_sent(void **state)
 	close_counter(&office, &counter);
 }
 
+/* An older office does not tell the limits that were added: it is sent what it may take. */
+static void
+limits_that_an_office_does_not_tell_are_none(void **state)
+{
+	(void)state;
+	struct office office;
+	struct counter counter;
+	open_counter(&office, &counter);
+	office.is_older = true;
+	office.returns_total_max = office.manifest_size_max = 1;
+	assert_int_equal(try_filing(&office), GUICHET_ERROR_none);
+	/* Parts of any size that it names, then, and none that is nothing. */
+	office.part_size_max = 1;
+	assert_int_equal(try_filing(&office), GUICHET_ERROR_none);
+	office.part_size_max = 0;
+	assert_int_equal(try_filing(&office), GUICHET_ERROR_answer_malformed);
+	close_counter(&office, &counter);
+}
+
 static enum verdict
 answer_for_another_filing(struct office *office, const struct frame *request)
 {
@@ -629,6 +648,7 @@ main(void)
 		cmocka_unit_test(what_is_forgotten_for_ever_has_an_end),
 		cmocka_unit_test(an_upload_without_a_token_is_no_upload),
 		cmocka_unit_test(what_an_office_does_not_take_is_not_sent),
+		cmocka_unit_test(limits_that_an_office_does_not_tell_are_none),
 		cmocka_unit_test(receipt_of_another_filing_is_not_taken),
 		cmocka_unit_test(saved_filing_is_sent_byte_for_byte),
 		cmocka_unit_test(signed_anew_it_is_the_same_filing),

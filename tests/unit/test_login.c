@@ -119,6 +119,8 @@ hello_tells_the_limits(void **state)
 	assert_int_equal(answer->returns_total_max, LIMIT_RETURNS_TOTAL);
 	assert_int_equal(answer->part_size_min, LIMIT_PART_MIN);
 	assert_int_equal(answer->manifest_size_max, LIMIT_MANIFEST_SIZE);
+	assert_true(answer->has_filings_hour_max && answer->has_filings_day_max && answer->has_filed_quota);
+	assert_true(answer->has_returns_total_max && answer->has_part_size_min && answer->has_manifest_size_max);
 }
 
 static void
