@@ -125,6 +125,24 @@ write_fully(int fd, struct slice bytes)
 	return true;
 }
 
+enum guichet_error
+filesystem_write_new(const char *path, struct slice bytes, struct guichet_problem *problem)
+{
+	enum guichet_error error = GUICHET_ERROR_none;
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+
+	if (fd < 0)
+		return filesystem_fail(problem, path, "a directory that can be written");
+	bool written = write_fully(fd, bytes);
+	if (!written)
+		error = filesystem_fail(problem, path, "a disk with room for it");
+	if (close(fd) != 0 && written)
+		error = filesystem_fail(problem, path, "a disk with room for it");
+	if (error != GUICHET_ERROR_none)
+		unlink(path);
+	return error;
+}
+
 /* The name of a rename is durable only once the directory is. */
 static bool
 sync_directory_of(const char *path)

@@ -16,6 +16,10 @@ must_check enum guichet_error filesystem_open(const char *path, int *fd, struct 
 /* The first bytes of a file, at most `size`; *got: how many there are. */
 must_check enum guichet_error filesystem_read_start(const char *path, uint8_t *at, size_t size, size_t *got,
     struct guichet_problem *problem);
+/* Writes a file where none is, without waiting for the disk: for what is easily made again. What cannot be written
+ * whole is taken away again. */
+must_check enum guichet_error filesystem_write_new(const char *path, struct slice bytes,
+    struct guichet_problem *problem);
 /* Size and SHA-256 of a file, read in steps; ERROR_usage past size_max. */
 must_check enum guichet_error filesystem_digest(const char *path, uint64_t size_max, uint64_t *size,
     uint8_t digest[DIGEST_SIZE], struct guichet_problem *problem);

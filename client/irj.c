@@ -19,6 +19,9 @@ static const char *const sections[] = { "#NOM", "#ENTREES-PRIMITIF", "#CONTROLES
 	"#ENTREES-CORRECTIF", "#CONTROLES-CORRECTIF", "#RESULTATS-CORRECTIF", "##" };
 enum { AFTER_ENTRIES_BEGAN = 2, SECTIONS_COUNT = sizeof sections / sizeof sections[0] };
 
+#define LINE_END_EXPECTED "a line that ends with LF alone, without the CR before it"
+_Static_assert(ENTRIES_MAX == 4096 && WORD_MAX == 32, "as is said of more");
+
 struct entry {
 	struct slice code, amount;       /* amount without a fraction of zeros */
 	const struct catalogue_box *box; /* NULL: unknown to the catalogue */
@@ -39,11 +42,16 @@ struct reader {
 
 /* ---- lines ---- */
 
+/* At the byte `at` of a line; columns are counted in characters, from 1. */
 static enum error
-refuse(struct reader *r, struct slice value, const char *expected)
+refuse(struct reader *r, struct slice value, size_t at, const char *expected)
 {
-	char place[40];
-	int size = snprintf(place, sizeof place, "line %zu", r->line);
+	char place[64];
+	size_t column = 1;
+
+	for (size_t i = 0; i < at; i++)
+		column += (value.data[i] & 0xc0) != 0x80;
+	int size = snprintf(place, sizeof place, "line %zu, column %zu", r->line, column);
 	enum error error = fault_set(r->fault, ERROR_file_unreadable, NULL, SLICE_EMPTY, expected);
 
 	if (!arena_copy(r->arena, slice_of(place, (size_t)size), &r->fault->place) ||
@@ -232,15 +240,22 @@ entry_read(struct reader *r, struct slice line)
 	while (slash < line.size && line.data[slash] != '/')
 		slash++;
 	entry.code = slice_of(line.data, slash);
-	entry.amount = slice_from(line, slash + 1);
-	if (!is_word(entry.code) || !amount_normalize(&entry.amount))
-		return refuse(r, line, "CODE/amount");
+	size_t amount_at = slash < line.size ? slash + 1 : slash;
+	entry.amount = slice_from(line, amount_at);
+	if (line.size != 0 && line.data[line.size - 1] == '\r')
+		return refuse(r, line, line.size - 1, LINE_END_EXPECTED);
+	if (!is_word(entry.code))
+		return refuse(r, line, 0,
+		    "a code, a slash and an amount: 1AJ/15000; a code has at most 32 of A-Z, 0-9 and _");
+	if (!amount_normalize(&entry.amount))
+		return refuse(r, line, amount_at,
+		    "an amount behind the slash: 15000, -12.50; at most 32 digits, with sign and point");
 	if (slice_equal_text(entry.code, "ANREV") && !decimal_decode(entry.amount, 9999, &r->own_year))
-		return refuse(r, line, "ANREV and a year");
+		return refuse(r, line, amount_at, "a year behind ANREV: ANREV/2025");
 	if (!code_is_box(entry.code))
 		return ERROR_NONE;
 	if (r->entries_count == ENTRIES_MAX)
-		return refuse(r, line, "fewer entries in one return");
+		return refuse(r, line, 0, "at most 4096 entries in one return");
 	entry.box = catalogue_find_box(r->options->catalogue, entry.code);
 	r->entries[r->entries_count++] = entry;
 	return ERROR_NONE;
@@ -251,13 +266,15 @@ line_read(struct reader *r, struct slice line)
 {
 	r->line++;
 	if (line.size != 0 && line.data[0] == '#') {
+		if (line.data[line.size - 1] == '\r')
+			return refuse(r, line, line.size - 1, LINE_END_EXPECTED);
 		if (!slice_equal_text(line, sections[r->section]))
-			return refuse(r, line, sections[r->section]);
+			return refuse(r, line, 0, sections[r->section]);
 		r->section = (r->section + 1) % SECTIONS_COUNT;
 		return r->section == 0 ? return_end(r) : ERROR_NONE;
 	}
 	if (r->section == 0)
-		return refuse(r, line, sections[0]);
+		return refuse(r, line, 0, "#NOM, the line with which a return begins");
 	return r->section == AFTER_ENTRIES_BEGAN ? entry_read(r, line) : ERROR_NONE;
 }
 
@@ -277,8 +294,10 @@ irj_read(struct slice text, const struct irj_options *options, struct irj_sink s
 	}
 	while (error == ERROR_NONE && line_next(&text, &line))
 		error = line_read(&r, line);
-	if (error == ERROR_NONE && (r.section != 0 || r.number == 0))
-		error = refuse(&r, SLICE_EMPTY, sections[r.section]);
+	if (error == ERROR_NONE && (r.section != 0 || r.number == 0)) {
+		r.line++;
+		error = refuse(&r, SLICE_LITERAL("the end of the file"), 0, sections[r.section]);
+	}
 out:
 	buf_destroy(r.buf);
 	return error;

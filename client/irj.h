@@ -24,8 +24,8 @@ struct irj_sink {
  * ended by "##". Entries whose code is a digit and two characters are boxes, all others are skipped. Amounts lose a
  * ".0", dates get their eight digits. The day of a marriage, divorce or death keeps its distance from the income
  * year (ANREV) of its return, so that an event of that year stays one. Everything else stays as it is, right or
- * wrong: to judge it is the rules' work. ERROR_file_unreadable with the line in *fault when the file is not of this
- * format. The arena holds what the reading needs and the texts of *fault. */
+ * wrong: to judge it is the rules' work. ERROR_file_unreadable with "line 3, column 5" as the place in *fault when the
+ * file is not of this format. The arena holds what the reading needs and the texts of *fault. */
 must_check enum error irj_read(struct slice text, const struct irj_options *options, struct irj_sink sink,
     struct arena *arena, struct fault *fault);
 

@@ -9,6 +9,7 @@
 #include "client/blob.h"
 #include "client/cli/cli.h"
 #include "client/clock.h"
+#include "client/filesystem.h"
 #include "client/irj.h"
 #include "client/problem.h"
 #include "client/trust.h"
@@ -38,6 +39,7 @@ static enum error
 write_document(void *context, size_t number, struct slice document, struct fault *fault)
 {
 	struct output *output = context;
+	struct stat status;
 	char path[4096];
 	int size = snprintf(path, sizeof path, "%s/%04zu.json", output->directory, number);
 
@@ -48,15 +50,10 @@ write_document(void *context, size_t number, struct slice document, struct fault
 		output->failed = true;
 		return fault_set(fault, ERROR_usage, "--out", SLICE_EMPTY, NULL);
 	}
-	/* Not worth a sync each: whoever loses them converts again. */
-	FILE *file = fopen(path, "wb");
-	bool written = file != NULL && fwrite(document.data, 1, document.size, file) == document.size;
-	if (file != NULL)
-		written = fclose(file) == 0 && written;
-	if (!written) {
+	/* A file that is there holds these very bytes. Not worth a sync each: whoever loses them converts again. */
+	if (lstat(path, &status) != 0 &&
+	    filesystem_write_new(path, document, output->cli->problem) != GUICHET_ERROR_none) {
 		output->failed = true;
-		problem_set(output->cli->problem, ERROR_file_unreadable, path, slice_of_text(strerror(errno)),
-		    "a file that can be written");
 		return fault_set(fault, ERROR_file_unreadable, "--out", SLICE_EMPTY, NULL);
 	}
 	output->count = number;

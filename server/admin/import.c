@@ -10,11 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "protocol/campaign.h"
 #include "protocol/check.h"
-#include "protocol/manifest.h"
-#include "protocol/time.h"
 #include "server/admin/admin.h"
+#include "server/admin/import_line.h"
 #include "server/admin/progress.h"
 #include "server/clock.h"
 #include "server/store/keyring.h"
@@ -29,34 +27,22 @@ static const struct admin_command command = {
 	"Taxpayers with the same household are taxed jointly. department is one of those in the open campaign.\n"
 	"family_change tells when the family situation last changed: a year or a date (2025, 2025-06-14), 1 for the\n"
 	"income year of the open campaign, 0 or empty for never. FILE.csv is a file or a pipe.\n"
-	"Bad lines are reported by number on standard error and skipped; then the exit code is 3. Refuses while a\n"
-	"server uses DIR.",
+	"Bad lines are reported on standard error, each by the file with the number of the line and the column (in\n"
+	"characters) where the field begins, never with what stands there, and skipped; then the exit code is 3.\n"
+	"What was taken stays taken, whatever ends the import. Refuses while a server uses DIR.",
 	NULL,
 };
 
-#define FIELDS ((size_t)8)
-#define LINE_MAX_SIZE ((size_t)4096)
 /* A longer line is skipped like any bad one, but what has no line end in so many bytes is no register. */
 #define LINE_SKIPPED_MAX ((size_t)1024 * 1024)
 /* What some programs put before UTF-8. */
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 #define BYTE_ORDER_MARK_SIZE (sizeof BYTE_ORDER_MARK - 1)
+#define LINE_EXPECTED "lines of at most 4096 bytes, their ends included"
+_Static_assert(IMPORT_LINE_MAX == 4096, "as is said of a longer line");
 /* Lines in one commit. */
 #define BATCH_LINES ((size_t)2000)
 #define BATCH_ARENA ((size_t)64 * 1024 * 1024)
-
-enum column { SPI, BIRTH_NAME, FIRST_NAMES, FILER_NUMBER, REFERENCE_INCOME, DEPARTMENT, HOUSEHOLD, FAMILY_CHANGE };
-
-static const char *const field_names[FIELDS] = {
-	"spi",
-	"birth_name",
-	"first_names",
-	"filer_number",
-	"reference_income",
-	"department",
-	"household",
-	"family_change",
-};
 
 /* A household touched by the open batch; its record is written when the batch is. */
 struct touched {
@@ -84,132 +70,10 @@ struct import {
 	size_t lines_in_batch;
 	uint64_t line, taken, bad;
 	struct progress progress;
-	bool as_json, has_foreign_header;
+	bool as_json;
 	const char *path;
-	char told[32]; /* where, for a fault */
+	char place[PATH_SIZE + 64]; /* "register.csv, line 3, column 7", for a fault */
 };
-
-/* ---- one line ---- */
-
-/* Takes a field that begins with a quote; *from moves behind the closing one. NULL, or what was expected. Lines are
- * taken one by one, so a quote has to be closed in the line that opened it. */
-static const char *
-quoted_cut(char *line, size_t size, size_t *from, struct slice *field)
-{
-	size_t at = *from + 1;
-	char *begin = line + *from, *out = begin;
-
-	for (; at < size; at++) {
-		if (line[at] == '"' && (at + 1 == size || line[at + 1] != '"'))
-			break;
-		if (line[at] == '"')
-			at++;
-		*out++ = line[at];
-	}
-	if (at >= size)
-		return "a closing quote: the one that opens this field is not closed in this line";
-	*from = at + 1;
-	*field = slice_of(begin, (size_t)(out - begin));
-	return *from < size && line[*from] != ',' ? "a comma or the line's end behind the closing quote" : NULL;
-}
-
-/* The same for a field without quotes. */
-static const char *
-bare_cut(char *line, size_t size, size_t *from, struct slice *field)
-{
-	size_t begin = *from;
-
-	while (*from < size && line[*from] != ',')
-		if (line[(*from)++] == '"')
-			return "quotes around the whole field, and doubled within";
-	*field = slice_of(line + begin, *from - begin);
-	return NULL;
-}
-
-/* Cuts a line into its fields in place. NULL, or what was expected, with *place where. */
-static const char *
-line_cut(char *line, size_t size, struct slice fields[FIELDS], const char **place)
-{
-	size_t from = 0, count = 0;
-
-	do {
-		if (count == FIELDS)
-			break;
-		bool is_quoted = from < size && line[from] == '"';
-		const char *expected = (is_quoted ? quoted_cut : bare_cut)(line, size, &from, &fields[count]);
-		*place = field_names[count++];
-		if (expected != NULL)
-			return expected;
-	} while (from++ < size);
-	*place = "line";
-	return count == FIELDS && from > size ? NULL : "8 comma-separated fields";
-}
-
-static bool
-text_is_good(struct slice text, size_t max)
-{
-	if (text.size == 0 || text.size > max || !slice_is_utf8(text))
-		return false;
-	for (size_t i = 0; i < text.size; i++)
-		if (text.data[i] < 0x20 || text.data[i] == 0x7f)
-			return false;
-	return true;
-}
-
-/* Empty or 0: none; 1: the income year; otherwise YYYY or YYYY-MM-DD. *year is 0 for none. */
-static bool
-family_change_parse(struct slice text, uint64_t income_year, uint64_t *year)
-{
-	unsigned date_year, month, day;
-
-	*year = slice_equal_text(text, "1") ? income_year : 0;
-	if (text.size == 0 || slice_equal_text(text, "0") || slice_equal_text(text, "1"))
-		return true;
-	if (time_parse_date(text, &date_year, &month, &day))
-		*year = date_year;
-	else if (text.size != 4 || !decimal_decode(text, 9999, year))
-		return false;
-	return *year >= 1900;
-}
-
-/* The first field that is wrong, and what it should be; NULL when all are right. */
-static const char *
-fields_check(const struct slice fields[FIELDS], const struct campaign *campaign, struct rec_taxpayer *out,
-    const char **expected)
-{
-	static const size_t text_max[FIELDS] = { 13, LIMIT_NAME, LIMIT_NAME, LIMIT_LABEL, LIMIT_LABEL, 3, LIMIT_LABEL,
-		10 };
-	uint64_t number;
-
-	*expected = "13 digits with their check digits";
-	if (!spi_valid(fields[SPI]))
-		return field_names[SPI];
-	*expected = "a text without control characters, not empty, not too long";
-	for (size_t i = BIRTH_NAME; i < FAMILY_CHANGE; i++)
-		if (!text_is_good(fields[i], text_max[i]))
-			return field_names[i];
-	*expected = "whole euros";
-	if (!decimal_decode(fields[REFERENCE_INCOME], UINT64_MAX / 10 - 1, &number))
-		return field_names[REFERENCE_INCOME];
-	*expected = "a department of the campaign";
-	if (!campaign_has_department(campaign, fields[DEPARTMENT]))
-		return field_names[DEPARTMENT];
-	*expected = "empty, 0, 1, a year or a date (YYYY-MM-DD)";
-	if (!family_change_parse(fields[FAMILY_CHANGE], campaign->income_year, &number))
-		return field_names[FAMILY_CHANGE];
-	*out = (struct rec_taxpayer){
-		.spi = fields[SPI],
-		.birth_name = fields[BIRTH_NAME],
-		.first_names = fields[FIRST_NAMES],
-		.filer_number = fields[FILER_NUMBER],
-		.reference_income = fields[REFERENCE_INCOME],
-		.department = fields[DEPARTMENT],
-		.household = fields[HOUSEHOLD],
-		.has_family_change_year = number != 0,
-		.family_change_year = number,
-	};
-	return NULL;
-}
 
 /* ---- the batch ---- */
 
@@ -351,25 +215,58 @@ taxpayer_take(struct import *import, const struct rec_taxpayer *taxpayer, const 
 
 /* ---- the file ---- */
 
+/* Where in the file: read as its path was typed. */
+static const char *
+place_name(struct import *import, size_t column)
+{
+	snprintf(import->place, sizeof import->place, "%s, line %" PRIu64 ", column %zu", import->path, import->line,
+	    column);
+	return import->place;
+}
+
 static void
-report_bad(struct import *import, const char *place, const char *expected)
+report_bad(struct import *import, const struct import_fault *bad)
 {
 	import->bad++;
 	progress_wipe(&import->progress);
-	/* What stands in the field is personal: the number of the line finds it. */
 	if (import->as_json)
-		admin_say(stderr, (const struct admin_fact[]) { { "line", NULL, import->line }, { "place", place, 0 },
-			{ "expected", expected, 0 }, { NULL, NULL, 0 } });
+		admin_say(stderr, (const struct admin_fact[]) { { "file", import->path, 0 },
+			{ "line", NULL, import->line }, { "column", NULL, bad->column }, { "place", bad->field, 0 },
+			{ "expected", bad->expected, 0 }, { NULL, NULL, 0 } });
 	else
-		fprintf(stderr, "line %" PRIu64 ": %s: expected %s\n", import->line, place, expected);
+		fprintf(stderr, "%s: %s: expected %s\n", place_name(import, bad->column), bad->field, bad->expected);
+}
+
+static void
+report_bad_line(struct import *import, struct slice before, const char *expected)
+{
+	report_bad(import, &(const struct import_fault){ import_line_column(before), "line", expected });
+}
+
+/* What went wrong is seldom the file's fault: the store has words for what is its own. */
+static enum error
+not_taken(struct import *import, enum error error, struct fault *fault)
+{
+	const char *failure = store_failure(import->store);
+
+	return fault_set(fault, error, failure[0] != '\0' ? failure : import->path, SLICE_EMPTY,
+	    error == ERROR_out_of_memory ? NULL :
+	    "a disk that takes it; then the same command takes what is not taken yet");
 }
 
 static enum error
-line_take(struct import *import, char *line, size_t size)
+foreign_header(struct import *import, struct fault *fault)
 {
-	struct slice fields[FIELDS];
+	return fault_set(fault, ERROR_file_unreadable, place_name(import, 1), SLICE_LITERAL("another first line"),
+	    "a taxpayer, or first line: " HEADER);
+}
+
+static enum error
+line_take(struct import *import, char *line, size_t size, struct fault *fault)
+{
 	struct rec_taxpayer taxpayer;
-	const char *expected = NULL, *bad = NULL;
+	struct import_fault where;
+	const char *bad = NULL;
 
 	if (import->line == 1 && size >= BYTE_ORDER_MARK_SIZE &&
 	    memcmp(line, BYTE_ORDER_MARK, BYTE_ORDER_MARK_SIZE) == 0) {
@@ -381,16 +278,10 @@ line_take(struct import *import, char *line, size_t size)
 	if (size == 0 || (import->line == 1 && slice_equal_text(slice_of(line, size), HEADER)))
 		return ERROR_NONE;
 	/* Columns in another order would have every field taken for another. */
-	if (import->line == 1 && size > 3 && memcmp(line, "spi", 3) == 0) {
-		import->has_foreign_header = true;
-		return ERROR_file_unreadable;
-	}
-	const char *wrong = NULL;
-	expected = line_cut(line, size, fields, &wrong);
-	if (expected == NULL)
-		wrong = fields_check(fields, import->campaign, &taxpayer, &expected);
-	if (wrong != NULL) {
-		report_bad(import, wrong, expected);
+	if (import->line == 1 && import_line_is_header(slice_of(line, size)))
+		return foreign_header(import, fault);
+	if (!import_line_read(line, size, import->campaign, &taxpayer, &where)) {
+		report_bad(import, &where);
 		return ERROR_NONE;
 	}
 	enum error error = ERROR_NONE;
@@ -399,20 +290,21 @@ line_take(struct import *import, char *line, size_t size)
 		error = batch_write(import);
 		(void)person_is_in_batch(import, taxpayer.spi);
 	}
-	if (error != ERROR_NONE)
-		return error;
-	if (import->batch == NULL)
+	if (error == ERROR_NONE && import->batch == NULL) {
 		import->batch = store_batch_create(import->store);
-	if (import->batch == NULL)
-		return ERROR_out_of_memory;
-	error = taxpayer_take(import, &taxpayer, &bad);
+		error = import->batch == NULL ? ERROR_out_of_memory : ERROR_NONE;
+	}
+	if (error == ERROR_NONE)
+		error = taxpayer_take(import, &taxpayer, &bad);
 	if (error != ERROR_NONE)
-		return error;
+		return not_taken(import, error, fault);
 	if (bad != NULL)
-		report_bad(import, "household", bad);
+		report_bad(import, &(const struct import_fault){ where.column, where.field, bad });
 	else
 		import->taken++;
-	return ++import->lines_in_batch == BATCH_LINES ? batch_write(import) : ERROR_NONE;
+	if (++import->lines_in_batch == BATCH_LINES)
+		error = batch_write(import);
+	return error == ERROR_NONE ? error : not_taken(import, error, fault);
 }
 
 static enum error
@@ -422,16 +314,16 @@ unreadable(struct import *import, struct fault *fault)
 	    fault, ERROR_file_unreadable, import->path, slice_of_text(strerror(errno)), "a file that can be read");
 }
 
-/* Reads one line, its end included, whatever bytes are in it, up to LINE_SKIPPED_MAX. Of one longer than LINE_MAX_SIZE
- * the rest is left out of `line` but counted. False at the end. (getline would take all the memory that a file without
- * line ends asks for.) */
+/* Reads one line, its end included, whatever bytes are in it, up to LINE_SKIPPED_MAX. Of one longer than
+ * IMPORT_LINE_MAX the rest is left out of `line` but counted. False at the end. (getline would take all the memory that
+ * a file without line ends asks for.) */
 static bool
-line_read(FILE *file, char line[LINE_MAX_SIZE], size_t *size)
+line_read(FILE *file, char line[IMPORT_LINE_MAX], size_t *size)
 {
 	int byte;
 
 	for (*size = 0; *size < LINE_SKIPPED_MAX && (byte = getc_unlocked(file)) != EOF;) {
-		if (*size < LINE_MAX_SIZE)
+		if (*size < IMPORT_LINE_MAX)
 			line[*size] = (char)byte;
 		(*size)++;
 		if (byte == '\n')
@@ -444,7 +336,7 @@ line_read(FILE *file, char line[LINE_MAX_SIZE], size_t *size)
 static enum error
 lines_take(struct import *import, FILE *file, struct fault *fault)
 {
-	char line[LINE_MAX_SIZE];
+	char line[IMPORT_LINE_MAX];
 	size_t size;
 	enum error error = ERROR_NONE;
 
@@ -452,24 +344,19 @@ lines_take(struct import *import, FILE *file, struct fault *fault)
 		import->line++;
 		if (import->line % PROGRESS_LINES == 0)
 			progress_tell(&import->progress, import->line, "lines", clock_steady_ms());
-		if (size == LINE_SKIPPED_MAX) {
-			snprintf(import->told, sizeof import->told, "line %" PRIu64, import->line);
-			return fault_set(fault, ERROR_file_unreadable, import->told,
-			    SLICE_LITERAL("a megabyte without a line end"), "lines of at most 4096 bytes");
-		}
+		if (size == LINE_SKIPPED_MAX)
+			return fault_set(fault, ERROR_file_unreadable,
+			    place_name(import, import_line_column(slice_of(line, sizeof line))),
+			    SLICE_LITERAL("a megabyte without a line end"), LINE_EXPECTED);
+		const char *nul = memchr(line, '\0', size < sizeof line ? size : sizeof line);
 		if (size > sizeof line)
-			report_bad(import, "line", "a shorter line");
-		else if (memchr(line, '\0', size) != NULL)
-			report_bad(import, "line", "text without NUL bytes");
+			report_bad_line(import, slice_of(line, sizeof line), LINE_EXPECTED);
+		else if (nul != NULL)
+			report_bad_line(import, slice_of(line, (size_t)(nul - line)), "text without NUL bytes");
 		else
-			error = line_take(import, line, size);
+			error = line_take(import, line, size, fault);
 	}
-	if (error == ERROR_NONE && ferror(file))
-		return unreadable(import, fault);
-	if (import->has_foreign_header)
-		return fault_set(
-		    fault, error, import->path, SLICE_LITERAL("another first line"), "first line: " HEADER);
-	return error == ERROR_NONE ? error : fault_set(fault, error, import->path, SLICE_EMPTY, "a durable import");
+	return error == ERROR_NONE && ferror(file) ? unreadable(import, fault) : error;
 }
 
 /* What was taken before the file broke off stays taken. */
@@ -478,9 +365,7 @@ file_take(struct import *import, FILE *file, struct fault *fault)
 {
 	enum error error = lines_take(import, file, fault), written = batch_write(import);
 
-	if (error != ERROR_NONE || written == ERROR_NONE)
-		return error;
-	return fault_set(fault, written, import->path, SLICE_EMPTY, "a durable import");
+	return error != ERROR_NONE || written == ERROR_NONE ? error : not_taken(import, written, fault);
 }
 
 /* A device would be read for ever, or waited for. */

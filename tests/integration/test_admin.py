@@ -44,7 +44,8 @@ def test_import_reports_what_it_skips(offices):
     register.write_bytes(one)
     assert "1 taxpayers taken, 0 bad lines" in office.import_taxpayers(register).stdout
     register.write_bytes(one + b"\0")
-    assert "line 1: line: expected text without NUL bytes" in office.import_taxpayers(register, code=3).stderr
+    assert f"{register}, line 1, column {len(one.decode()) + 1}: line: expected text without NUL bytes" in \
+        office.import_taxpayers(register, code=3).stderr
     assert take() == (0, [])
 
 

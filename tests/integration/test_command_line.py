@@ -326,4 +326,4 @@ def test_convert(office, tmp_path):
     assert made["income_year"] == 2019 and made["boxes"]["0AX"] == "11072018"
     source.write_text(IRJ.replace("15000.0", "many"))
     told = guichet(program_of(office), "convert", "irj", source, "--out", tmp_path / "out", "--json", code=FAILED)
-    assert json.loads(told.stdout)["place"] == f"{source}, line 5"
+    assert json.loads(told.stdout)["place"] == f"{source}, line 5, column 5"

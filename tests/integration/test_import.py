@@ -40,7 +40,8 @@ def take(office, *lines, code=0, encoding="utf-8", end="\n", header=HEADER):
     register.write_bytes(end.join([*head, *lines, ""]).encode(encoding))
     done = office.import_taxpayers(register, code=code)
     told = re.match(r"(\d+) taxpayers taken, (\d+) bad lines", done.stdout)
-    bad = {int(number): field for number, field in re.findall(r"^line (\d+): (\w+):", done.stderr, re.M)}
+    bad = {int(number): field for number, field in
+           re.findall(rf"^{register}, line (\d+), column \d+: (\w+):", done.stderr, re.M)}
     assert len(bad) == int(told[2])
     # What stands in a bad field is personal and is not repeated.
     for text in lines:
@@ -101,11 +102,12 @@ def test_bytes_that_are_no_text(office):
     register = office.place / "register.csv"
     good = line(row(household="G")).encode()
     name = row(household="G")["birth_name"].encode()
-    lines = [good.replace(name, b"Lef\xe8vre"), good.replace(name, b"Le\0fevre"), good + b"\0rest", good]
+    lines = [good.replace(name, b"Lef\xe8vre"), good.replace(name, b"Lef\0evre"), good + b"\0rest", good]
     register.write_bytes(b"\n".join(lines))  # no newline at the end
     done = office.import_taxpayers(register, code=REFUSED)
-    assert re.findall(r"^line (\d+): (\w+)", done.stderr, re.M) == [
-        ("1", "birth_name"), ("2", "line"), ("3", "line")]
+    columns = good.index(name) + 1, good.index(name) + 4, len(good.decode()) + 1
+    assert re.findall(rf"^{register}, line (\d+), column (\d+): (\w+)", done.stderr, re.M) == [
+        ("1", str(columns[0]), "birth_name"), ("2", str(columns[1]), "line"), ("3", str(columns[2]), "line")]
     assert done.stdout.startswith("1 taxpayers taken, 3 bad lines")
 
 
@@ -120,6 +122,22 @@ def test_columns_in_another_order_are_not_taken_for_ours(office):
     register.write_text(HEADER.replace("birth_name,first_names", "first_names,birth_name") + "\n" + line(row()) + "\n")
     done = office.import_taxpayers(register, code=FAILED)
     assert HEADER in done.stderr and not done.stdout
+    assert f"where:    {register}, line 1, column 1\n  found:    another first line\n" in done.stderr
+    # Nor names of columns that are nobody's.
+    register.write_text("nom;prénom;spi\n" + line(row()) + "\n")
+    assert "another first line" in office.import_taxpayers(register, code=FAILED).stderr
+
+
+def test_columns_are_characters_of_the_file_as_it_stands(office):
+    register = office.place / "register.csv"
+    values = row(birth_name='É"É, née Ñ', first_names="Zoé", reference_income="12.50")
+    text = line(values)
+    register.write_text(text + "\n" + line(row(department="96")) + "\n", encoding="utf-8")
+    done = office.run("import", "taxpayers", office.directory, register, "--json", code=REFUSED)
+    bad = [json.loads(told) for told in done.stderr.splitlines()]
+    assert [(one["file"], one["line"], one["place"]) for one in bad] == [
+        (str(register), 1, "reference_income"), (str(register), 2, "department")]
+    assert bad[0]["column"] == text.index("12.50") + 1
 
 
 def test_quotes_and_names_to_the_character(office, tmp_path):
@@ -150,7 +168,13 @@ def test_a_quote_out_of_place_is_told_where_it_stands(office, before, after, fie
     text = "\n" + line(row(household="Q1")) + "\n"
     register.write_text(HEADER + text.replace(before, after, 1) + line(row(household="Q2")) + "\n", encoding="utf-8")
     done = office.import_taxpayers(register, code=REFUSED)
-    assert done.stderr == f"line 2: {field}: expected {expected}\n"
+    place, told = done.stderr.rstrip("\n").split(": ", 1)
+    assert told == f"{field}: expected {expected}"
+    # The column is the file's, in characters.
+    text = register.read_text(encoding="utf-8").splitlines()[1]
+    starts = [0, *(match.end() for match in re.finditer(",", text))]
+    at = min(len(starts), 8) if field == "line" else generate.COLUMNS.index(field)
+    assert place == f"{register}, line 2, column {(starts[at] if at < len(starts) else len(text)) + 1}"
     assert done.stdout.startswith("1 taxpayers taken, 1 bad lines")
 
 
@@ -225,13 +249,13 @@ def test_a_line_without_end_ends_the_import(office):
     register = office.place / "register.csv"
     register.write_bytes(line(row()).encode() + b"\n" + b"\0" * (1 << 20))
     told = office.import_taxpayers(register, code=FAILED).stderr
-    assert "where:    line 2\n  found:    a megabyte without a line end\n" in told
+    assert f"where:    {register}, line 2, column 4097\n  found:    a megabyte without a line end\n" in told
     # Out of a pipe as out of a file, and however much would come.
     with subprocess.Popen(["cat", "/dev/zero"], stdout=subprocess.PIPE) as endless:
         done = subprocess.run([office.program, "import", "taxpayers", office.directory, "/dev/stdin"], stdin=endless.stdout,
                               capture_output=True, text=True, timeout=60, check=False)
         endless.stdout.close()
-    assert done.returncode == FAILED and "where:    line 1\n" in done.stderr
+    assert done.returncode == FAILED and "where:    /dev/stdin, line 1, column 4097\n" in done.stderr
 
 
 def test_no_register(office):

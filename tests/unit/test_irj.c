@@ -117,18 +117,19 @@ other_files_are_refused_with_their_line(void **state)
 	static const struct {
 		const char *text, *place;
 	} bad[] = {
-		{ "", "line 0" }, { "1AJ/5\n", "line 1" }, { "#ENTREES-PRIMITIF\n", "line 1" }, { "#NOM\nx\n##\n",
-		    "line 3" },
-		{ IRJ("1AJ\n"), "line 4" }, { IRJ("1AJ/\n"), "line 4" }, { IRJ("1AJ/5\n\n"), "line 5" },
-		{ IRJ("1AJ/5 \n"), "line 4" },
-		{ IRJ("1AJ/1.\n"), "line 4" }, { IRJ("1AJ/.5\n"), "line 4" }, { IRJ("1AJ/1e3\n"), "line 4" },
-		{ IRJ("1aJ/1\n"), "line 4" },
-		{ IRJ("1AJ/--1\n"), "line 4" }, { IRJ("1AJ/1.5.0\n"), "line 4" }, { IRJ("ANREV/x\n"), "line 4" },
-		{ IRJ("ANREV/20180\n"), "line 4" },
-		{ IRJ("1AJ/1\r\n"), "line 4" }, { IRJ("/1\n"), "line 4" }, { IRJ("1AJ/1\n") "x\n", "line 12" },
-		{ IRJ("1AJ/1\n") "#NOM\n", "line 12" },
-		{ IRJ("1AJ/123456789012345678901234567890123\n"), "line 4" }, { "#NOM\nx\n#ENTREES-PRIMITIF\n1AJ/5\n",
-		    "line 4" },
+		{ "", "line 1, column 1" }, { "1AJ/5\n", "line 1, column 1" },
+		{ "#ENTREES-PRIMITIF\n", "line 1, column 1" }, { "#NOM\nx\n##\n", "line 3, column 1" },
+		{ IRJ("1AJ\n"), "line 4, column 4" }, { IRJ("1AJ/\n"), "line 4, column 5" },
+		{ IRJ("1AJ/5\n\n"), "line 5, column 1" }, { IRJ("1AJ/5 \n"), "line 4, column 5" },
+		{ IRJ("1AJ/1.\n"), "line 4, column 5" }, { IRJ("1AJ/.5\n"), "line 4, column 5" },
+		{ IRJ("1AJ/1e3\n"), "line 4, column 5" }, { IRJ("1aJ/1\n"), "line 4, column 1" },
+		{ IRJ("1AJ/--1\n"), "line 4, column 5" }, { IRJ("1AJ/1.5.0\n"), "line 4, column 5" },
+		{ IRJ("ANREV/x\n"), "line 4, column 7" }, { IRJ("ANREV/20180\n"), "line 4, column 7" },
+		{ IRJ("1AJ/1\r\n"), "line 4, column 6" }, { "#NOM\r\n", "line 1, column 5" },
+		{ IRJ("\303\251\303\251J/1\r\n"), "line 4, column 6" }, { IRJ("/1\n"), "line 4, column 1" },
+		{ IRJ("1AJ/1\n") "x\n", "line 12, column 1" }, { IRJ("1AJ/1\n") "#NOM\n", "line 13, column 1" },
+		{ IRJ("1AJ/123456789012345678901234567890123\n"), "line 4, column 5" },
+		{ "#NOM\nx\n#ENTREES-PRIMITIF\n1AJ/5\n", "line 5, column 1" },
 	};
 	struct irj_options options = { catalogue, 2025, true };
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
