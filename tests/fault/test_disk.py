@@ -11,11 +11,13 @@ import subprocess
 import pytest
 
 from loaded import FAIL_CALLS, LoadedOffice
-from office import guichetd, wait_until
+from office import ROOT, guichetd, wait_until
 
 NO_ROOM = 1 << 50
 # What the store needs to start, and leaves when it stops for want of room: STORE_FLOOR.
 FLOOR = 64 << 20
+# With what its journal may hold besides: what makes a start certain.
+SPARE = 128 << 20
 # The smallest reserve that a server is given: ROOM_RESERVE_MIN.
 RESERVE_MIN = 96 << 20
 # What a server that stops for its disk has said last: while it served, or at its start.
@@ -349,6 +351,55 @@ def test_what_the_reserve_is_for(small_disk):
         (small_disk / "filler").unlink()
         all_is_well(office)
         all_is_there(office)
+
+
+def test_a_spare_file_makes_a_start_certain(small_disk, tmp_path):
+    """As README tells operators: a crash, then a disk without a byte; refused as often as it is tried, with what it takes;
+    and with the spare file removed the office is read, while who writes is told disk_full."""
+    with LoadedOffice(small_disk / "office", 60, seed=11) as office:
+        office.log = tmp_path / "guichetd.log"
+        office.set_settings(disk_reserve=RESERVE_MIN)
+        office.say("active 20")
+        office.start()
+        office.finish_load()
+        accepted = office.acknowledged
+        office.kill()
+        spare = small_disk / "spare"
+        with spare.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, SPARE)
+        leave_free(small_disk, 0)
+        for _ in range(3):
+            text = office.log_text()
+            assert not start_may_fail(office)
+            assert office.process.returncode == 3
+            said = office.log_text()[len(text):]
+            told = re.search(r"No space left on device\n  found: +\d+ bytes free\n  expected: at least (\d+) bytes free\n", said)
+            assert told and FLOOR < int(told[1]) <= SPARE, said
+        done = subprocess.run([guichetd(), "audit", office.directory], capture_output=True, text=True, check=False)
+        assert done.returncode == 3 and "No space left on device" in done.stderr
+        spare.unlink()
+        office.set_settings(disk_reserve=2 * SPARE)
+        office.start()
+        wait_until(lambda: " warn disk_reserve_reached " in office.log_text(), "disk_reserve_reached")
+        assert office.log_size() == accepted
+        office.verify()
+        office.say("active 30")
+        office.run_load()
+        assert office.hear("end")["disk_full"] > 0 and office.acknowledged == accepted
+        assert office.stop() == 0
+        (small_disk / "filler").unlink()
+        office.set_settings(disk_reserve=RESERVE_MIN)
+        all_is_well(office)
+        all_is_there(office)
+
+
+def test_readme_names_what_a_start_takes():
+    journal = re.search(r"JOURNAL_SIZE \(\(uint64_t\)(\d+) \* 1024", (ROOT / "server/store/journal.h").read_text("utf-8"))
+    text = (ROOT / "README.md").read_text("utf-8")
+    section = text[text.index("## A full disk"):text.index("## Linking")]
+    # Two files of the journal, and what the store leaves free.
+    assert FLOOR + 2 * (int(journal[1]) << 20) == SPARE
+    assert f"{SPARE >> 20} MiB ({FLOOR >> 20} MiB " in section and f"fallocate -l {SPARE >> 20}M" in section
 
 
 def test_a_stop_without_a_free_byte_is_orderly(small_disk, tmp_path):
