@@ -51,7 +51,7 @@ cli_open_identity(struct cli *cli)
 		if (error != GUICHET_ERROR_none)
 			problem_set_place(cli->problem, path);
 		else if (guichet_identity_certificate(cli->identity).size == 0)
-			error = problem_set(cli->problem, ERROR_key_refused, path, SLICE_LITERAL("no certificate yet"),
+			error = problem_set(cli->problem, ERROR_usage, path, SLICE_LITERAL("no certificate yet"),
 			    "the .p12 file that enrolment wrote; guichet enrol again goes on with this key");
 	}
 	OPENSSL_cleanse(password, sizeof password);

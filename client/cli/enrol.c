@@ -17,6 +17,7 @@
 #include "client/request.h"
 #include "protocol/json.h"
 #include "protocol/key.h"
+#include "protocol/manifest.h"
 #include "protocol/time.h"
 
 struct task {
@@ -224,6 +225,23 @@ report(const struct cli *cli)
 	cli_print_buf(buf);
 }
 
+/* What is no such number, whatever the office knows, costs no attempt there: a digit forgotten, or one typed twice. */
+static enum guichet_error
+check_facts(struct cli *cli)
+{
+	struct slice spi = slice_of_text(cli_value(cli, OPTION_SPI));
+	struct slice income = slice_of_text(cli_value(cli, OPTION_REFERENCE_INCOME));
+	uint64_t euros;
+
+	if (!spi_valid(spi))
+		return problem_set(cli->problem, ERROR_usage, options_name(OPTION_SPI), spi,
+		    "a tax number: 13 digits without blanks, the last three of which check the others");
+	if (!decimal_decode(income, UINT64_MAX, &euros))
+		return problem_set(cli->problem, ERROR_usage, options_name(OPTION_REFERENCE_INCOME), income,
+		    "whole euros: digits alone, without blanks, zeros in front or cents");
+	return GUICHET_ERROR_none;
+}
+
 static enum guichet_error
 run(struct task *task)
 {
@@ -232,6 +250,8 @@ run(struct task *task)
 
 	if (error == GUICHET_ERROR_none)
 		error = check_contract(cli);
+	if (error == GUICHET_ERROR_none)
+		error = check_facts(cli);
 	if (error == GUICHET_ERROR_none)
 		error = check_target(cli, task->path);
 	task->resumes = access(task->waiting_path, F_OK) == 0;

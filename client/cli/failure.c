@@ -196,10 +196,29 @@ cli_print_findings(const struct cli *cli)
 static const char *
 advice(enum guichet_error error)
 {
-	if (error == GUICHET_ERROR_replaces_mismatch)
+	switch (error) {
+	case GUICHET_ERROR_replaces_mismatch:
 		return "--replaces with the receipt in force; guichet filings lists what is filed already";
-	if (error == GUICHET_ERROR_offline_binding)
+	case GUICHET_ERROR_offline_binding:
 		return "--offline, for a return that was prepared so";
+	case GUICHET_ERROR_tls_failed:
+	case GUICHET_ERROR_origin_mismatch:
+		return "check that --server and --trust are of the same office, and --trust is what it publishes now";
+	case GUICHET_ERROR_contract_not_accepted:
+	case GUICHET_ERROR_campaign_unknown:
+		return "fetch what the office publishes again, for --trust";
+	case GUICHET_ERROR_certificate_unknown:
+	case GUICHET_ERROR_login_refused:
+		return "check that --as is of the office of --server; guichet enrol gets a certificate there";
+	case GUICHET_ERROR_certificate_revoked:
+	case GUICHET_ERROR_certificate_expired:
+		return "guichet enrol, with another --out";
+	case GUICHET_ERROR_unreachable:
+	case GUICHET_ERROR_timed_out:
+		return "check --server, or run the same command again later; nothing is filed twice";
+	default:
+		break;
+	}
 	switch (cli_exit_code(error)) {
 	case EXIT_CODE_UNREACHABLE:
 		return "run the same command again later; nothing is filed twice";

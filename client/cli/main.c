@@ -186,10 +186,14 @@ run(struct cli *cli, int count, char **argv)
 		print_usage(stderr, command);
 		return cli_fail_usage(cli, options_name(missing), "missing", "this option");
 	}
-	if (cli->options.arguments_count < command->arguments_min ||
-	    cli->options.arguments_count > command->arguments_max) {
+	if (cli->options.arguments_count < command->arguments_min) {
 		print_usage(stderr, command);
-		return cli_fail_usage(cli, "arguments", "", command->arguments_max == 0 ? "none" : command->arguments);
+		return cli_fail_usage(cli, command->arguments, "missing", "this argument");
+	}
+	if (cli->options.arguments_count > command->arguments_max) {
+		print_usage(stderr, command);
+		return cli_fail_usage(cli, "arguments", cli->options.arguments[command->arguments_max],
+		    command->arguments_max == 0 ? "none" : command->arguments);
 	}
 	return command->run(cli);
 }

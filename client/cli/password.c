@@ -40,7 +40,7 @@ take_line(char text[PASSWORD_SIZE_MAX], size_t size, struct guichet_problem *pro
 		return refuse(problem, "a longer line", "at most 1023 bytes");
 	text[end] = '\0';
 	if (end == 0)
-		return refuse(problem, "empty", "at least one character");
+		return refuse(problem, "empty", "a password of at least one character, in the first line");
 	if (strlen(text) != end)
 		return refuse(problem, "a NUL", "a line of text");
 	return GUICHET_ERROR_none;

@@ -21,8 +21,12 @@ begin(struct cli *cli, const char *receipt_path, struct guichet_verification **o
 	if (proof_path == NULL)
 		return problem_set(cli->problem, ERROR_out_of_memory, receipt_path, SLICE_EMPTY, NULL);
 	error = guichet_file_read(receipt_path, LIMIT_RECEIPT_SIZE, &receipt, cli->problem);
-	if (error == GUICHET_ERROR_none)
+	if (error == GUICHET_ERROR_none) {
 		error = guichet_file_read(proof_path, LIMIT_PROOF_SIZE, &proof, cli->problem);
+		if (error == GUICHET_ERROR_file_unreadable)
+			problem_set_expected(cli->problem,
+			    "the proof that belongs beside the receipt; guichet receipt NUMBER --out writes both");
+	}
 	if (error == GUICHET_ERROR_none)
 		error = guichet_verification_create(
 		    cli->trust, guichet_blob_bytes(receipt), guichet_blob_bytes(proof), out, cli->problem);

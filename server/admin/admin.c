@@ -100,6 +100,19 @@ usage_error(struct line *line, const char *what, const char *place, const char *
 	return false;
 }
 
+/* Names to a person those behind the `count` that are there. */
+static bool
+words_missing(struct line *line, size_t count)
+{
+	const char *missing = line->command->words;
+
+	for (size_t i = 0; i < count; i++)
+		missing = strchr(missing, ' ') + 1;
+	if (line->as_json)
+		return usage_error(line, "", "words", "", line->command->words);
+	return usage_error(line, "words are missing", missing, "", "");
+}
+
 /* The option at argv[*at] and its value; *at moves to the last word taken. */
 static bool
 take_option(struct line *line, int argc, char **argv, int *at)
@@ -143,7 +156,7 @@ admin_options(int argc, char **argv, const struct admin_command *command, const 
 			words[count++] = argv[i];
 	}
 	if (good && count != command->words_count)
-		good = usage_error(&line, "words are missing", "words", "", command->words);
+		good = words_missing(&line, count);
 	for (const struct admin_option *option = options; good && option->name != NULL; option++)
 		if (option->is_needed && *option->value == NULL)
 			good = usage_error(&line, "an option is missing", option->name, "", option->word);

@@ -112,7 +112,7 @@ def test_commands_are_listed():
 
 @pytest.mark.parametrize("words,place", [
     (["file"], "--trust"),
-    (["file", "--trust", "x"], "arguments"),
+    (["file", "--trust", "x"], "RETURN.json [ANNEX.json]..."),
     (["file", "--trust", "x", "r.json"], "--server"),
     (["verify", "--trust", "x", "--nonsense", "r.json"], "--nonsense"),
     (["verify", "--trust", "x", "--check", "r.json"], "--check"),

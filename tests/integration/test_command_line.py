@@ -156,6 +156,64 @@ def test_what_only_the_library_finds_wrong_with_an_option_is_told_by_its_name(ho
     assert told["place"] == "--replaces" and "mistyped" in told["expected"]
 
 
+@pytest.mark.parametrize("words,where,value,expected", [
+    (["receipt"], "NUMBER-or-ID", "missing", "this argument"),
+    (["filings", "more"], "arguments", "more", "none"),
+    (["receipt", "one", "two"], "arguments", "two", "NUMBER-or-ID"),
+    (["convert", "irj"], "irj FILE", "missing", "this argument"),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else None)
+def test_an_argument_too_few_or_too_many_is_named(someone, words, where, value, expected):
+    needed = [*someone.office_words(), "--as", "x"] if words[0] != "convert" else ["--out", "x"]
+    said = someone.run(*words, *needed, code=USAGE).stderr
+    assert f"  where:    {where}\n  value:    {value}\n  expected: {expected}\n" in said
+
+
+@pytest.mark.parametrize("option,value", [
+    ("spi", "12"), ("spi", "24 44 712 010 118"), ("spi", "3023217600054"), ("reference-income", "51 689"),
+    ("reference-income", "-1"), ("reference-income", "51689.00")])
+def test_what_is_no_number_costs_no_attempt(someone, option, value):
+    """Not asked of the office, and no key is made for it."""
+    told = someone.enrol(code=USAGE, **{option: value})
+    assert (told["place"], told["value"]) == (f"--{option}", value) and "digits" in told["expected"]
+    assert list(someone.place.glob("me.p12*")) == []
+
+
+@pytest.mark.parametrize("words,missing", [
+    (["revoke", "DIR"], "SERIAL"), (["import", "taxpayers"], "DIR FILE.csv"), (["audit"], "DIR"),
+    (["address", "DIR"], "ADDRESS")], ids=["revoke", "import", "audit", "address"])
+def test_a_word_that_is_missing_is_named(office, words, missing):
+    assert office.run(*words, code=USAGE).stderr.startswith(f"guichetd: words are missing: {missing}\nusage: guichetd {words[0]} ")
+
+
+def test_what_to_do_is_said(holder, offices, tmp_path):
+    me = "--as", holder.key_file, *holder.password_words()
+    other = offices()
+    said = holder.run("filings", "--server", f"127.0.0.1:{holder.office.port}", "--trust", other.public, *me, code=FAILED).stderr
+    assert re.search(r"to do: +check that --server and --trust are of the same office", said)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    said = holder.run("filings", "--server", f"127.0.0.1:{port}", "--trust", holder.office.public, *me, code=UNREACHABLE).stderr
+    assert re.search(r"value: +Connection refused\n  to do: +check --server, or run the same command again later", said)
+    alone = tmp_path / "alone.json"
+    alone.write_bytes((holder.place / "receipt.json").read_bytes())
+    said = holder.run("verify", "--trust", holder.office.public, alone, code=FAILED).stderr
+    assert f"where:    {tmp_path}/alone.tlog-proof\n" in said and "guichet receipt NUMBER --out writes both" in said
+
+
+def test_a_certificate_that_has_ended_or_is_anothers_is_told_with_what_to_do(office, someone, offices):
+    someone.enrol()
+    someone.online("revoke")
+    said = someone.online("filings", code=REFUSED).stderr
+    assert re.search(r"where: +--as$", said, re.M) and re.search(r"to do: +guichet enrol, with another --out", said)
+    # A holder of one office at another.
+    other = offices()
+    other.people(1)
+    other.start()
+    said = someone.run("filings", "--server", f"127.0.0.1:{other.port}", "--trust", other.public, "--as", someone.key_file,
+                       *someone.password_words(), code=REFUSED).stderr
+    assert re.search(r"to do: +check that --as is of the office of --server", said), said
+
+
 def test_no_such_command(someone):
     assert "filings" in guichet(program_of(someone.office), "files", code=USAGE).stderr
     done = subprocess.run([program_of(someone.office)], capture_output=True, check=False)
@@ -204,7 +262,7 @@ def test_key_outlives_a_lost_certificate(office, someone, tmp_path):
     assert waiting.stat().st_mode & 0o777 == 0o600 and not someone.key_file.exists()
     key = public_key(someone, waiting)
     assert "no certificate yet" in someone.run("filings", *someone.office_words(), "--as", waiting, *someone.password_words(),
-                                               code=REFUSED).stderr
+                                               code=USAGE).stderr
 
     # Neither a wrong fact nor a wrong password costs the key.
     someone.enrol(code=REFUSED, **{"birth-name": "Personne"})

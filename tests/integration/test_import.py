@@ -226,6 +226,10 @@ def test_a_person_who_moves_leaves_the_old_household(office, tmp_path, apart):
 def test_a_household_has_its_limit(office):
     rows = [row(household="full", spi=generate.spi_make(generate.random.Random(n))) for n in range(18)]
     assert take(office, *map(line, rows), code=REFUSED) == (16, {18: "household", 19: "household"})
+    register = office.place / "register.csv"
+    columns = [text.index(",full,") + 2 for text in register.read_text(encoding="utf-8").splitlines()[17:]]
+    assert re.findall(r", column (\d+): household: expected a household of at most 16 members$",
+                      office.import_taxpayers(register, code=REFUSED).stderr, re.M) == list(map(str, columns))
 
 
 def test_what_was_corrected_holds_from_then_on(office, tmp_path):
