@@ -54,33 +54,38 @@ slice_from(struct slice s, size_t from)
 	return slice_of(s.data + from, s.size - from);
 }
 
-/* Length of the well-formed UTF-8 sequence at p (at most `left` bytes), 0 when it is none. */
-static size_t
-utf8_sequence(const uint8_t *p, size_t left)
+size_t
+slice_take_character(struct slice text, uint32_t *character)
 {
-	size_t length;
+	const uint8_t *p = text.data;
+	size_t size;
 	uint32_t code, smallest;
 
-	if (p[0] < 0x80)
+	if (text.size == 0)
+		return 0;
+	if (p[0] < 0x80) {
+		*character = p[0];
 		return 1;
+	}
 	if (p[0] < 0xc2 || p[0] > 0xf4)
 		return 0;
 	if (p[0] < 0xe0)
-		length = 2, code = p[0] & 0x1fU, smallest = 0x80;
+		size = 2, code = p[0] & 0x1fU, smallest = 0x80;
 	else if (p[0] < 0xf0)
-		length = 3, code = p[0] & 0x0fU, smallest = 0x800;
+		size = 3, code = p[0] & 0x0fU, smallest = 0x800;
 	else
-		length = 4, code = p[0] & 0x07U, smallest = 0x10000;
-	if (left < length)
+		size = 4, code = p[0] & 0x07U, smallest = 0x10000;
+	if (text.size < size)
 		return 0;
-	for (size_t i = 1; i < length; i++) {
+	for (size_t i = 1; i < size; i++) {
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
 		code = code << 6 | (p[i] & 0x3fU);
 	}
 	if (code < smallest || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
 		return 0;
-	return length;
+	*character = code;
+	return size;
 }
 
 /* Are the eight bytes at p ASCII? */
@@ -97,9 +102,11 @@ size_t
 slice_utf8_prefix(struct slice s)
 {
 	size_t at = 0, step = 1;
+	uint32_t ignored;
 
 	while (at < s.size && step != 0) {
-		step = s.size - at >= 8 && is_ascii(s.data + at) ? 8 : utf8_sequence(s.data + at, s.size - at);
+		step = s.size - at >= 8 && is_ascii(s.data + at) ? 8 :
+								   slice_take_character(slice_from(s, at), &ignored);
 		at += step;
 	}
 	return at;

@@ -43,6 +43,8 @@ bool slice_starts_with(struct slice whole, struct slice prefix);
 struct slice slice_from(struct slice s, size_t from);
 /* One decimal digit or more, and nothing else? */
 bool slice_is_digits(struct slice s);
+/* The character that a text in UTF-8 begins with, and how many bytes it has; 0 when there is none. */
+size_t slice_take_character(struct slice text, uint32_t *character);
 /* Well-formed UTF-8 (RFC 3629: no overlong form, no surrogate, at most U+10FFFF)? */
 bool slice_is_utf8(struct slice s);
 /* The size of the longest beginning that is. */

@@ -4,7 +4,9 @@
  * sum, for campaign financing of parties. The donations listed have to add up to their box. */
 #include <stdio.h>
 
+#include "protocol/character.h"
 #include "protocol/limits.h"
+#include "protocol/manifest.h"
 #include "protocol/rules_check.h"
 
 /* Bytes of a beneficiary's name, and of an address. */
@@ -75,21 +77,12 @@ gift_amount_check(struct checker *c, struct gift *gift, const struct json *json)
 	    amount == NULL ? SLICE_EMPTY : json_show(amount), "whole euros, 1 or more");
 }
 
-/* A name a person can read: something besides blanks, no control character. */
+/* What a person can read, of bounded size. */
 static bool
-text_is_name(const struct json *json)
+is_name(const struct json *json)
 {
-	bool has_ink = false;
-
-	if (json == NULL || json->type != JSON_STRING || json->text.size > NAME_MAX_SIZE)
-		return false;
-	for (size_t i = 0; i < json->text.size; i++) {
-		uint8_t c = json->text.data[i];
-		if (c < 0x20 || c == 0x7f)
-			return false;
-		has_ink = has_ink || c != ' ';
-	}
-	return has_ink;
+	return json != NULL && json->type == JSON_STRING && json->text.size <= NAME_MAX_SIZE &&
+	    text_is_name(json->text);
 }
 
 static void
@@ -99,13 +92,12 @@ gift_beneficiary_check(struct checker *c, struct gift *gift, const struct json *
 	static const char expected[] = "a name of 1 to 256 bytes, or an object with it";
 	const struct json *beneficiary = json_find(json, "beneficiary"), *siren, *address;
 	char path[64];
-	bool is_good;
 
 	if (beneficiary == NULL)
 		return;
 	gift->is_named = true; /* or a finding says why not */
 	if (beneficiary->type != JSON_OBJECT) {
-		if (!text_is_name(beneficiary))
+		if (!is_name(beneficiary))
 			checker_add(c, RULE_beneficiary_invalid, gift->document, gift_place(c, gift, "beneficiary"),
 			    json_show(beneficiary), expected);
 		return;
@@ -114,16 +106,13 @@ gift_beneficiary_check(struct checker *c, struct gift *gift, const struct json *
 	checker_members(c, gift->document, beneficiary, path, members);
 	siren = json_find(beneficiary, "siren");
 	address = json_find(beneficiary, "address");
-	is_good = siren == NULL || (text_is_name(siren) && siren->text.size == 9);
-	for (size_t i = 0; siren != NULL && is_good && i < 9; i++)
-		is_good = siren->text.data[i] >= '0' && siren->text.data[i] <= '9';
-	if (!text_is_name(json_find(beneficiary, "name")))
+	if (!is_name(json_find(beneficiary, "name")))
 		checker_add(c, RULE_beneficiary_invalid, gift->document, gift_place(c, gift, "beneficiary.name"),
 		    SLICE_EMPTY, expected);
-	if (!is_good)
+	if (siren != NULL && (siren->type != JSON_STRING || !siren_valid(siren->text)))
 		checker_add(c, RULE_beneficiary_invalid, gift->document, gift_place(c, gift, "beneficiary.siren"),
-		    json_show(siren), "a string of nine digits");
-	if (address != NULL && !text_is_name(address))
+		    json_show(siren), "a SIREN: 9 digits in a string, the last one the check digit");
+	if (address != NULL && !is_name(address))
 		checker_add(c, RULE_beneficiary_invalid, gift->document, gift_place(c, gift, "beneficiary.address"),
 		    json_show(address), "a text of 1 to 256 bytes");
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "protocol/character.h"
 #include "protocol/check.h"
 #include "protocol/digest.h"
 #include "protocol/origin.h"
@@ -77,44 +78,18 @@ base64_decode_exactly(struct slice text, uint8_t *out, size_t size)
 
 /* ---- names ---- */
 
-/* Code points with the Unicode property White_Space above ASCII, as ranges. */
-static const struct {
-	uint32_t first, last;
-} unicode_spaces[] = {
-	{ 0x0085, 0x0085 },
-	{ 0x00a0, 0x00a0 },
-	{ 0x1680, 0x1680 },
-	{ 0x2000, 0x200a },
-	{ 0x2028, 0x2029 },
-	{ 0x202f, 0x202f },
-	{ 0x205f, 0x205f },
-	{ 0x3000, 0x3000 },
-};
-
-/* The code point of the two- or three-byte sequence at `p` in well-formed UTF-8; 0 for other lengths, which have no
- * spaces to look for. */
-static uint32_t
-code_point(const uint8_t *p)
-{
-	if (p[0] >= 0xc2 && p[0] <= 0xdf)
-		return (p[0] & 0x1fU) << 6 | (p[1] & 0x3fU);
-	if (p[0] >= 0xe0 && p[0] <= 0xef)
-		return (p[0] & 0x0fU) << 12 | (p[1] & 0x3fU) << 6 | (p[2] & 0x3fU);
-	return 0;
-}
-
 bool
 note_name_valid(struct slice name)
 {
-	if (name.size == 0 || name.size > LIMIT_ORIGIN || !slice_is_utf8(name))
+	uint32_t character;
+	size_t size;
+
+	if (name.size == 0 || name.size > LIMIT_ORIGIN)
 		return false;
-	for (size_t i = 0; i < name.size; i++) {
-		if (name.data[i] <= ' ' || name.data[i] == '+')
+	for (; name.size != 0; name = slice_from(name, size)) {
+		size = slice_take_character(name, &character);
+		if (size == 0 || character <= ' ' || character == '+' || character_is_space(character))
 			return false;
-		uint32_t code = code_point(name.data + i);
-		for (size_t r = 0; r < sizeof unicode_spaces / sizeof unicode_spaces[0]; r++)
-			if (code >= unicode_spaces[r].first && code <= unicode_spaces[r].last)
-				return false;
 	}
 	return true;
 }

@@ -3,6 +3,7 @@
  * enrol, issue, revoke: how certificates begin and end (A1, A2, A5, A6). */
 #include <string.h>
 
+#include "protocol/character.h"
 #include "server/services/attempts.h"
 #include "server/services/certificate.h"
 #include "server/services/services.h"
@@ -22,21 +23,23 @@ facts_match(const struct msg_enrol_request *facts, const struct rec_taxpayer *ta
 	return match;
 }
 
-/* local@domain, printable, one @ with something on both sides and no white space: delivery is the real test. */
+/* local@domain: one @ with something on both sides, and nothing that a list of recipients gives another meaning.
+ * Whether it is somebody's only a letter can tell. */
 static bool
 email_is_plausible(struct slice email)
 {
+	static const char special[] = "<>()[],;:\\\"";
 	size_t ats = 0, at = 0;
 
 	for (size_t i = 0; i < email.size; i++) {
-		if (email.data[i] <= ' ' || email.data[i] == 0x7f)
+		if (memchr(special, email.data[i], sizeof special - 1) != NULL)
 			return false;
 		if (email.data[i] == '@') {
 			ats++;
 			at = i;
 		}
 	}
-	return ats == 1 && at > 0 && at + 1 < email.size;
+	return text_is_word(email) && ats == 1 && at > 0 && at + 1 < email.size;
 }
 
 /* Who may be heard, and then the request before any fact is compared: a request that is refused after them would tell
@@ -84,7 +87,7 @@ HANDLER(enrol)
 		    contract);
 	if (!email_is_plausible(facts->email))
 		refuse_later(decision, ERROR_email_invalid, "enrol_request.email", SLICE_EMPTY,
-		    SLICE_LITERAL("local@domain"));
+		    SLICE_LITERAL("local@domain, without blanks or < > ( ) [ ] , ; : \\ \""));
 	plan->role = ROLE_TAXPAYER;
 	plan->csr = facts->csr;
 	plan->spi = facts->spi;

@@ -6,7 +6,6 @@ import pathlib
 import pty
 import re
 import select
-import shutil
 import signal
 import subprocess
 import termios
@@ -195,7 +194,7 @@ def test_advices_of_a_check_are_told_to_programs_too(office, holders, tmp_path):
     ("tls.pem", b"", "", "no certificate", "certificates in PEM"),
 ])
 def test_faulty_file_of_the_office_is_named(office, tmp_path, name, content, place, value, expected):
-    shutil.copytree(office.public, tmp_path / "public")
+    office.copy_public(tmp_path / "public")
     (tmp_path / "public" / name).write_bytes(content)
     told = json.loads(guichet("verify", "--trust", tmp_path / "public", "x", "--json", code=FAILED))
     assert told["place"] == f"{tmp_path}/public/{name}{place}"
@@ -594,6 +593,12 @@ def test_revoked_is_refused(holders):
     revoked = json.loads(guichet("revoke", *holder.me, "--reason", "key-compromise", "--json"))
     told = json.loads(guichet("filings", *holder.me, "--json", code=REFUSED))
     assert told["error"] == "certificate_revoked" and len(told["correlation"]) == 16 and len(revoked["serial"]) == 32
+    # Whoever lost the answer asks again, and what was asked for is done.
+    for words in ([], ["--serial", revoked["serial"]], ["--reason", "cessation"]):
+        assert json.loads(guichet("revoke", *holder.me, *words, "--json")) == {"serial": revoked["serial"], "was_revoked": True}
+    assert guichet("revoke", *holder.me) == f"Certificate {revoked['serial']} was revoked already; nothing was changed.\n"
+    told = json.loads(guichet("revoke", *holder.me, "--serial", "A" * 32, "--json", code=REFUSED))
+    assert told["error"] == "certificate_revoked"
 
 
 def test_someone_elses_filing_is_not_found(holders):
@@ -669,7 +674,7 @@ def test_changed_rules_do_not_block_a_lost_receipt(office, holders, tmp_path):
     """What was kept goes out without asking the rules again; what is new is held to them."""
     holder = holders()
     changed = tmp_path / "public"
-    shutil.copytree(office.public, changed)
+    office.copy_public(changed)
     words = ["file", "--server", f"127.0.0.1:{office.port}", "--trust", changed, *holder.me[4:], "--json"]
     receipt = ["--out", holder.place / "receipt.json", holder.place / "return.json"]
     catalogue = json.loads((office.public / "catalogue.json").read_bytes())

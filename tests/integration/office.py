@@ -16,6 +16,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
@@ -103,6 +104,10 @@ class Office:
 
     def campaign(self):
         return json.loads((self.public / "campaign.json").read_text(encoding="utf-8"))
+
+    def copy_public(self, place):
+        """What the office publishes, while it may be publishing; -> the copy's path."""
+        return shutil.copytree(self.public, place, ignore=shutil.ignore_patterns("*.new"))
 
     def import_taxpayers(self, register, code=0):
         """register: path of a CSV file."""

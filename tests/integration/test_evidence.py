@@ -123,7 +123,7 @@ def test_another_leaf_is_no_receipt(copy):
 def test_wrong_log_key(copy, offices, tmp_path):
     other = offices()
     trust = tmp_path / "trust"
-    shutil.copytree(copy.office.public, trust)
+    copy.office.copy_public(trust)
     shutil.copy(other.public / "log.vkey", trust / "log.vkey")
     words = "verify", "--trust", trust, "--json", "receipt.json"
     told = json.loads(guichet(program_of(copy.office), *words, cwd=copy.place, code=FAILED).stdout)
@@ -158,7 +158,7 @@ def test_consistency_offline(filed, copy, tmp_path):
     options = ["--checkpoint", filed.checkpoint_after]
     filed.verify(options=options)
     trust = tmp_path / "trust"
-    shutil.copytree(filed.office.public, trust)
+    filed.office.copy_public(trust)
     words = ["verify", "--trust", trust, *options, "receipt.json"]
     guichet(program_of(filed.office), *words, cwd=copy.place, code=OK)
     for path in trust.glob("tile/0/000.p/*"):

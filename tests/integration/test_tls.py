@@ -72,7 +72,7 @@ def test_clients_of_before_come_in_after_a_renewal(office, tmp_path):
     taxpayer.enrol()
     before = served(office)
     assert office.stop() == 0
-    trust = shutil.copytree(office.public, tmp_path / "trust")
+    trust = office.copy_public(tmp_path / "trust")
     assert "expires   20" in office.run("renew-tls", office.directory).stdout
     office.start()
     assert served(office) != before

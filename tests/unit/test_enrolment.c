@@ -75,7 +75,8 @@ contract_and_address_are_said_together(void **state)
 	struct person *jeanne = people_register(fixture, 3000000001, "H1");
 	struct msg_enrol_request facts = people_facts(fixture, jeanne);
 	static const char *const addresses[] = { "jeanne", "@example.fr", "jeanne@", "a@b@c", "jeanne @example.fr",
-		"jeanne@example.fr\r\nBcc: x@y" };
+		"jeanne@example.fr\r\nBcc: x@y", "jeanne@exemple,fr", "<jeanne@example.fr>", "jeanne@example.fr\u00a0",
+		"jeanne@\u200bexample.fr", "\u202ejeanne@example.fr", "a@b\xc2\x85" };
 	struct effects *effects;
 	char version[LIMIT_LABEL + 1] = "";
 
@@ -83,14 +84,16 @@ contract_and_address_are_said_together(void **state)
 	for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
 		facts.email = slice_of_text(addresses[i]);
 		effects = enrol(fixture, &facts);
-		assert_refused(effects, ERROR_email_invalid, "enrol_request.email", NULL, "local@domain");
+		assert_refused(effects, ERROR_email_invalid, "enrol_request.email", NULL,
+		    "local@domain, without blanks or < > ( ) [ ] , ; : \\ \"");
 		assert_null(effects->puts);
 	}
 	facts.contract = SLICE_EMPTY;
 	effects = enrol(fixture, &facts);
 	assert_refused(effects, ERROR_contract_not_accepted, "enrol_request.contract", NULL, version);
 	assert_int_equal(count_reasons(effects), 2);
-	assert_reason(effects, 1, ERROR_email_invalid, "enrol_request.email", NULL, "local@domain");
+	assert_reason(effects, 1, ERROR_email_invalid, "enrol_request.email", NULL,
+		    "local@domain, without blanks or < > ( ) [ ] , ; : \\ \"");
 	facts.email = SLICE_LITERAL(PEOPLE_EMAIL);
 	facts.contract = SLICE_LITERAL("an older one");
 	effects = enrol(fixture, &facts);

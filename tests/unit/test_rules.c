@@ -280,7 +280,9 @@ donation_rules(void **state)
 		    "{\"box\":\"7UF\",\"amount\":%s,\"beneficiary\":\"A\"}"), amounts[i]);
 		check_return(text, "donation_amount 2042:donations[0].amount");
 	}
-	static const char *const names[] = { "\"\"", "\"  \"", "7", "\"a\\nb\"", "[]" };
+	static const char *const names[] = { "\"\"", "\"  \"", "7", "\"a\\nb\"", "[]",
+		"\"\\u00a0\\u200b\"", "\"\\u202e\"",
+		"\"a\\u202eb\"", "\"\\u0085a\"" };
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		char text[300];
 		snprintf(text, sizeof text, GIFTS("\"7UF\":5", "{\"box\":\"7UF\",\"amount\":5,\"beneficiary\":%s}"),
@@ -292,6 +294,13 @@ donation_rules(void **state)
 	    "member_unknown 2042:donations[0].beneficiary.nom, beneficiary_invalid 2042:donations[0].beneficiary.name, "
 	    "beneficiary_invalid 2042:donations[0].beneficiary.siren, "
 	    "beneficiary_invalid 2042:donations[0].beneficiary.address");
+	static const char *const sirens[] = { "\"732829321\"", "732829320", "\"000000000\"", "\"73282932\"" };
+	for (size_t i = 0; i < sizeof sirens / sizeof sirens[0]; i++) {
+		char text[300];
+		snprintf(text, sizeof text, GIFTS("\"7UF\":5",
+		    "{\"box\":\"7UF\",\"amount\":5,\"beneficiary\":{\"name\":\"A\",\"siren\":%s}}"), sirens[i]);
+		check_return(text, "beneficiary_invalid 2042:donations[0].beneficiary.siren");
+	}
 	/* A value that is refused already is not reported a second time as a sum. */
 	check_return(GIFTS("\"7UF\":-5", "{\"box\":\"7UF\",\"amount\":5,\"beneficiary\":\"A\"}"), "box_type 2042:7UF");
 }
