@@ -545,14 +545,20 @@ publisher_sweep(struct publisher *publisher)
 
 /* ---- all of it, once a second ---- */
 
-void
-publisher_tick(struct publisher *publisher)
+static void
+publisher_advance(struct publisher *publisher)
 {
 	publisher_sweep(publisher);
-	publish_single_tick(&publisher->singles);
 	/* Before a step, which writes the tiles in progress at any rate: what was missing is to be told. */
 	publisher_look(publisher);
 	publisher_step(publisher);
+}
+
+void
+publisher_tick(struct publisher *publisher)
+{
+	publish_single_tick(&publisher->singles);
+	publisher_advance(publisher);
 }
 
 /* What is being read, and what that leads to. */
@@ -571,7 +577,7 @@ publisher_finish(struct publisher *publisher)
 	publisher_wait(publisher);
 	do {
 		size = publisher->size;
-		publisher_tick(publisher);
+		publisher_advance(publisher);
 		publisher_wait(publisher);
 	} while (publisher->offered != NULL && publisher->size > size);
 }

@@ -52,7 +52,8 @@ void publisher_mend(struct publisher *publisher);
  * goes a step of some 28,000 leaves. And removes what full tiles have made superfluous, of at most 128 tiles: after a
  * start it looks at all of them once, so what a crash left does not stay. */
 void publisher_tick(struct publisher *publisher);
-/* Writes all that was offered and waits for it: for an orderly stop. */
+/* Writes all that was offered and waits for it: for an orderly stop. A single file that failed is not tried again: the
+ * next start makes it anew, and a tool tells it. */
 void publisher_finish(struct publisher *publisher);
 
 #endif

@@ -583,14 +583,6 @@ crl_not_written(void *context, const struct publish_failure *failure)
 	writing->reason = failure->code;
 }
 
-/* With a second try. */
-static void
-crl_written(void *context, enum publish_work work)
-{
-	if (work == PUBLISH_SINGLE)
-		((struct crl_writing *)context)->has_failed = false;
-}
-
 enum error
 admin_office_publish_crl(struct admin_office *office, struct fault *fault)
 {
@@ -598,7 +590,7 @@ admin_office_publish_crl(struct admin_office *office, struct fault *fault)
 	struct slice previous;
 	struct crl *crl = crl_create(office->authority, office->store, office->worker, crl_made, &writing);
 
-	const struct publisher_calls calls = { crl_not_written, crl_written, NULL, &writing };
+	const struct publisher_calls calls = { crl_not_written, NULL, NULL, &writing };
 	writing.publisher =
 	    publisher_create(office->directory, office->worker, office->store, office->tree, &calls);
 	if (crl != NULL && writing.publisher != NULL) {
