@@ -50,8 +50,9 @@ struct dispatch_config {
 	uint64_t (*wall_ms)(void *context);
 	void (*answered)(void *context, const struct dispatch_event *event);
 	void (*crl_changed)(void *context); /* a revocation is durable */
-	/* Something stored could not be read: for the log. The request was answered `internal`. */
-	void (*damaged)(void *context, enum error error, const uint8_t *correlation);
+	/* Something stored could not be read, which and why (view_cause): for the log. The request was answered
+	 * `internal`. */
+	void (*damaged)(void *context, enum error error, const char *cause, const uint8_t *correlation);
 	void *context;
 };
 

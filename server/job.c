@@ -449,7 +449,7 @@ job_run(struct job *job)
 	if (error == ERROR_store_damaged || error == ERROR_file_unreadable) {
 		/* One record or blob that cannot be read is told and found by the audit; it is no reason to close the
 		 * counter for everybody else. Nothing was decided on it. */
-		config->damaged(config->context, error, job->correlation);
+		config->damaged(config->context, error, view_cause(job->view), job->correlation);
 		job_refuse(job, error);
 	} else if (outcome == AGAIN) {
 		check(error != ERROR_NONE);

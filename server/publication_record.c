@@ -29,8 +29,8 @@ struct publication_recorder {
 	struct publications *next;    /* held: to be put on record behind it; NULL: none */
 	struct store_read reads[FILES_COUNT];
 	bool is_settling;
-	enum error error; /* of the last that was put on record, and what was missed */
-	const char *expected;
+	enum error error; /* of the last that was put on record, what was missed, and why (struct store_read) */
+	const char *expected, *cause;
 };
 
 static struct slice
@@ -68,8 +68,11 @@ is_on_record(struct publication_recorder *recorder, size_t nth, struct slice dig
 	struct rec_publication record;
 	enum error error = read->error;
 
+	recorder->cause = read->cause;
 	if (error == ERROR_NONE && read->found)
 		error = record_decode(record_publication(), read->value, recorder->arena, &record);
+	if (error == ERROR_store_damaged && read->error == ERROR_NONE)
+		recorder->cause = "the record of a published file is not of its kind";
 	*is_same = error == ERROR_NONE && read->found && slice_equal(record.digest, digest);
 	if (error == ERROR_NONE && read->found && !*is_same && recorder->calls.changed != NULL)
 		recorder->calls.changed(recorder->calls.context, files[nth]);
@@ -130,7 +133,7 @@ recorder_end(struct publication_recorder *recorder, enum error error, const char
 	recorder->error = error;
 	recorder->expected = expected;
 	if (error != ERROR_NONE && !recorder->is_settling)
-		recorder->calls.failed(recorder->calls.context, error);
+		recorder->calls.failed(recorder->calls.context, error, recorder->cause);
 	else if (error == ERROR_NONE && next != NULL)
 		recorder_read(recorder, next);
 	publications_release(next);
@@ -140,7 +143,10 @@ recorder_end(struct publication_recorder *recorder, enum error error, const char
 static void
 recorder_told(void *context, enum store_outcome outcome, enum error error)
 {
-	recorder_end(context, outcome == STORE_DURABLE ? ERROR_NONE : error, "a durable record");
+	struct publication_recorder *recorder = context;
+
+	recorder->cause = store_failure(recorder->store);
+	recorder_end(recorder, outcome == STORE_DURABLE ? ERROR_NONE : error, "a durable record");
 }
 
 static void
@@ -161,6 +167,7 @@ static void
 recorder_read(struct publication_recorder *recorder, struct publications *publications)
 {
 	recorder->current = publications_hold(publications);
+	recorder->cause = "";
 	arena_reset(recorder->arena);
 	for (size_t i = 0; i < FILES_COUNT; i++) {
 		recorder->reads[i] = (struct store_read){ .kind = STORE_GET, .arena = recorder->arena,

@@ -13,9 +13,9 @@ struct keyring;
 struct publication_recorder;
 
 struct publication_recorder_calls {
-	/* What a recorder writes while the server runs has not become durable, or a record cannot be read; final, as
-	 * the store's errors are. For `settle` alone it may be NULL. */
-	void (*failed)(void *context, enum error error);
+	/* What a recorder writes while the server runs has not become durable, or a record cannot be read, with the
+	 * cause in words; final, as the store's errors are. For `settle` alone it may be NULL. */
+	void (*failed)(void *context, enum error error, const char *cause);
 	/* A file is not what is on record, and is put there as it is now. May be NULL. */
 	void (*changed)(void *context, const char *file);
 	void *context;

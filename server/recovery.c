@@ -94,7 +94,7 @@ recovery_check(struct store *store, struct arena *arena, struct fault *fault)
 	enum error error =
 	    store_range_now(store, slice_of(&first, 1), slice_of(&past, 1), true, 1, arena, &pairs, &count);
 
-	(void)fault_set(fault, error, "log", slice_of_text(store_failure(store)), "readable records");
+	(void)fault_set(fault, error, "log", slice_of_text(store_read_failure(store)), "readable records");
 	if (error != ERROR_NONE || count == 0)
 		return error;
 	error = record_decode(record_log_batch(), pairs[0].value, arena, &batch);

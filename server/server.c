@@ -87,15 +87,21 @@ struct server {
 /* ---- callbacks ---- */
 
 static void
-server_fail(void *context, enum error error)
+server_fail_of(void *context, enum error error, const char *cause)
 {
 	struct server *server = context;
 
 	if (server->failure != ERROR_NONE)
 		return;
 	server->failure = error;
-	server_log_storage_failed(server->log, error, store_failure(server->store));
+	server_log_storage_failed(server->log, error, cause);
 	loop_stop(server->loop);
+}
+
+static void
+server_fail(void *context, enum error error)
+{
+	server_fail_of(context, error, store_failure(((struct server *)context)->store));
 }
 
 static void
@@ -106,10 +112,10 @@ server_heed(struct server *server, enum error error)
 }
 
 static void
-server_damaged(void *context, enum error error, const uint8_t *correlation)
+server_damaged(void *context, enum error error, const char *cause, const uint8_t *correlation)
 {
 	struct server *server = context;
-	server_log_unreadable(server->log, error, store_failure(server->store), correlation);
+	server_log_unreadable(server->log, error, cause, correlation);
 }
 
 static void
@@ -401,7 +407,7 @@ start_office(struct server *server, struct fault *fault)
 	    server->options->directory, server->scribe.worker, server->store, server->tree, &publishing);
 	server->crl = crl_create(
 	    server->scribe_authority, server->store, server->scribe.worker, server_crl_made, server);
-	const struct publication_recorder_calls calls = { server_fail, server_publication_changed, server };
+	const struct publication_recorder_calls calls = { server_fail_of, server_publication_changed, server };
 	server->recorder = publication_recorder_create(server->store, server->keyring, &calls);
 	if (server->verifier == NULL || server->inflater == NULL || server->publisher == NULL || server->crl == NULL ||
 	    server->recorder == NULL)

@@ -308,7 +308,7 @@ tree_open(struct store *store, struct tree **out, struct fault *fault)
 		error = edge_read_tiles(tree->durable, store, arena, fault);
 	if (error != ERROR_NONE) {
 		if (fault->value.size == 0)
-			fault->value = slice_of_text(store_failure(store));
+			fault->value = slice_of_text(store_read_failure(store));
 		goto failed;
 	}
 	edge_fold_rows(tree->durable, &folded);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "protocol/check.h"
+#include "server/store/disk.h"
 
 /* `read` first: a list of reads is one of entries. */
 struct entry {
@@ -22,6 +23,7 @@ struct view {
 	const struct store_read *reads;
 	size_t pending;
 	enum error error;
+	const char *cause;
 };
 
 struct view *
@@ -34,6 +36,7 @@ view_create(struct store *store, struct arena *arena, void (*loaded)(void *conte
 	view->arena = arena;
 	view->loaded = loaded;
 	view->context = context;
+	view->cause = "";
 	return view;
 }
 
@@ -41,6 +44,22 @@ enum error
 view_error(const struct view *view)
 {
 	return view->error;
+}
+
+const char *
+view_cause(const struct view *view)
+{
+	return view->cause;
+}
+
+/* The first error is the view's. */
+static void
+view_fail(struct view *view, enum error error, const char *cause)
+{
+	if (error == ERROR_NONE || view->error != ERROR_NONE)
+		return;
+	view->error = error;
+	view->cause = cause;
 }
 
 bool
@@ -57,10 +76,8 @@ view_entry_done(void *context, enum error error)
 
 	entry->is_pending = false;
 	view->pending--;
-	if (error != ERROR_NONE && view->error == ERROR_NONE)
-		view->error = error;
-	if (entry->read.error != ERROR_NONE && view->error == ERROR_NONE)
-		view->error = entry->read.error;
+	view_fail(view, error, "");
+	view_fail(view, entry->read.error, entry->read.cause);
 	if (view->pending == 0)
 		view->loaded(view->context);
 }
@@ -107,13 +124,12 @@ view_entry(struct view *view, const struct store_read *wanted)
 	if (store_read(view->store, &entry->read, 1, view_entry_done, entry) == STORE_READY) {
 		entry->is_pending = false;
 		view->pending--;
-		if (entry->read.error != ERROR_NONE && view->error == ERROR_NONE)
-			view->error = entry->read.error;
+		view_fail(view, entry->read.error, entry->read.cause);
 	}
 	return entry;
 
 short_of_memory:
-	view->error = ERROR_out_of_memory;
+	view_fail(view, ERROR_out_of_memory, "");
 	return NULL;
 }
 
@@ -137,13 +153,19 @@ view_get_value(struct view *view, struct slice key, struct slice *value)
 	return read->found ? VIEW_FOUND : VIEW_ABSENT;
 }
 
+/* `where` is the record's key or the blob's place. */
 static enum view_state
-view_decode(struct view *view, struct slice value, const struct record *record, void *out)
+view_decode(struct view *view, struct slice where, struct slice value, const struct record *record, void *out)
 {
 	enum error error = record_decode(record, value, view->arena, out);
+	struct disk_failure failure = { .text = "" };
+	char hex[2 * STORE_KEY_MAX + 1];
+
 	if (error == ERROR_NONE)
 		return VIEW_FOUND;
-	view->error = error;
+	hex_encode(where, hex);
+	disk_failure_set(&failure, 0, "%s: it is not a record of the kind %s", hex, record->name);
+	view_fail(view, error, error == ERROR_store_damaged ? disk_failure_cause(&failure, view->arena) : "");
 	return VIEW_AGAIN;
 }
 
@@ -152,7 +174,7 @@ view_get(struct view *view, struct slice key, const struct record *record, void 
 {
 	struct slice value;
 	enum view_state state = view_get_value(view, key, &value);
-	return state == VIEW_FOUND ? view_decode(view, value, record, out) : state;
+	return state == VIEW_FOUND ? view_decode(view, key, value, record, out) : state;
 }
 
 void
@@ -185,7 +207,7 @@ view_blob_bytes(struct view *view, struct slice ref, struct slice *bytes)
 	if (read == NULL)
 		return VIEW_AGAIN;
 	if (!read->found) {
-		view->error = ERROR_store_damaged;
+		view_fail(view, ERROR_store_damaged, "a record that names no blob");
 		return VIEW_AGAIN;
 	}
 	*bytes = read->value;
@@ -197,7 +219,7 @@ view_blob(struct view *view, struct slice ref, const struct record *record, void
 {
 	struct slice bytes;
 	enum view_state state = view_blob_bytes(view, ref, &bytes);
-	return state == VIEW_FOUND ? view_decode(view, bytes, record, out) : state;
+	return state == VIEW_FOUND ? view_decode(view, ref, bytes, record, out) : state;
 }
 
 const struct store_read *

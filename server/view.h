@@ -33,8 +33,12 @@ must_check enum view_state view_blob(struct view *view, struct slice ref, const 
 /* The bytes of a blob. */
 must_check enum view_state view_blob_bytes(struct view *view, struct slice ref, struct slice *bytes);
 
-/* ERROR_NONE, or why the view cannot go on: ERROR_store_damaged (final), ERROR_out_of_memory. */
+/* ERROR_NONE, or why the view cannot go on: ERROR_store_damaged, ERROR_file_unreadable,
+ * ERROR_out_of_memory, ERROR_busy. */
 enum error view_error(const struct view *view);
+/* What that is in words, when it is damage or a file that cannot be read: which record or blob, and what is wrong; else
+ * empty. Lives as long as the arena. */
+const char *view_cause(const struct view *view);
 bool view_is_loading(const struct view *view);
 
 /* All that was read, in a list by store_read.next, for store_expect; NULL when nothing was. None may be loading. Lives

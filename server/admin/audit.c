@@ -245,12 +245,14 @@ static void
 audit_archive_all(struct audit *audit)
 {
 	struct leveldb_cursor cursor = { 0 };
+	struct disk_failure failure = { .text = "" };
 	bool end = false;
 
 	while (!end) {
 		progress_tell(&audit->progress, cursor.segment, "segments of the archive", clock_steady_ms());
-		if (leveldb_store_walk(audit->store, &cursor, WALK_STEP, visit_blob, audit, &end) != ERROR_NONE) {
-			audit_disagree_number(audit, "segment", cursor.segment, store_failure(audit->store));
+		if (leveldb_store_walk(audit->store, &cursor, WALK_STEP, visit_blob, audit, &end, &failure) !=
+		    ERROR_NONE) {
+			audit_disagree_number(audit, "segment", cursor.segment, failure.text);
 			return;
 		}
 	}
@@ -355,10 +357,11 @@ audit_settle(struct audit *audit)
 static void
 audit_damage(struct audit *audit)
 {
+	struct disk_failure failure = { .text = "" };
 	struct fault fault;
 
-	if (leveldb_store_check_tables(audit->store) != ERROR_NONE)
-		audit_disagree(audit, "store", SLICE_LITERAL("db"), store_failure(audit->store));
+	if (leveldb_store_check_tables(audit->store, &failure) != ERROR_NONE)
+		audit_disagree(audit, "store", SLICE_LITERAL("db"), failure.text);
 	audit_archive_all(audit);
 	audit->is_damaged = audit->disagreements != 0;
 	if (recovery_check(audit->store, audit->open, &fault) != ERROR_NONE)
@@ -368,11 +371,13 @@ audit_damage(struct audit *audit)
 static void
 audit_run(struct audit *audit)
 {
+	struct disk_failure failure = { .text = "" };
+
 	audit_damage(audit);
 	open_authority(audit);
 	audit_log_start(audit);
-	if (leveldb_store_walk_records(audit->store, visit_record, audit) != ERROR_NONE && !audit->is_damaged)
-		audit_disagree(audit, "store", SLICE_LITERAL("db"), store_failure(audit->store));
+	if (leveldb_store_walk_records(audit->store, visit_record, audit, &failure) != ERROR_NONE && !audit->is_damaged)
+		audit_disagree(audit, "store", SLICE_LITERAL("db"), failure.text);
 	arena_reset(audit->arena);
 	audit_log_end(audit);
 	audit_identity_end(audit);

@@ -69,15 +69,24 @@ entry_open(struct blobs *blobs, const struct segment_place *place, const uint8_t
 }
 
 static enum error
-failed(struct blobs *blobs, const struct segment_place *place, int code, const char *what)
+failed(const struct segment_place *place, int code, const char *what, struct disk_failure *failure)
 {
 	char name[SEGMENT_NAME_SIZE];
 
 	segment_name(place->segment, name);
-	disk_failure_set(blobs->failure, code, "segments/%s at %llu: %s", name, (unsigned long long)place->offset,
+	disk_failure_set(failure, code, "segments/%s at %llu: %s", name, (unsigned long long)place->offset,
 	    what);
 	return code == 0 || code == ENODATA || code == EBADMSG || code == ENOENT ? ERROR_store_damaged :
 	    ERROR_file_unreadable;
+}
+
+static void
+read_failed(struct store_read *read, const struct segment_place *place, int code, const char *what)
+{
+	struct disk_failure failure = { .text = "" };
+
+	read->error = failed(place, code, what, &failure);
+	read->cause = disk_failure_cause(&failure, read->arena);
 }
 
 /* Opens an entry that was read into its read's arena. */
@@ -88,7 +97,7 @@ part_answer(struct blobs *blobs, struct part *part)
 	size_t size = part->place.size - SEALED_OVERHEAD;
 
 	if (part->code != 0) {
-		read->error = failed(blobs, &part->place, part->code, "reading a blob");
+		read_failed(read, &part->place, part->code, "reading a blob");
 		return;
 	}
 	uint8_t *plain = arena_alloc(read->arena, size + 1);
@@ -98,7 +107,7 @@ part_answer(struct blobs *blobs, struct part *part)
 	}
 	enum error error = entry_open(blobs, &part->place, part->entry, plain, NULL);
 	if (error != ERROR_NONE) {
-		read->error = failed(blobs, &part->place, 0, error == ERROR_not_found ?
+		read_failed(read, &part->place, 0, error == ERROR_not_found ?
 		    "the data key of a blob is missing" : "a blob is not what was sealed");
 		return;
 	}
@@ -153,7 +162,7 @@ group_add(struct group *group, struct store_read *read)
 	if (!segment_place_get(&read->ref, &part.place))
 		return;
 	if (part.place.size < SEALED_OVERHEAD || part.place.size > STORE_BLOB_MAX + SEALED_OVERHEAD) {
-		read->error = failed(blobs, &part.place, 0, "the size in a blob's place cannot be");
+		read_failed(read, &part.place, 0, "the size in a blob's place cannot be");
 		return;
 	}
 	part.entry = malloc(entry_size(&part.place));
@@ -219,19 +228,19 @@ blobs_read(struct blobs *blobs, struct store_read *reads, size_t count, store_do
 
 enum error
 blobs_visit(struct blobs *blobs, uint32_t segment, uint64_t offset, struct segment_place *place,
-    struct retention *retention, uint8_t **plain, enum error *opened)
+    struct retention *retention, uint8_t **plain, enum error *opened, struct disk_failure *failure)
 {
 	*plain = NULL;
 	*place = (struct segment_place){ .segment = segment, .offset = offset };
 	if (!segment_peek(blobs->directory, segment, offset, place))
-		return failed(blobs, place, errno, "reading an entry's header");
+		return failed(place, errno, "reading an entry's header", failure);
 	if (place->size < SEALED_OVERHEAD || place->size > STORE_BLOB_MAX + SEALED_OVERHEAD)
-		return failed(blobs, place, 0, "the size in an entry's header cannot be");
+		return failed(place, 0, "the size in an entry's header cannot be", failure);
 	uint8_t *entry = malloc(entry_size(place));
 	uint8_t *out = malloc(place->size);
 	enum error error = entry == NULL || out == NULL ? ERROR_out_of_memory : ERROR_NONE;
 	if (error == ERROR_NONE && !segment_read(blobs->directory, place, entry))
-		error = failed(blobs, place, errno, "reading an entry");
+		error = failed(place, errno, "reading an entry", failure);
 	if (error == ERROR_NONE) {
 		*opened = entry_open(blobs, place, entry, out, retention);
 		if (*opened == ERROR_NONE) {

@@ -18,7 +18,6 @@ struct blobs {
 	struct keyring *keyring;
 	struct worker *reader;
 	int directory; /* of the segments */
-	struct disk_failure *failure; /* filled when a read finds damage */
 	bool cold; /* nothing is looked for in memory */
 
 	struct segment_cache cache;
@@ -36,9 +35,10 @@ must_check enum store_progress blobs_read(struct blobs *blobs, struct store_read
     void *context);
 
 /* Reads the entry at `offset` for a walk: *plain (malloc'ed, freed by the caller; NULL unless *opened is ERROR_NONE),
- * its place and retention. What is returned says if the walk can go on, *opened if the entry could be opened. */
+ * its place and retention. What is returned says if the walk can go on, and *failure why not; *opened if the entry
+ * could be opened. */
 must_check enum error blobs_visit(struct blobs *blobs, uint32_t segment, uint64_t offset, struct segment_place *place,
-    struct retention *retention, uint8_t **plain, enum error *opened);
+    struct retention *retention, uint8_t **plain, enum error *opened, struct disk_failure *failure);
 
 /* Nothing may be on its way. */
 void blobs_close(struct blobs *blobs);

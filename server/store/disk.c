@@ -216,6 +216,17 @@ disk_failure_set(struct disk_failure *failure, int code, const char *format, ...
 	disk_words_mask(failure->text);
 }
 
+const char *
+disk_failure_cause(const struct disk_failure *failure, struct arena *arena)
+{
+	struct slice copy;
+
+	/* With its end. */
+	if (!arena_copy(arena, slice_of(failure->text, strlen(failure->text) + 1), &copy))
+		return "";
+	return (const char *)copy.data;
+}
+
 enum error
 disk_error(int code)
 {

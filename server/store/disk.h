@@ -59,6 +59,9 @@ struct disk_failure {
 void disk_failure_set(struct disk_failure *failure, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Its words as the cause of a read that failed; empty when the read's arena has no room for them. */
+const char *disk_failure_cause(const struct disk_failure *failure, struct arena *arena);
+
 /* What is not UTF-8, and control characters, become question marks: words of the system's or of LevelDB's may have what
  * stands in a damaged file. */
 void disk_words_mask(char *words);

@@ -28,14 +28,14 @@ of_batch(struct store_batch *batch)
 /* Opens a value into the arena. */
 static enum error
 value_open(struct leveldb_store *leveldb, struct slice key, struct slice sealed, struct arena *arena,
-    struct slice *value)
+    struct slice *value, struct disk_failure *failure)
 {
 	char hex[2 * STORE_KEY_MAX + 1] = "?";
 
 	if (key.size <= STORE_KEY_MAX)
 		hex_encode(key, hex);
 	if (sealed.size < SEALED_OVERHEAD) {
-		disk_failure_set(&leveldb->failure, 0, "db: record %s is too short to have been sealed", hex);
+		disk_failure_set(failure, 0, "db: record %s is too short to have been sealed", hex);
 		return ERROR_store_damaged;
 	}
 	size_t size = sealed.size - SEALED_OVERHEAD;
@@ -46,7 +46,7 @@ value_open(struct leveldb_store *leveldb, struct slice key, struct slice sealed,
 	*value = slice_of(plain, size);
 	if (error == ERROR_NONE)
 		return ERROR_NONE;
-	disk_failure_set(&leveldb->failure, 0, "db: record %s: %s", hex,
+	disk_failure_set(failure, 0, "db: record %s: %s", hex,
 	    error == ERROR_not_found ? "its data key is missing" : "it is not what was sealed");
 	return ERROR_store_damaged;
 }
@@ -54,20 +54,23 @@ value_open(struct leveldb_store *leveldb, struct slice key, struct slice sealed,
 void
 leveldb_read_get(struct leveldb_store *leveldb, struct store_read *read)
 {
+	struct disk_failure failure = { .text = "" };
 	struct slice sealed;
 
-	read->error = db_get(leveldb->db, read->key, &sealed, &leveldb->failure);
+	read->error = db_get(leveldb->db, read->key, &sealed, &failure);
 	if (read->error == ERROR_NONE && sealed.data != NULL) {
-		read->error = value_open(leveldb, read->key, sealed, read->arena, &read->value);
+		read->error = value_open(leveldb, read->key, sealed, read->arena, &read->value, &failure);
 		read->found = read->error == ERROR_NONE;
 	}
 	db_free(sealed);
+	read->cause = read->error == ERROR_NONE ? "" : disk_failure_cause(&failure, read->arena);
 }
 
 struct range {
 	struct leveldb_store *leveldb;
 	struct store_read *read;
 	size_t alloc;
+	struct disk_failure failure;
 };
 
 /* One more pair at the end of the read's; the array doubles within the arena. */
@@ -90,7 +93,8 @@ range_add(void *context, struct slice key, struct slice value)
 	struct store_pair *pair = &read->pairs[read->pairs_count];
 	if (!arena_copy(read->arena, key, &pair->key))
 		return ERROR_out_of_memory;
-	enum error error = value_open(range->leveldb, key, value, read->arena, &pair->value);
+	enum error error = value_open(
+	    range->leveldb, key, value, read->arena, &pair->value, &range->failure);
 	read->pairs_count += error == ERROR_NONE;
 	return error;
 }
@@ -98,10 +102,11 @@ range_add(void *context, struct slice key, struct slice value)
 void
 leveldb_read_range(struct leveldb_store *leveldb, struct store_read *read)
 {
-	struct range range = { leveldb, read, 0 };
+	struct range range = { .leveldb = leveldb, .read = read };
 
 	read->error = db_range(leveldb->db, read->key, read->end, read->backward, read->limit, range_add, &range,
-	    &leveldb->failure);
+	    &range.failure);
+	read->cause = read->error == ERROR_NONE ? "" : disk_failure_cause(&range.failure, read->arena);
 }
 
 struct record_walk {
@@ -136,7 +141,8 @@ record_visit(void *context, struct slice key, struct slice sealed)
 }
 
 enum error
-leveldb_store_walk_records(struct store *store, leveldb_visit_record visit, void *context)
+leveldb_store_walk_records(
+    struct store *store, leveldb_visit_record visit, void *context, struct disk_failure *failure)
 {
 	struct record_walk walk = { .leveldb = leveldb_of_store(store), .visit = visit, .context = context };
 	static const uint8_t first = 1;
@@ -145,7 +151,7 @@ leveldb_store_walk_records(struct store *store, leveldb_visit_record visit, void
 	leveldb_wait(store);
 	memset(past, 0xff, sizeof past);
 	enum error error = db_range(walk.leveldb->db, slice_of(&first, 1), slice_of(past, sizeof past), false, SIZE_MAX,
-	    record_visit, &walk, &walk.leveldb->failure);
+	    record_visit, &walk, failure);
 	free(walk.plain);
 	return error;
 }

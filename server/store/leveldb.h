@@ -49,7 +49,7 @@ struct leveldb_config {
 must_check enum error leveldb_store_open(const struct leveldb_config *config, struct worker *committer,
     struct worker *reader, struct store **out, struct fault *fault);
 
-/* ---- reading everything, for the audit ---- */
+/* ---- reading everything, for the audit; what ends a walk is told in words in *failure ---- */
 
 /* One record; value is valid during the call. error is ERROR_NONE, ERROR_not_found (its data key is not there),
  * ERROR_store_damaged or ERROR_out_of_memory (value is empty then). */
@@ -58,11 +58,12 @@ typedef void (*leveldb_visit_record)(void *context, struct slice key, struct sli
 /* Visits all records but the engine's own, in the order of their keys, one at a time in memory; a record that cannot be
  * opened does not end it. ERROR_store_damaged, ERROR_file_unreadable when the walk itself cannot go on. Blocks. The
  * visitor may read from the store. */
-must_check enum error leveldb_store_walk_records(struct store *store, leveldb_visit_record visit, void *context);
+must_check enum error leveldb_store_walk_records(
+    struct store *store, leveldb_visit_record visit, void *context, struct disk_failure *failure);
 
 /* Reads every block of LevelDB's tables, the engine's own records and those that newer ones stand in front of included:
- * what a start may come across. ERROR_store_damaged, ERROR_file_unreadable with words in store_failure. Blocks. */
-must_check enum error leveldb_store_check_tables(struct store *store);
+ * what a start may come across. ERROR_store_damaged, ERROR_file_unreadable. Blocks. */
+must_check enum error leveldb_store_check_tables(struct store *store, struct disk_failure *failure);
 
 /* Where the next entry is read; all zeros: at the beginning. */
 struct leveldb_cursor {
@@ -78,6 +79,6 @@ typedef void (*leveldb_visit)(void *context, struct blob_ref ref, struct retenti
 /* Visits up to `count` committed entries from the cursor on, in the order they were written; *end when none is left.
  * Holds one entry at a time. ERROR_store_damaged, ERROR_file_unreadable when the walk itself cannot go on. Blocks. */
 must_check enum error leveldb_store_walk(struct store *store, struct leveldb_cursor *cursor, size_t count,
-    leveldb_visit visit, void *context, bool *end);
+    leveldb_visit visit, void *context, bool *end, struct disk_failure *failure);
 
 #endif

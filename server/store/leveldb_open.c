@@ -102,6 +102,14 @@ state_create(struct leveldb_store *leveldb, const struct leveldb_config *config,
 	return error == ERROR_NONE ? ERROR_NONE : open_failed(leveldb, config, error, fault);
 }
 
+/* Without the engine's own records there is no open. */
+static enum error
+read_failed(struct leveldb_store *leveldb, const struct store_read *read)
+{
+	disk_failure_set(&leveldb->failure, 0, "%s", read->cause);
+	return read->error;
+}
+
 /* Reads the number of the last batch, and the end of the segment written to. */
 static enum error
 state_get(struct leveldb_store *leveldb, struct arena *arena)
@@ -110,7 +118,7 @@ state_get(struct leveldb_store *leveldb, struct arena *arena)
 
 	leveldb_read_get(leveldb, &state);
 	if (state.error != ERROR_NONE)
-		return state.error;
+		return read_failed(leveldb, &state);
 	if (!state.found || state.value.size != LEVELDB_STATE_SIZE) {
 		disk_failure_set(&leveldb->failure, 0, "db: the engine's own record is missing");
 		return ERROR_store_damaged;
@@ -199,7 +207,7 @@ state_read(struct leveldb_store *leveldb, struct arena *arena, struct segment_le
 		.end = slice_of(last, sizeof last), .limit = SIZE_MAX };
 	leveldb_read_range(leveldb, &full);
 	if (full.error != ERROR_NONE)
-		return full.error;
+		return read_failed(leveldb, &full);
 	*count = full.pairs_count + 1;
 	*lengths = arena_alloc_array(arena, *count, sizeof **lengths);
 	if (*lengths == NULL)
@@ -226,7 +234,7 @@ keys_check(struct leveldb_store *leveldb, const struct leveldb_config *config, s
 
 	leveldb_read_range(leveldb, &noted);
 	if (noted.error != ERROR_NONE)
-		return open_failed(leveldb, config, noted.error, fault);
+		return open_failed(leveldb, config, read_failed(leveldb, &noted), fault);
 	for (size_t i = 0; i < noted.pairs_count; i++) {
 		const struct store_pair *pair = &noted.pairs[i];
 		if (pair->key.size != LEVELDB_NOTED_KEY_SIZE ||
@@ -342,7 +350,7 @@ leveldb_store_open(const struct leveldb_config *config, struct worker *committer
 	leveldb->journal = (struct journal){ .directory = -1, .is_whole = leveldb_tag_check, .context = leveldb,
 		.size_max = config->journal_size == 0 ? JOURNAL_SIZE : config->journal_size };
 	leveldb->directory = leveldb->lock = leveldb->segments = leveldb->writer.fd = -1;
-	leveldb->blobs = (struct blobs){ .keyring = config->keyring, .reader = reader, .failure = &leveldb->failure,
+	leveldb->blobs = (struct blobs){ .keyring = config->keyring, .reader = reader,
 		.cold = config->cold };
 	leveldb->flush.flushing = config->flushing;
 	leveldb->flush.flushing_context = config->flushing_context;
@@ -371,7 +379,7 @@ record_pass(void *context, struct slice key, struct slice value)
 }
 
 enum error
-leveldb_store_check_tables(struct store *store)
+leveldb_store_check_tables(struct store *store, struct disk_failure *failure)
 {
 	struct leveldb_store *leveldb = leveldb_of_store(store);
 	uint8_t past[STORE_KEY_MAX + 1];
@@ -379,7 +387,7 @@ leveldb_store_check_tables(struct store *store)
 	leveldb_wait(store);
 	memset(past, 0xff, sizeof past);
 	return db_range(leveldb->db, slice_of("", 0), slice_of(past, sizeof past), false, SIZE_MAX, record_pass, NULL,
-	    &leveldb->failure);
+	    failure);
 }
 
 /* The end of a segment as far as it is committed; 0 when there is none of this number. */
@@ -395,7 +403,7 @@ segment_end(struct leveldb_store *leveldb, uint32_t segment)
 
 enum error
 leveldb_store_walk(struct store *store, struct leveldb_cursor *cursor, size_t count, leveldb_visit visit, void *context,
-    bool *end)
+    bool *end, struct disk_failure *failure)
 {
 	struct leveldb_store *leveldb = leveldb_of_store(store);
 	struct segment_place place;
@@ -416,7 +424,7 @@ leveldb_store_walk(struct store *store, struct leveldb_cursor *cursor, size_t co
 		if (*end)
 			return ERROR_NONE;
 		error = blobs_visit(&leveldb->blobs, cursor->segment, cursor->offset, &place, &retention, &plain,
-		    &opened);
+		    &opened, failure);
 		if (error != ERROR_NONE)
 			return error;
 		visit(context, segment_place_put(&place), retention,

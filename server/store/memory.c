@@ -196,10 +196,12 @@ read_blob(struct memory_store *memory, struct store_read *read)
 
 	if (number == 0)
 		return;
-	if (number > memory->blobs.count)
-		read->error = ERROR_store_damaged;
-	else
+	if (number <= memory->blobs.count) {
 		answer_value(read, memory->blobs.row[number - 1].value);
+		return;
+	}
+	read->error = ERROR_store_damaged;
+	read->cause = "memory: no blob is at this place";
 }
 
 /* How many rows a range has for its read, and between which they lie. */

@@ -4,6 +4,8 @@
  * who want to wait. */
 #include "server/store/store.h"
 
+#include <stdio.h>
+
 #include "protocol/check.h"
 
 static void
@@ -31,6 +33,7 @@ store_read(struct store *store, struct store_read *reads, size_t count, store_do
 			check(reads[i].limit >= 1);
 		}
 		reads[i].error = ERROR_NONE;
+		reads[i].cause = "";
 		reads[i].found = false;
 		reads[i].value = SLICE_EMPTY;
 		reads[i].pairs = NULL;
@@ -129,6 +132,12 @@ store_failure(const struct store *store)
 	return store->operations->failure(store);
 }
 
+const char *
+store_read_failure(const struct store *store)
+{
+	return store->read_failure;
+}
+
 enum error
 store_error(struct store *store)
 {
@@ -181,6 +190,8 @@ read_now(struct store *store, struct store_read *read)
 		store_wait(store);
 		check(answer.done);
 	}
+	if (read->error != ERROR_NONE)
+		snprintf(store->read_failure, sizeof store->read_failure, "%s", read->cause);
 	return read->error;
 }
 

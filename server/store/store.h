@@ -10,7 +10,7 @@
  * Reads see what is committed, never a batch that is open or on its way. One batch is open at a time; several may be on
  * their way, and they become durable in the order committed. A commit is atomic and durable: once it is told to be
  * STORE_DURABLE, all of it survives any crash. STORE_FAILED is final (design section 6): the process must stop without
- * answering; store_failure says why.
+ * answering; store_failure says why. A read that fails is not: it says itself what is wrong, and others go on.
  *
  * An engine is exclusive, or several processes share what is stored. What one decision reads and another of the same
  * process writes, the process itself keeps apart (commit.h); what another process writes, only the engine can know.
@@ -30,6 +30,8 @@
 #define STORE_BLOB_MAX ((size_t)(32 * 1024 * 1024))
 /* Blobs of one batch, with what sealing adds. Seal a batch long before: it is held in memory. */
 #define STORE_BATCH_MAX ((size_t)(256 * 1024 * 1024))
+/* The words for why a read failed, with the zero byte. */
+#define STORE_CAUSE_SIZE ((size_t)320)
 /* Batches committed and not done yet. */
 #define STORE_COMMITS_MAX ((size_t)64)
 
@@ -83,9 +85,10 @@ struct store_read {
 	size_t limit;     /* STORE_RANGE: pairs wanted, at least 1 */
 	struct blob_ref ref; /* STORE_BLOB */
 
-	/* ERROR_NONE; ERROR_store_damaged, ERROR_file_unreadable (both final); ERROR_out_of_memory (the arena's maximum
-	 * too); ERROR_busy: too many cold reads wait. */
+	/* ERROR_NONE; ERROR_store_damaged, ERROR_file_unreadable; ERROR_out_of_memory (the arena's maximum too);
+	 * ERROR_busy: too many cold reads wait. */
 	enum error error;
+	const char *cause; /* of damage or an unreadable file: which, where, and what is wrong; else "" */
 	bool found;       /* STORE_GET, STORE_BLOB (false for no blob) */
 	struct slice value; /* STORE_GET, STORE_BLOB */
 	struct store_pair *pairs; /* STORE_RANGE, in the order read */
@@ -151,7 +154,8 @@ uint64_t store_space_left(struct store *store, enum store_purpose purpose);
 uint64_t store_space_free(struct store *store);
 /* Does nobody else write here while it is open? Then no commit is ever told STORE_CONFLICT. */
 bool store_is_exclusive(const struct store *store);
-/* What the first final error was: file, call and the system's words. Borrowed from the store; empty before. */
+/* What the first final error was, of a commit or of what is done behind them: file, call and the system's words.
+ * Borrowed from the store; empty before. */
 const char *store_failure(const struct store *store);
 /* An engine may still have to put away what it told to be durable, and fail at it while no commit is there to be told:
  * ask from time to time. ERROR_NONE, or the error, which is final and store_failure has the words for. */
@@ -171,6 +175,8 @@ void store_close(struct store *store);
  * office's files from the disk as well, and must know before it goes on whether they may take the place of the
  * others ---- */
 
+/* The cause of the last of these reads that failed (struct store_read). Borrowed from the store; empty before. */
+const char *store_read_failure(const struct store *store);
 /* Found: *value in the arena. An empty key is one that could not be made: ERROR_out_of_memory. */
 must_check enum error store_get_now(struct store *store, struct slice key, struct arena *arena, bool *found,
     struct slice *value);
@@ -208,7 +214,9 @@ struct store_operations {
 struct store {
 	const struct store_operations *operations;
 	bool is_exclusive;
-	struct store_batch *open; /* kept by store.c */
+	/* Kept by store.c. */
+	struct store_batch *open;
+	char read_failure[STORE_CAUSE_SIZE];
 };
 
 #endif

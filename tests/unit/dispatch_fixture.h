@@ -127,10 +127,11 @@ crl_changed(void *context)
 }
 
 static void
-damaged(void *context, enum error error, const uint8_t *correlation)
+damaged(void *context, enum error error, const char *cause, const uint8_t *correlation)
 {
 	((struct process *)context)->damaged_count++;
 	assert_int_not_equal(error, ERROR_NONE);
+	assert_string_not_equal(cause, "");
 	assert_non_null(correlation);
 }
 

@@ -40,11 +40,11 @@ nothing(void *context)
 }
 
 static void
-damaged(void *context, enum error error, const uint8_t *correlation)
+damaged(void *context, enum error error, const char *cause, const uint8_t *correlation)
 {
 	(void)context;
 	(void)correlation;
-	fail_msg("the store failed: %s", error_name(error));
+	fail_msg("the store failed: %s: %s", error_name(error), cause);
 }
 
 static void

@@ -110,12 +110,11 @@ answered(void *context, const struct dispatch_event *event)
 }
 
 static void
-damaged(void *context, enum error error, const uint8_t *correlation)
+damaged(void *context, enum error error, const char *cause, const uint8_t *correlation)
 {
 	(void)context;
-	(void)error;
 	(void)correlation;
-	fail();
+	fail_msg("the store failed: %s: %s", error_name(error), cause);
 }
 
 static void

@@ -150,7 +150,7 @@ destroyed_key_stops_nothing(void **state)
 	key_rename(directory, "register-2026", ".key", ".destroyed");
 	assert_int_equal(directory_open(directory), ERROR_NONE);
 	assert_int_equal(store_get_now(c->store, text_slice("a"), c->arena, &found, &value), ERROR_store_damaged);
-	assert_non_null(strstr(store_failure(c->store), "data key is missing"));
+	assert_non_null(strstr(store_read_failure(c->store), "data key is missing"));
 	struct store_batch *batch = store_batch_create(c->store);
 	store_put(batch, register_2026, text_slice("b"), text_slice("2"));
 	assert_int_equal(store_commit_now(batch), ERROR_key_failed);

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "server/store/segments.h"
 #include "tests/unit/answered.h"
 #include "tests/unit/file.h"
 
@@ -148,6 +149,7 @@ walk_meets_every_blob_in_order(void **state)
 	struct blob_ref last = { { 0 } };
 	struct leveldb_cursor cursor = { 0, 0 };
 	struct visited visited = { 0 };
+	struct disk_failure why = { .text = "" };
 	bool end = false;
 	const struct retention draft = { RETENTION_DRAFT, 20000 };
 
@@ -165,14 +167,14 @@ walk_meets_every_blob_in_order(void **state)
 	store = directory->conformance.store;
 	for (int rounds = 0; !end; rounds++) {
 		assert_true(rounds < 30);
-		assert_int_equal(leveldb_store_walk(store, &cursor, 3, visit_one, &visited, &end), ERROR_NONE);
+		assert_int_equal(leveldb_store_walk(store, &cursor, 3, visit_one, &visited, &end, &why), ERROR_NONE);
 	}
 	assert_int_equal(visited.count, 20);
 	assert_int_equal(visited.keyless, 4);
 	assert_memory_equal(&visited.last, &last, sizeof last);
 	/* It goes on where new blobs come. */
 	blob_now(store, text_slice("blob 20"));
-	assert_int_equal(leveldb_store_walk(store, &cursor, 3, visit_one, &visited, &end), ERROR_NONE);
+	assert_int_equal(leveldb_store_walk(store, &cursor, 3, visit_one, &visited, &end, &why), ERROR_NONE);
 	assert_int_equal(visited.count, 21);
 	assert_true(end);
 }
@@ -723,6 +725,37 @@ failure_inside_leveldb_is_final_too(void **state)
 	assert_int_equal(directory_open(directory), ERROR_NONE);
 }
 
+/* Each read that fails says what it met itself, and none of it is what the first final error was. */
+static void
+every_failure_has_its_own_words(void **state)
+{
+	struct directory *directory = *state;
+	struct conformance *c = &directory->conformance;
+	struct known known;
+	struct slice value;
+	enum error error;
+	size_t size;
+
+	known_put(directory, &known);
+	directory_close(directory);
+	uint8_t *bytes = file_read(file_named(directory, ".seg"), &size);
+	for (int i = 3; i < 9; i += 5)
+		bytes[bytes_peek_u64(known.refs[i].bytes + 8) + SEGMENT_HEADER_SIZE + 20] ^= 1;
+	file_write(file_named(directory, ".seg"), slice_of(bytes, size));
+	free(bytes);
+	directory->config.fail_at = 1;
+	directory->config.fail_errno = ENOSPC;
+	assert_int_equal(directory_open(directory), ERROR_NONE);
+	for (int i = 3; i < 9; i += 5) {
+		assert_int_equal(store_blob_now(c->store, known.refs[i], c->arena, &value), ERROR_store_damaged);
+		assert_int_equal(strtoull(strstr(store_read_failure(c->store), " at ") + 4, NULL, 10),
+		    bytes_peek_u64(known.refs[i].bytes + 8));
+	}
+	assert_string_equal(store_failure(c->store), "");
+	assert_int_equal(commits_until_failure(directory, 1, &error), 0);
+	assert_non_null(strstr(store_failure(c->store), "No space left"));
+}
+
 static int
 child_main(char **argv)
 {
@@ -760,6 +793,7 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(bytes_behind_the_end_of_a_segment_stop_the_open, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_was_acknowledged_survives_being_killed, setup, teardown),
 		cmocka_unit_test(nth_write_or_sync_failing_is_final),
+		cmocka_unit_test_setup_teardown(every_failure_has_its_own_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(failure_inside_leveldb_is_final_too, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("store leveldb", tests, NULL, NULL);

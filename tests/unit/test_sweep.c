@@ -198,12 +198,13 @@ steal(struct decision_fixture *fixture, const struct draft *draft)
 {
 	struct thief thief = { .fixture = fixture, .digest = slice_of(draft->documents[1].digest, DIGEST_SIZE) };
 	struct leveldb_cursor cursor = { 0 };
+	struct disk_failure failure = { .text = "" };
 	bool end = false;
 
-	assert_int_equal(leveldb_store_walk_records(fixture->store, thief_takes_key, &thief), ERROR_NONE);
+	assert_int_equal(leveldb_store_walk_records(fixture->store, thief_takes_key, &thief, &failure), ERROR_NONE);
 	while (!end)
-		assert_int_equal(leveldb_store_walk(fixture->store, &cursor, 100, thief_tries_blob, &thief, &end),
-		    ERROR_NONE);
+		assert_int_equal(leveldb_store_walk(fixture->store, &cursor, 100, thief_tries_blob, &thief, &end,
+		    &failure), ERROR_NONE);
 	return thief;
 }
 

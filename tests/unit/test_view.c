@@ -201,12 +201,15 @@ damage_is_again_with_an_error(void **state)
 	/* a record of another kind */
 	assert_int_equal(view_get(fixture->view, key_of("Qa"), record_certificate(), &certificate), VIEW_AGAIN);
 	assert_int_equal(view_error(fixture->view), ERROR_store_damaged);
+	assert_non_null(strstr(view_cause(fixture->view), "not a record of the kind certificate"));
 	/* from now on nothing is answered, so that no decision is made on half of it */
 	assert_int_equal(view_get(fixture->view, key_of("Qa"), record_quota(), &quota), VIEW_AGAIN);
 	fixture->view = new_view(fixture);
 	assert_int_equal(view_error(fixture->view), ERROR_NONE);
+	assert_string_equal(view_cause(fixture->view), "");
 	assert_int_equal(view_blob_bytes(fixture->view, slice_of(nowhere, 24), &bytes), VIEW_AGAIN);
 	assert_int_equal(view_error(fixture->view), ERROR_store_damaged);
+	assert_string_not_equal(view_cause(fixture->view), "");
 	fixture->view = new_view(fixture);
 	/* a record that refers to no blob where there has to be one */
 	assert_int_equal(view_blob_bytes(fixture->view, slice_of(none, 24), &bytes), VIEW_AGAIN);
