@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "protocol/check.h"
 #include "server/admin/admin.h"
 #include "server/admin/import_line.h"
 #include "server/admin/progress.h"
@@ -87,46 +86,54 @@ keyed_key(struct import *import, enum key_prefix prefix, const char *label, stru
 }
 
 /* The household as it is stored, or as this batch has changed it already. */
-static struct touched *
-household_touch(struct import *import, struct slice household)
+static enum error
+household_touch(struct import *import, struct slice household, struct touched **out)
 {
 	struct slice key = keyed_key(import, KEY_household, "household", household), value;
 	bool found = false;
 
 	if (key.size == 0)
-		return NULL;
+		return ERROR_out_of_memory;
 	size_t bucket = bytes_peek_u32(key.data + 1) % TOUCHED_BUCKETS;
-	for (struct touched *touched = import->touched[bucket]; touched != NULL; touched = touched->next)
-		if (slice_equal(touched->key, key))
-			return touched;
+	for (*out = import->touched[bucket]; *out != NULL; *out = (*out)->next)
+		if (slice_equal((*out)->key, key))
+			return ERROR_NONE;
 	struct touched *touched = arena_alloc(import->arena, sizeof *touched);
-	if (touched == NULL || store_get_now(import->store, key, import->arena, &found, &value) != ERROR_NONE)
-		return NULL;
-	if (found && record_decode(record_household(), value, import->arena, &touched->record) != ERROR_NONE)
-		return NULL;
+	enum error error = touched == NULL ? ERROR_out_of_memory :
+	    store_get_now(import->store, key, import->arena, &found, &value);
+	if (error == ERROR_NONE && found)
+		error = record_decode(record_household(), value, import->arena, &touched->record);
+	if (error != ERROR_NONE)
+		return error;
 	touched->key = key;
 	touched->next = import->touched[bucket];
 	import->touched[bucket] = touched;
-	return touched;
+	*out = touched;
+	return ERROR_NONE;
 }
 
-/* False: too many members. */
 static bool
-household_add(struct import *import, struct rec_household *record, struct slice spi)
+household_has(const struct rec_household *record, struct slice spi)
 {
 	for (size_t i = 0; i < record->members_count; i++)
 		if (slice_equal(record->members[i].spi, spi))
 			return true;
-	if (record->members_count == PERSONS_MAX)
-		return false;
+	return false;
+}
+
+/* One who is not in it, and for whom there is room. */
+static enum error
+household_add(struct import *import, struct rec_household *record, struct slice spi)
+{
 	struct rec_member *members = arena_alloc_array(import->arena, record->members_count + 1, sizeof *members);
-	check(members != NULL);
+
+	if (members == NULL || !arena_copy(import->arena, spi, &members[record->members_count].spi))
+		return ERROR_out_of_memory;
 	if (record->members_count != 0)
 		memcpy(members, record->members, record->members_count * sizeof *members);
-	check(arena_copy(import->arena, spi, &members[record->members_count].spi));
 	record->members = members;
 	record->members_count++;
-	return true;
+	return ERROR_NONE;
 }
 
 static void
@@ -156,61 +163,97 @@ person_is_in_batch(struct import *import, struct slice spi)
 }
 
 static enum error
-batch_write(struct import *import)
+households_put(struct import *import)
 {
-	if (import->batch == NULL)
-		return ERROR_NONE;
-	for (size_t i = 0; i < TOUCHED_BUCKETS; i++) {
+	for (size_t i = 0; i < TOUCHED_BUCKETS; i++)
 		for (struct touched *touched = import->touched[i]; touched != NULL; touched = touched->next) {
 			struct slice value = record_encode(record_household(), &touched->record, import->arena);
 			if (value.size == 0)
 				return ERROR_out_of_memory;
 			store_put(import->batch, import->retention, touched->key, value);
 		}
-		import->touched[i] = NULL;
-	}
-	enum error error = store_commit_now(import->batch);
+	return ERROR_NONE;
+}
+
+/* Ends the open batch: what is known of it is of no use for another. */
+static void
+batch_forget(struct import *import)
+{
 	import->batch = NULL;
 	import->lines_in_batch = 0;
+	memset(import->touched, 0, sizeof import->touched);
 	memset(import->persons, 0, sizeof import->persons);
 	arena_reset(import->arena);
+}
+
+static void
+batch_give_up(struct import *import)
+{
+	if (import->batch != NULL)
+		store_batch_destroy(import->batch);
+	batch_forget(import);
+}
+
+static enum error
+batch_write(struct import *import)
+{
+	if (import->batch == NULL)
+		return ERROR_NONE;
+	enum error error = households_put(import);
+	if (error != ERROR_NONE) {
+		batch_give_up(import);
+		return error;
+	}
+	error = store_commit_now(import->batch);
+	batch_forget(import);
 	return error;
 }
 
-/* Takes a taxpayer: the record, and its place in a household (and no more in an earlier one). *bad says what is
- * wrong with the line beyond its fields. */
+/* Puts the taxpayer's record, and the person into `joined` and out of `left` (NULL: out of none). After an error the
+ * batch may hold half of it. */
+static enum error
+taxpayer_put(struct import *import, struct slice key, const struct rec_taxpayer *taxpayer, struct rec_household *joined,
+    struct rec_household *left)
+{
+	struct slice value = record_encode(record_taxpayer(), taxpayer, import->arena);
+	enum error error = value.size == 0 ? ERROR_out_of_memory : ERROR_NONE;
+
+	if (error == ERROR_NONE && !household_has(joined, taxpayer->spi))
+		error = household_add(import, joined, taxpayer->spi);
+	if (error != ERROR_NONE)
+		return error;
+	if (left != NULL)
+		household_remove(left, taxpayer->spi);
+	store_put(import->batch, import->retention, key, value);
+	return ERROR_NONE;
+}
+
+/* Takes a taxpayer: the record, and its place in a household (and no more in an earlier one). Everything is read before
+ * anything is changed. *bad says what is wrong with the line beyond its fields. */
 static enum error
 taxpayer_take(struct import *import, const struct rec_taxpayer *taxpayer, const char **bad)
 {
-	struct slice key = keyed_key(import, KEY_taxpayer, "person", taxpayer->spi), before, value;
+	struct slice key = keyed_key(import, KEY_taxpayer, "person", taxpayer->spi), before;
 	struct rec_taxpayer earlier;
+	struct touched *joined, *left = NULL;
 	bool found = false;
 
 	if (key.size == 0)
 		return ERROR_out_of_memory;
 	enum error error = store_get_now(import->store, key, import->arena, &found, &before);
+	if (error == ERROR_NONE && found)
+		error = record_decode(record_taxpayer(), before, import->arena, &earlier);
+	if (error == ERROR_NONE)
+		error = household_touch(import, taxpayer->household, &joined);
+	if (error == ERROR_NONE && found && !slice_equal(earlier.household, taxpayer->household))
+		error = household_touch(import, earlier.household, &left);
 	if (error != ERROR_NONE)
 		return error;
-	if (found && record_decode(record_taxpayer(), before, import->arena, &earlier) != ERROR_NONE)
-		return ERROR_store_damaged;
-	struct touched *household = household_touch(import, taxpayer->household);
-	if (household == NULL)
-		return ERROR_out_of_memory;
-	if (!household_add(import, &household->record, taxpayer->spi)) {
+	if (joined->record.members_count == PERSONS_MAX && !household_has(&joined->record, taxpayer->spi)) {
 		*bad = "a household of at most 16 members";
 		return ERROR_NONE;
 	}
-	if (found && !slice_equal(earlier.household, taxpayer->household)) {
-		struct touched *left = household_touch(import, earlier.household);
-		if (left == NULL)
-			return ERROR_out_of_memory;
-		household_remove(&left->record, taxpayer->spi);
-	}
-	value = record_encode(record_taxpayer(), taxpayer, import->arena);
-	if (value.size == 0)
-		return ERROR_out_of_memory;
-	store_put(import->batch, import->retention, key, value);
-	return ERROR_NONE;
+	return taxpayer_put(import, key, taxpayer, &joined->record, left == NULL ? NULL : &left->record);
 }
 
 /* ---- the file ---- */
@@ -247,11 +290,15 @@ report_bad_line(struct import *import, struct slice before, const char *expected
 static enum error
 not_taken(struct import *import, enum error error, struct fault *fault)
 {
-	const char *failure = store_failure(import->store);
+	const char *failure = store_failure(import->store), *cause = store_read_failure(import->store);
 
-	return fault_set(fault, error, failure[0] != '\0' ? failure : import->path, SLICE_EMPTY,
-	    error == ERROR_out_of_memory ? NULL :
-	    "a disk that takes it; then the same command takes what is not taken yet");
+	if (error == ERROR_out_of_memory)
+		return fault_set(fault, error, import->path, SLICE_EMPTY, NULL);
+	if (failure[0] != '\0')
+		return fault_set(fault, error, failure, SLICE_EMPTY,
+		    "a disk that takes it; then the same command takes what is not taken yet");
+	return fault_set(fault, error, place_name(import, 1), slice_of_text(cause),
+	    "records that can be read: guichetd audit says which cannot");
 }
 
 static enum error
@@ -296,8 +343,11 @@ line_take(struct import *import, char *line, size_t size, struct fault *fault)
 	}
 	if (error == ERROR_NONE)
 		error = taxpayer_take(import, &taxpayer, &bad);
-	if (error != ERROR_NONE)
+	if (error != ERROR_NONE) {
+		/* No line is taken by half. */
+		batch_give_up(import);
 		return not_taken(import, error, fault);
+	}
 	if (bad != NULL)
 		report_bad(import, &(const struct import_fault){ where.column, where.field, bad });
 	else
@@ -359,7 +409,8 @@ lines_take(struct import *import, FILE *file, struct fault *fault)
 	return error == ERROR_NONE && ferror(file) ? unreadable(import, fault) : error;
 }
 
-/* What was taken before the file broke off stays taken. */
+/* What was taken before the file broke off stays taken. When the store fails or memory is short, the lines since the
+ * last commit are not: the same file is to be imported again. */
 static enum error
 file_take(struct import *import, FILE *file, struct fault *fault)
 {

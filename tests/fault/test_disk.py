@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from loaded import FAIL_CALLS, LoadedOffice
+from loaded import LoadedOffice, preloaded
 from office import ROOT, guichetd, wait_until
 
 NO_ROOM = 1 << 50
@@ -111,13 +111,6 @@ def all_is_there(office):
     office.verify()
     assert office.stop() == 0
     office.audit()
-
-
-def preloaded(fault):
-    """The environment in which a call fails."""
-    if b"__asan_init" in guichetd().read_bytes():
-        pytest.skip("the sanitizer wants to be loaded before all others")
-    return {"LD_PRELOAD": str(FAIL_CALLS), "FAIL_CALL": fault}
 
 
 @pytest.mark.parametrize("journal", JOURNALS)
