@@ -41,6 +41,9 @@ struct settings {
 /* A path under DIR, NUL-terminated; `size` bytes at `out` (cut short is our mistake: checked). */
 void settings_path(char *out, size_t size, const char *directory, const char *name);
 #define PATH_SIZE ((size_t)4096)
+/* Bytes in the name of DIR: the rest of a path is for the longest of what is under it, with room to spare. */
+#define DIRECTORY_MAX ((size_t)3072)
+#define DIRECTORY_MAX_TEXT "3072"
 
 /* The whole of a regular file of at most size_max bytes, in the arena. ERROR_file_unreadable with the path. Waits for
  * the disk only, whatever stands there under that name. */

@@ -36,9 +36,12 @@ static void
 print_usage(FILE *to, const struct admin_command *command, const struct admin_option *options)
 {
 	fprintf(to, "usage: guichetd %s %s", command->name, command->words);
-	for (const struct admin_option *option = options; option->name != NULL; option++)
+	for (const struct admin_option *option = options; option->name != NULL; option++) {
+		if (option->help == NULL)
+			continue;
 		fprintf(to, option->is_needed ? " %s%s%s" : " [%s%s%s]", option->name, option->word != NULL ? " " : "",
 		    option->word != NULL ? option->word : "");
+	}
 	fputc('\n', to);
 }
 
@@ -57,7 +60,8 @@ print_help(FILE *to, const struct admin_command *command, const struct admin_opt
 	print_usage(to, command, options);
 	fprintf(to, "\n%s\n\n", command->about);
 	for (const struct admin_option *option = options; option->name != NULL; option++)
-		print_option(to, option->name, option->word, option->help);
+		if (option->help != NULL)
+			print_option(to, option->name, option->word, option->help);
 	print_option(to, "--help", NULL, "this text");
 	if (command->print_more != NULL)
 		command->print_more(to);
@@ -139,6 +143,34 @@ take_option(struct line *line, int argc, char **argv, int *at)
 	return true;
 }
 
+/* What the nth word of a command is, by its place in what the usage shows. */
+static struct slice
+word_name(const struct admin_command *command, size_t nth)
+{
+	const char *at = command->words;
+
+	for (; nth != 0; nth--)
+		at += strcspn(at, " ") + 1;
+	return slice_of(at, strcspn(at, " "));
+}
+
+/* Every path that a command makes begins with one of its words. */
+static bool
+take_word(struct line *line, const char *word, size_t *count, const char **words)
+{
+	char found[80];
+	size_t size = strlen(word), nth = (*count)++;
+
+	words[nth] = word;
+	if (size <= DIRECTORY_MAX)
+		return true;
+	snprintf(found, sizeof found, "%.40s... (%zu bytes)", word, size);
+	const struct fault fault = { ERROR_usage, word_name(line->command, nth), slice_of_text(found),
+		SLICE_LITERAL("at most " DIRECTORY_MAX_TEXT " bytes") };
+	line->exit = admin_report(&fault, line->as_json);
+	return false;
+}
+
 bool
 admin_options(int argc, char **argv, const struct admin_command *command, const struct admin_option *options,
     const char **words, int *exit)
@@ -153,7 +185,7 @@ admin_options(int argc, char **argv, const struct admin_command *command, const 
 		else if (count == command->words_count)
 			good = usage_error(&line, "one word too many", "words", argv[i], command->words);
 		else
-			words[count++] = argv[i];
+			good = take_word(&line, argv[i], &count, words);
 	}
 	if (good && count != command->words_count)
 		good = words_missing(&line, count);

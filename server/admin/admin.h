@@ -31,7 +31,7 @@ int admin_address(int argc, char **argv);
 struct admin_option {
 	const char *name; /* "--origin" */
 	const char *word; /* what stands for its value, "ORIGIN"; NULL: it has none */
-	const char *help; /* one line */
+	const char *help; /* one line; NULL: --help does not tell of it */
 	const char **value;
 	bool *is_given;
 	bool is_needed;
@@ -50,7 +50,7 @@ struct admin_command {
 
 /* Takes options (ended by ADMIN_OPTIONS_END) and exactly the command's words out of argv. Prints usage and returns
  * false on --help (*exit ADMIN_DONE) and on anything wrong (ADMIN_USAGE, after saying what; as JSON where that is asked
- * for by a command that has the option). */
+ * for by a command that has the option). A word has at most DIRECTORY_MAX bytes, so that paths under it fit. */
 must_check bool admin_options(int argc, char **argv, const struct admin_command *command,
     const struct admin_option *options, const char **words, int *exit);
 /* Wrong usage of a value: says which, what was there and what was expected; the exit code. */

@@ -42,9 +42,10 @@ admin_serve(int argc, char **argv)
 		    &server.listen, NULL, false },
 		{ "--port-file", "FILE", "the port is written there once connections are taken", &server.port_file,
 		    NULL, false },
-		{ "--test-fail-write", "N", "for tests only: the Nth write to the disk fails", &fail_at, NULL, false },
-		{ "--test-journal-size", "N", "for tests only: bytes of the journal's files", &journal_size, NULL,
-		    false },
+		/* For tests of a disk that fails, which drive the server as it ships; nobody else is told of them: the
+		 * Nth write to the disk fails, and the journal's files have N bytes, so that it turns often. */
+		{ "--test-fail-write", "N", NULL, &fail_at, NULL, false },
+		{ "--test-journal-size", "N", NULL, &journal_size, NULL, false },
 		ADMIN_OPTIONS_END,
 	};
 	struct fault fault = { .error = ERROR_NONE };

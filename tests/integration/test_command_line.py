@@ -95,11 +95,37 @@ def test_help_lists_exactly_what_is_accepted(office, command):
 
 @pytest.mark.parametrize("command", GUICHETD)
 def test_help_of_guichetd_lists_exactly_what_is_accepted(office, command):
-    known = options_of("server/admin", r'"--([a-z-]+)"')
+    # What is for tests alone is accepted and not told.
+    known = [name for name in options_of("server/admin", r'"--([a-z-]+)"') if not name.startswith("test-")]
     assert len(known) > 8
     accepted = {name for name in known if name == "help" or "unknown option" not in
                 subprocess.run([office.program, command, f"--{name}"], capture_output=True, text=True, check=False).stderr}
     assert help_lists(office.run(command, "--help").stdout) == accepted
+
+
+@pytest.mark.parametrize("command", GUICHETD)
+def test_a_word_too_long_is_told(office, command):
+    """In the place of each word, and first: nothing is made of the others."""
+    names = re.match(rf"usage: guichetd {command} ([A-Za-z. ]*[A-Za-z])", office.run(command, "--help").stdout)[1].split()
+    for nth, name in enumerate(names):
+        words = names[:nth] + ["x" * 3073] + names[nth + 1:]
+        done = office.run(command, *words, code=USAGE)
+        for told in name, "x" * 40 + "... (3073 bytes)", "at most 3072 bytes":
+            assert told in done.stderr
+        assert len(done.stderr) < 500
+        if command not in ("serve", "address"):
+            assert json.loads(office.run(command, *words, "--json", code=USAGE).stdout)["place"] == name
+
+
+def test_the_longest_name_of_a_directory_will_do(offices, tmp_path):
+    name = f"{tmp_path}/"
+    name += "./" * ((3071 - len(name)) // 2) + "x" * (1 + (3071 - len(name)) % 2)
+    assert len(name) == 3072
+    office = offices()
+    office.run("init", name)
+    office.run("audit", name)
+    office.run("renew-tls", name)
+    office.run("revoke", name, "0" * 32, code=REFUSED)
 
 
 def test_settings_are_documented_as_they_are(office):
