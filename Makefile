@@ -41,7 +41,7 @@ protocol_src = $(wildcard protocol/*.c protocol/net/*.c)
 client_src = $(wildcard client/*.c)
 cli_src = $(wildcard client/cli/*.c)
 library_src = $(client_src) $(filter-out protocol/default_%.c,$(protocol_src))
-server_src = $(filter-out server/main.c,$(wildcard server/*.c server/services/*.c server/store/*.c server/admin/*.c))
+server_src = $(filter-out server/main.c server/store/memory.c,$(wildcard server/*.c server/services/*.c server/store/*.c server/admin/*.c))
 bench_src = $(wildcard bench/*.c)
 # What the kernel accounts for a process says nothing where the thread sanitizer adds its own memory and descriptors.
 unit_src = $(filter-out $(if $(findstring thread,$(SAN)),tests/unit/test_process.c),$(wildcard tests/unit/test_*.c))
@@ -87,7 +87,7 @@ $(protocol_lib): $(call object,$(protocol_src))
 $(client_lib): $(call object,$(client_src))
 $(server_lib): $(call object,$(server_src))
 $(bench_lib): $(call object,$(filter-out bench/main.c,$(bench_src)))
-$(unit_lib): $(call object,$(unit_shared_src))
+$(unit_lib): $(call object,$(unit_shared_src) server/store/memory.c)
 $(BUILD)/lib/%.a:
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One encoder, one decoder and one printer for every record: they walk its descriptor (record.h). */
+ * One encoder and one decoder for every record: they walk its descriptor (record.h). */
 #ifndef GUICHET_CODEC_H
 #define GUICHET_CODEC_H
 
@@ -25,10 +25,5 @@ must_check enum error codec_decode(const struct record *record, struct slice byt
 
 /* Appends the deterministic encoding. A value outside the table's limits is our own mistake and fails `buf`. */
 void codec_encode(const struct record *record, const void *value, struct buf *buf);
-
-/* Appends one line of readable text, name=value, for logs and tools, without a line's end. A private field shows only
- * its size, unless with_private (tools, never the server); a byte string of more than 64 bytes always does. Bytes in
- * hexadecimal, texts in quotes with control characters as \u00xx. */
-void codec_print(const struct record *record, const void *value, bool with_private, struct buf *buf);
 
 #endif

@@ -16,7 +16,7 @@ struct field {
 	const char *name;
 	const char *about;
 	bool required;
-	bool is_private;       /* never in a log line */
+	bool is_private;       /* a number that a fault does not tell */
 	uint64_t min, max;     /* value of a UINT, bytes of BYTES and TEXT, rows of a LIST */
 	size_t offset;         /* in the struct: value, slice or pointer */
 	size_t has_offset;     /* the bool of an optional field */

@@ -99,12 +99,6 @@ log_name_addresses(struct log *log, void (*name)(const void *context, struct sli
 	log->name_context = context;
 }
 
-uint64_t
-log_dropped(const struct log *log)
-{
-	return log->dropped;
-}
-
 /* ---- fields ---- */
 
 struct log_field

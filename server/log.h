@@ -43,8 +43,6 @@ void log_set_level(struct log *log, enum log_level most);
 #define LOG_NAME_SIZE ((size_t)8)
 void log_name_addresses(struct log *log, void (*name)(const void *context, struct slice address, uint8_t *out),
     const void *context);
-/* Lines dropped and not yet owned up to. */
-uint64_t log_dropped(const struct log *log);
 /* Once a second and at the end: says how many lines of each event were withheld since the last call; and of which
  * network (log_network) most, and how many of them at least. */
 void log_settle(struct log *log);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The decoder against what a peer may send, each refusal with its error, place and expectation; encoder and decoder
- * against each other; the printer against what must not be seen. */
+ * against each other. */
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>
@@ -271,28 +271,6 @@ encoder_keeps_the_tables_limits(void **state)
 	}
 }
 
-static void
-printer_hides_what_is_private(void **state)
-{
-	struct fixture *f = *state;
-	struct sample_leaf leaves[] = { { 7 }, { 8 } };
-	struct sample_branch branches[] = { { leaves, 2, false, 0 }, { NULL, 0, true, 5 } };
-	struct sample_tree tree = { .yes = true, .has_maybe = true, .maybe = true,
-		.id = SLICE_LITERAL("\x01\x02\x03\x04"), .name = SLICE_LITERAL("Zoé"), .has_branches = true,
-		.branches = branches, .branches_count = 2, .has_note = true,
-		.note = SLICE_LITERAL("a\"b\\\n\x1b[2J\x7f\xc2\x9b é") };
-	codec_print(record_tree(), &tree, false, f->buf);
-	buf_put_u8(f->buf, 0);
-	assert_string_equal((const char *)buf_peek(f->buf).data,
-	    "yes=true maybe=<private> id=01020304 name=<4 bytes> branches=[{leaves=[{number=7} {number=8}]} "
-	    "{leaves=[] far=5}] note=\"a\\\"b\\\\\\u000a\\u001b[2J\\u007f\\u009b é\"");
-	buf_clear(f->buf);
-	codec_print(record_tree(), &tree, true, f->buf);
-	buf_put_u8(f->buf, 0);
-	assert_non_null(strstr((const char *)buf_peek(f->buf).data, "maybe=true"));
-	assert_non_null(strstr((const char *)buf_peek(f->buf).data, "name=\"Zoé\""));
-}
-
 /* What the codec relies on in every descriptor of every message. */
 static void
 descriptor_is_sound(const struct record *record, bool is_row)
@@ -356,7 +334,6 @@ main(void)
 		TEST(every_cut_is_refused),
 		TEST(lists_take_no_memory_beyond_the_arena),
 		TEST(encoder_keeps_the_tables_limits),
-		TEST(printer_hides_what_is_private),
 		TEST(every_operation_has_sound_descriptors),
 		TEST(roles_have_names),
 	};
