@@ -40,24 +40,16 @@ static const uint8_t attributes[ATTRIBUTES_SIZE] = {
 	0x30, 0x26, 0x30, 0x24, 0x30, 0x22, 0x04, 0x20, ZERO_32,
 };
 
-static void
-put_two_digits(uint8_t *out, unsigned value)
-{
-	out[0] = (uint8_t)('0' + value / 10 % 10);
-	out[1] = (uint8_t)('0' + value % 10);
-}
-
 /* The attributes into `out`; signing_time at most SIGNING_TIME_MAX. */
 static void
 attributes_make(uint8_t out[ATTRIBUTES_SIZE], uint64_t signing_time, const uint8_t text_digest[DIGEST_SIZE],
     const uint8_t certificate_digest[DIGEST_SIZE])
 {
-	struct time_civil utc = time_civil_utc(signing_time);
-	const unsigned parts[] = { utc.year % 100, utc.month, utc.day, utc.hour, utc.minute, utc.second };
+	uint8_t digits[TIME_DIGITS_SIZE];
 
+	time_format_digits(signing_time, digits);
 	memcpy(out, attributes, ATTRIBUTES_SIZE);
-	for (size_t i = 0; i < 6; i++)
-		put_two_digits(out + HOLE_TIME + 2 * i, parts[i]);
+	memcpy(out + HOLE_TIME, digits + 2, sizeof digits - 2); /* a year of two digits */
 	memcpy(out + HOLE_TEXT, text_digest, DIGEST_SIZE);
 	memcpy(out + HOLE_CERTIFICATE, certificate_digest, DIGEST_SIZE);
 }

@@ -129,6 +129,19 @@ time_format_utc(uint64_t time, char out[TIME_UTC_SIZE])
 }
 
 void
+time_format_digits(uint64_t time, uint8_t out[TIME_DIGITS_SIZE])
+{
+	struct time_civil utc = time_civil_utc(time);
+	const unsigned parts[] = { utc.year / 100, utc.year % 100, utc.month, utc.day, utc.hour, utc.minute,
+		utc.second };
+
+	for (size_t i = 0; i < TIME_DIGITS_SIZE / 2; i++) {
+		out[2 * i] = (uint8_t)('0' + parts[i] / 10);
+		out[2 * i + 1] = (uint8_t)('0' + parts[i] % 10);
+	}
+}
+
+void
 time_put_utc(struct buf *buf, uint64_t time)
 {
 	char text[TIME_UTC_SIZE];

@@ -33,7 +33,10 @@ must_check bool time_paris_day(unsigned year, unsigned month, unsigned day, uint
 /* Writes "2026-11-22T15:40:29Z", without a NUL; `time` at most TIME_MAX (asserted). */
 #define TIME_UTC_SIZE ((size_t)20)
 void time_format_utc(uint64_t time, char out[TIME_UTC_SIZE]);
-/* Appends the same. Fails `buf` past TIME_MAX, as does the next. */
+/* Writes its digits alone, as certificates and their lists have them: "20261122154029". The same bound. */
+#define TIME_DIGITS_SIZE ((size_t)14)
+void time_format_digits(uint64_t time, uint8_t out[TIME_DIGITS_SIZE]);
+/* Appends what time_format_utc writes. Fails `buf` past TIME_MAX, as does the next. */
 void time_put_utc(struct buf *buf, uint64_t time);
 /* Appends Paris civil time, "2026-11-22T16:40:29+01:00". */
 void time_put_paris(struct buf *buf, uint64_t time);

@@ -196,18 +196,11 @@ commit_tell_watches(struct commit *commit, const struct batch *batch)
 		watch->is_stale |= view_meets(watch->view, &keys);
 }
 
-/* The year a record's retention counts from: that of its reception (UTC; the days around New Year do not matter to
- * a duration of years). */
-static uint16_t
-retention_year(uint64_t now)
-{
-	return (uint16_t)time_civil_utc(now).year;
-}
-
+/* What it is sealed under: the class and the year of its reception, in UTC. (When a class ends: store.h.) */
 static struct retention
 retention_of(enum retention_class class, uint64_t now)
 {
-	return (struct retention){ class, class == RETENTION_PERMANENT ? 0 : retention_year(now) };
+	return (struct retention){ class, class == RETENTION_PERMANENT ? 0 : (uint16_t)time_civil_utc(now).year };
 }
 
 static void

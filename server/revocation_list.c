@@ -75,28 +75,19 @@ entry_ok(const struct authority_revoked *revoked)
 	    revoked->reason <= 10 && revoked->reason != 7 && revoked->reason != 8;
 }
 
-static uint8_t *
-put_two_digits(uint8_t *at, unsigned value)
-{
-	*at++ = (uint8_t)('0' + value / 10 % 10);
-	*at++ = (uint8_t)('0' + value % 10);
-	return at;
-}
-
 /* UTCTime through 2049, GeneralizedTime from 2050 on (RFC 5280 5.1.2.6). */
 static uint8_t *
 put_time(uint8_t *at, uint64_t time)
 {
-	const struct time_civil utc = time_civil_utc(time);
-	const unsigned parts[] = { utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second };
-	bool is_long = utc.year >= 2050;
+	bool is_long = time_civil_utc(time).year >= 2050;
+	size_t cut = is_long ? 0 : 2;
+	uint8_t digits[TIME_DIGITS_SIZE];
 
+	time_format_digits(time, digits);
 	*at++ = is_long ? V_ASN1_GENERALIZEDTIME : V_ASN1_UTCTIME;
 	*at++ = is_long ? 15 : 13;
-	if (is_long)
-		at = put_two_digits(at, utc.year / 100);
-	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-		at = put_two_digits(at, parts[i]);
+	memcpy(at, digits + cut, sizeof digits - cut);
+	at += sizeof digits - cut;
 	*at++ = 'Z';
 	return at;
 }

@@ -32,8 +32,8 @@ struct tree {
 	uint8_t checkpoint[LIMIT_PROOF_SIZE];
 };
 
-static struct slice
-tile_key(struct arena *arena, unsigned level, uint64_t index)
+struct slice
+tree_tile_key(struct arena *arena, unsigned level, uint64_t index)
 {
 	uint8_t level_byte = (uint8_t)level;
 	return KEY_MAKE(arena, KEY_tile, slice_of(&level_byte, 1), key_part_u64(arena, index));
@@ -51,7 +51,7 @@ edge_add(struct edge *edge, struct store_batch *batch, const struct hash *hash, 
 		row->hashes[row->width++] = carried;
 		if (row->width < TILE_WIDTH)
 			return true;
-		struct slice key = tile_key(arena, level, row->index);
+		struct slice key = tree_tile_key(arena, level, row->index);
 		if (key.size == 0)
 			return false;
 		store_put(batch, (struct retention){ RETENTION_PERMANENT, 0 }, key,
@@ -256,7 +256,7 @@ edge_read_tiles(struct edge *edge, struct store *store, struct arena *arena, str
 			struct hash tile[TILE_WIDTH];
 			struct slice value;
 			bool found;
-			struct slice key = tile_key(arena, level - 1, row->index * TILE_WIDTH + i);
+			struct slice key = tree_tile_key(arena, level - 1, row->index * TILE_WIDTH + i);
 			enum error error = store_get_now(store, key, arena, &found, &value);
 			if (error != ERROR_NONE)
 				return error;

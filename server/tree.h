@@ -25,6 +25,9 @@ struct tree;
 must_check enum error tree_open(struct store *store, struct tree **out, struct fault *fault);
 void tree_close(struct tree *tree);
 
+/* The key of a full tile's record, in the arena; empty when that is full. */
+struct slice tree_tile_key(struct arena *arena, unsigned level, uint64_t index);
+
 /* The durable tree; what is borrowed of it is so until the next tree_settle. */
 uint64_t tree_size(const struct tree *tree);
 const struct merkle_frontier *tree_frontier(const struct tree *tree);

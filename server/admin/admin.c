@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "protocol/buf.h"
 #include "protocol/check.h"
 #include "protocol/json.h"
+#include "protocol/time.h"
 #include "server/authority.h"
 #include "server/clock.h"
 #include "server/commit.h"
@@ -323,11 +323,7 @@ admin_report(const struct fault *fault, bool as_json)
 uint16_t
 admin_year(void)
 {
-	time_t now = (time_t)(clock_wall_ms() / 1000);
-	struct tm tm;
-
-	gmtime_r(&now, &tm);
-	return (uint16_t)(tm.tm_year + 1900);
+	return (uint16_t)time_civil_utc(clock_wall_ms() / 1000).year;
 }
 
 /* ---- an office, offline ---- */

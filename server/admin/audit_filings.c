@@ -58,11 +58,9 @@ check_signature(struct filing *filing)
 	const struct rec_archive_filing *archive = &filing->archive;
 	const struct rec_certificate *certificate = &filing->certificate;
 	struct buf *attributes = buf_create(1024);
-	struct key_public key = { .algorithm = (enum key_algorithm)certificate->algorithm };
+	const struct key_public key = record_certificate_key(certificate);
 	bool is_good = false;
 
-	key.size = certificate->public_key.size;
-	memcpy(key.bytes, certificate->public_key.data, key.size); /* at most KEY_PUBLIC_MAX: the record's limit */
 	if (attributes != NULL) {
 		signature_attributes_put(attributes, archive->signing_time, filing->record.id.data,
 		    certificate->digest.data);

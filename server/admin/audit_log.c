@@ -15,14 +15,6 @@ row_slice(const struct audit_row *row)
 	return slice_of(row->hashes, row->width * sizeof row->hashes[0]);
 }
 
-static struct slice
-tile_key(struct audit *audit, unsigned level, uint64_t index)
-{
-	uint8_t byte = (uint8_t)level;
-
-	return KEY_MAKE(audit->scratch, KEY_tile, slice_of(&byte, 1), key_part_u64(audit->scratch, index));
-}
-
 /* ---- growing ---- */
 
 /* A tile of a level is full: its record has to be the same. */
@@ -30,9 +22,9 @@ static void
 tile_compare(struct audit *audit, unsigned level, const struct audit_row *row)
 {
 	struct slice value;
+	struct slice key = tree_tile_key(audit->scratch, level, row->index);
 	bool found = false;
-	enum error error =
-	    store_get_now(audit->store, tile_key(audit, level, row->index), audit->scratch, &found, &value);
+	enum error error = store_get_now(audit->store, key, audit->scratch, &found, &value);
 
 	if (error != ERROR_NONE || !found)
 		audit_disagree_number(audit, level == 0 ? "tile of leaves" : "tile", row->index,

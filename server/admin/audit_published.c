@@ -59,7 +59,6 @@ static bool
 tile_hashes(struct audit *audit, unsigned level, uint64_t index, unsigned width, struct slice *out)
 {
 	const struct audit_row *row = &audit->log.rows[level];
-	uint8_t byte = (uint8_t)level;
 	bool found = false;
 
 	if (index > row->index || (index == row->index && width > row->width))
@@ -67,7 +66,7 @@ tile_hashes(struct audit *audit, unsigned level, uint64_t index, unsigned width,
 	*out = slice_of(row->hashes, width * sizeof row->hashes[0]);
 	if (index == row->index)
 		return true;
-	struct slice key = KEY_MAKE(audit->arena, KEY_tile, slice_of(&byte, 1), key_part_u64(audit->arena, index));
+	struct slice key = tree_tile_key(audit->arena, level, index);
 	if (store_get_now(audit->store, key, audit->arena, &found, out) != ERROR_NONE || !found ||
 	    out->size != TILE_WIDTH * sizeof(struct hash))
 		return false;

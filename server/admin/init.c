@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "protocol/default_campaign.h"
@@ -80,15 +79,6 @@ write_file(const char *path, struct slice content, struct arena *arena, struct f
 	if (disk_make_file(NULL, AT_FDCWD, path, 0644, content))
 		return ERROR_NONE;
 	return cannot_make(path, "a new file", arena, fault);
-}
-
-static unsigned
-year_of(uint64_t now)
-{
-	time_t time = (time_t)now;
-	struct tm tm;
-	gmtime_r(&time, &tm);
-	return (unsigned)tm.tm_year + 1900;
 }
 
 static enum error
@@ -205,7 +195,7 @@ make_office(const char *directory, const char *origin, const char *host, struct 
 			(void)!rmdir(directory);
 	}
 	if (error == ERROR_NONE)
-		error = write_publications(directory, origin, year_of(now), arena, fault);
+		error = write_publications(directory, origin, admin_year(), arena, fault);
 	if (error == ERROR_NONE)
 		error = make_store(directory, keys, arena, fault);
 	return error == ERROR_NONE ? mark_unfinished(directory, false, arena, fault) : error;
@@ -231,7 +221,7 @@ admin_init(int argc, char **argv)
 
 	if (!admin_options(argc, argv, &command, options, &directory, &exit))
 		return exit;
-	snprintf(origin_default, sizeof origin_default, "guichet.example/%u", year_of(clock_wall_ms() / 1000));
+	snprintf(origin_default, sizeof origin_default, "guichet.example/%u", admin_year());
 	if (origin == NULL)
 		origin = origin_default;
 	struct arena *arena = arena_create((size_t)1024 * 1024);

@@ -26,8 +26,7 @@ certificate_find(struct decision *decision, struct slice serial, struct rec_cert
 
 	if (state != VIEW_FOUND)
 		return state;
-	*key = (struct key_public){ .algorithm = (enum key_algorithm)out->algorithm, .size = out->public_key.size };
-	memcpy(key->bytes, out->public_key.data, key->size); /* at most KEY_PUBLIC_MAX: the record's limit */
+	*key = record_certificate_key(out);
 	return VIEW_FOUND;
 }
 

@@ -52,6 +52,16 @@ record_decode(const struct record *record, struct slice stored, struct arena *ar
 	return decode(record, stored, CODEC_STORED, arena, out);
 }
 
+struct key_public
+record_certificate_key(const struct rec_certificate *certificate)
+{
+	struct key_public key = { .algorithm = (enum key_algorithm)certificate->algorithm,
+		.size = certificate->public_key.size };
+
+	memcpy(key.bytes, certificate->public_key.data, key.size); /* at most KEY_PUBLIC_MAX: the record's limit */
+	return key;
+}
+
 enum error
 record_decode_leaf(struct slice stored, struct arena *arena, struct slice *leaf)
 {

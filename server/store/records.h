@@ -7,6 +7,7 @@
 
 #include "protocol/arena.h"
 #include "protocol/error.h"
+#include "protocol/key.h"
 #include "protocol/limits.h"
 #include "protocol/record.h"
 
@@ -27,6 +28,9 @@
 must_check struct slice record_encode(const struct record *record, const void *value, struct arena *arena);
 /* A stored value into its struct (slices borrowed from `stored`). ERROR_store_damaged when it is not one. */
 must_check enum error record_decode(const struct record *record, struct slice stored, struct arena *arena, void *out);
+
+/* The key of a certificate's record. */
+struct key_public record_certificate_key(const struct rec_certificate *certificate);
 
 /* The leaf's data out of any archive blob (archive_entry), whatever else it holds. */
 must_check enum error record_decode_leaf(struct slice stored, struct arena *arena, struct slice *leaf);

@@ -77,12 +77,10 @@ write_public(const char *directory, const char *name, struct slice content)
 static void
 publish(void)
 {
-	uint8_t level = 0;
 	uint64_t index;
 	unsigned width;
 	char directory[128];
-	struct slice key = KEY_MAKE(fixture->arena, KEY_tile, slice_of(&level, 1), key_part_u64(fixture->arena, 0)),
-	    tile;
+	struct slice key = tree_tile_key(fixture->arena, 0, 0), tile;
 	const struct hash *partial = tree_partial_tile(fixture->tree, 0, &index, &width);
 	bool found;
 

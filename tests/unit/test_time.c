@@ -35,6 +35,20 @@ static const struct {
 
 #define KNOWN_COUNT (sizeof known / sizeof known[0])
 
+/* The same without what stands between them. */
+static void
+assert_digits(uint64_t time, const char *utc)
+{
+	uint8_t digits[TIME_DIGITS_SIZE];
+	size_t count = 0;
+
+	time_format_digits(time, digits);
+	for (; *utc != '\0'; utc++)
+		if (*utc >= '0' && *utc <= '9')
+			assert_true(count < sizeof digits && digits[count++] == (uint8_t)*utc);
+	assert_int_equal(count, sizeof digits);
+}
+
 static void
 test_known(void **state)
 {
@@ -47,6 +61,7 @@ test_known(void **state)
 		assert_true(slice_equal_text(buf_peek(buf), known[i].utc));
 		assert_true(time_parse_utc(buf_peek(buf), &back));
 		assert_true(back == known[i].time);
+		assert_digits(known[i].time, known[i].utc);
 		buf_clear(buf);
 		time_put_paris(buf, known[i].time);
 		assert_true(slice_equal_text(buf_peek(buf), known[i].paris));
