@@ -196,7 +196,8 @@ commit_tell_watches(struct commit *commit, const struct batch *batch)
 		watch->is_stale |= view_meets(watch->view, &keys);
 }
 
-/* What it is sealed under: the class and the year of its reception, in UTC. (When a class ends: store.h.) */
+/* The year is that of its reception, in UTC. What refers to each other may stand under two years, as parts of an upload
+ * and their filing around New Year; when a class of a year ends (store.h) leaves room for that. */
 static struct retention
 retention_of(enum retention_class class, uint64_t now)
 {

@@ -6,14 +6,16 @@
  * known to whoever has seen the manifest. So the answer to `upload` gives a token, and every part shows it; a person of
  * the household who signs the same manifest is given the same one, and may go on with the upload as well as file it.
  *
- * Where the bytes live. Each part is a blob of RETENTION_FILING from when it arrives, since a filing that is accepted
- * takes its parts where they are: up to 2 GiB are not read and sealed a second time in one decision. But before that
- * the part is sealed under a key of its document (part.h), drawn when the document is begun. What moves into the
- * filing's archive entry is this key. The sweep forgets it with the records of an upload that was never completed, and
- * a document begun anew at offset 0 puts another in its place: what was given up lies in the segments, and who has them
- * and all keys of the office reads nothing of it. (LevelDB drops what was removed or replaced from its files only when
- * it next merges them. Until then the document's key could be dug out of those files, by who has the key of that year's
- * filings too, under which the record was sealed.) What was given up makes no room on the disk; how much one signer can
+ * Where the bytes live. Each part is a blob of RETENTION_FILING from when it arrives, since a filing that is
+ * accepted takes its parts where they are: up to 2 GiB are not read and sealed a second time in one decision. Its
+ * year is that of the part's arrival, which may be the one before the filing's; the class of a year ends so late
+ * that no part goes before its filing (store.h, enum retention_class). But before that the part is sealed under a
+ * key of its document (part.h), drawn when the document is begun. What moves into the filing's archive entry is this
+ * key. The sweep forgets it with the records of an upload that was never completed, and a document begun anew at
+ * offset 0 puts another in its place: what was given up lies in the segments, and who has them and all keys of the
+ * office reads nothing of it. (LevelDB drops what was removed or replaced from its files only when it next merges
+ * them. Until then the document's key could be dug out of those files, by who has the key of that year's filings
+ * too, under which the record was sealed.) What was given up makes no room on the disk; how much one signer can
  * leave there without filing is bounded for the whole of a campaign (quota.h). */
 #ifndef GUICHET_SERVICES_UPLOADS_H
 #define GUICHET_SERVICES_UPLOADS_H

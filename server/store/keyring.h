@@ -7,8 +7,8 @@
  * A data key is made when something is to be sealed under it first; it must be on disk before that is, so the engine
  * takes the unsaved ones along with each commit. The store notes in the same commit which key that was: one that is
  * missing later, or another of its name from an older copy, is not made anew but stops the start. A key destroyed on
- * purpose does not: one of drafts, or one in whose place there is a file CLASS-YEAR.destroyed. For one thread, but for
- * key_files_write. */
+ * purpose does not: one of drafts, or one in whose place there is a file CLASS-YEAR.destroyed (when that may be:
+ * store.h, enum retention_class). For one thread, but for key_files_write. */
 #ifndef GUICHET_STORE_KEYRING_H
 #define GUICHET_STORE_KEYRING_H
 

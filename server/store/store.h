@@ -35,12 +35,17 @@
 /* Batches committed and not done yet. */
 #define STORE_COMMITS_MAX ((size_t)64)
 
-/* How long a record lives, and so under which data key it is sealed. The numbers are stored. */
+/* How long a record lives, and so under which data key it is sealed. The numbers are stored.
+ *
+ * What belongs together must not end at different times: a year of RETENTION_FILING ends when the last filing that may
+ * refer to it has had its ten years. A part of an upload is sealed under the year it arrived in, its filing under its
+ * own, and an upload lives for fifteen days (UPLOAD_LIFE_S): what was archived in a year Y may belong to a filing of
+ * January, Y + 1. So RETENTION_FILING of Y is kept until the end of Y + 11. */
 enum retention_class {
 	RETENTION_PERMANENT = 1,  /* the log's hashes, engine records */
 	RETENTION_REGISTER = 2,   /* taxpayers, households */
 	RETENTION_CERTIFICATE = 3, /* certificates and the evidence of enrolment */
-	RETENTION_FILING = 4,     /* filings, receipts, documents and parts of such: ten years */
+	RETENTION_FILING = 4,     /* filings, receipts, documents and parts of such: ten years after the last of them */
 	RETENTION_ATTEMPT = 5,    /* counters of failed attempts */
 	RETENTION_MAIL = 6,       /* outgoing mail */
 	RETENTION_DRAFT = 7,      /* drafts; parts of uploads are RETENTION_FILING from the start: services/uploads.h */
