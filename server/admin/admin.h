@@ -27,7 +27,9 @@ int admin_address(int argc, char **argv);
 /* ---- options ---- */
 
 /* One option, parsed and told in --help. With a value, `value` is set to it, borrowed from argv; without one,
- * `is_given` is set. */
+ * `is_given` is set. One that may be given several times, each with a value, has a word that ends with three dots: its
+ * values go into an array of ADMIN_LIST_MAX + 1, NULL behind the last. */
+#define ADMIN_LIST_MAX ((size_t)32)
 struct admin_option {
 	const char *name; /* "--origin" */
 	const char *word; /* what stands for its value, "ORIGIN"; NULL: it has none */

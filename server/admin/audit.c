@@ -25,10 +25,14 @@
 static const struct admin_command command = {
 	"audit", "DIR", 1,
 	"Reads everything there is and proves that records, archive, receipts, log and what is published agree: every\n"
-	"receipt with its filing, documents, signature and leaf; the tree with every earlier checkpoint; every\n"
-	"certificate and revocation. Campaign and catalogue have to be those that the office took last: what was\n"
-	"changed while no server ran disagrees until guichetd serve has taken it. Refuses while a server uses DIR.\n"
-	"Exit code 0 only if all agrees.\n\n"
+	"receipt with its filing, documents, signature and leaf; the tree, computed anew from every leaf, with each\n"
+	"batch of the log, which the checkpoints and proofs of its receipts are made of, and with the published\n"
+	"checkpoint; every certificate and revocation. Campaign and catalogue have to be those that the office took\n"
+	"last: what was changed while no server ran disagrees until guichetd serve has taken it. Refuses while a\n"
+	"server uses DIR. Exit code 0 only if all agrees.\n\n"
+	"That this is still the log which it was, DIR alone cannot prove: somebody who can write all of it can make\n"
+	"another that agrees. Keep public/checkpoint elsewhere from time to time, and name what was kept, or what\n"
+	"others have kept, with --checkpoint: each has to be of this log.\n\n"
 	"It opens the store as a start does: DIR/db, DIR/segments and DIR/journal are written to, to bring the\n"
 	"store up to what the journal has, and a TLS renewal that was cut short is ended. So DIR has to be\n"
 	"writable; to leave an office as it was found, examine a copy.",
@@ -272,6 +276,18 @@ audit_mentions(struct audit *audit)
 
 /* ---- all of it ---- */
 
+/* Before anything else: it takes hours to come to them. */
+static enum error
+read_kept(struct audit *audit, struct fault *fault)
+{
+	enum error error = ERROR_NONE;
+
+	for (size_t i = 0; audit->kept_paths[i] != NULL && error == ERROR_NONE; i++)
+		error = settings_read_file(
+		    audit->kept_paths[i], LIMIT_PROOF_SIZE, audit->open, &audit->kept[i], fault);
+	return error;
+}
+
 static enum error
 open_store(struct audit *audit, struct fault *fault)
 {
@@ -456,15 +472,23 @@ admin_audit(int argc, char **argv)
 
 	if (audit == NULL)
 		return ADMIN_FAILED;
-	const struct admin_option options[] = { ADMIN_JSON(&audit->as_json), ADMIN_OPTIONS_END };
+	const struct admin_option options[] = {
+		{ "--checkpoint", "FILE...",
+		    "a checkpoint kept elsewhere, which the log has to extend; as often as there are",
+		    audit->kept_paths, NULL, false },
+		ADMIN_JSON(&audit->as_json),
+		ADMIN_OPTIONS_END,
+	};
 	if (!admin_options(argc, argv, &command, options, &audit->directory, &exit)) {
 		free(audit);
 		return exit;
 	}
 	snprintf(what, sizeof what, "auditing %s", audit->directory);
 	progress_begin(&audit->progress, what, audit->as_json, clock_steady_ms());
-	enum error error = audit_prepare(audit) ? open_store(audit, &fault) :
+	enum error error = audit_prepare(audit) ? read_kept(audit, &fault) :
 	    fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	if (error == ERROR_NONE)
+		error = open_store(audit, &fault);
 	exit = ADMIN_FAILED;
 	if (error != ERROR_NONE && error != ERROR_store_damaged) {
 		progress_wipe(&audit->progress);

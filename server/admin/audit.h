@@ -13,6 +13,7 @@
 #include "protocol/manifest.h"
 #include "protocol/merkle.h"
 #include "protocol/note.h"
+#include "server/admin/admin.h"
 #include "server/admin/progress.h"
 #include "server/settings.h"
 #include "server/store/keyring.h"
@@ -23,13 +24,14 @@
 /* What was looked at, in the order of the summary: name, in words. */
 #define AUDIT_COUNTS(COUNT)                                                                                            \
 	COUNT(records, "records opened and decoded")                                                                   \
-	COUNT(log_batches, "log batches, their frontiers recomputed")                                                  \
+	COUNT(log_batches, "log batches, each built on the recomputed tree")                                           \
 	COUNT(leaves, "leaves whose archived body has the leaf's hash")                                                \
 	COUNT(receipts, "receipts among them")                                                                         \
 	COUNT(certificate_leaves, "issued certificates among them")                                                    \
 	COUNT(revocation_leaves, "revocations among them")                                                             \
 	COUNT(tiles, "full tiles, equal to the recomputed hashes")                                                     \
 	COUNT(published_checkpoints, "published checkpoints, signed and of this tree")                                 \
+	COUNT(kept_checkpoints, "checkpoints kept elsewhere (--checkpoint), signed and of this tree")                  \
 	COUNT(published_tiles, "published tiles, equal to the recomputed hashes")                                      \
 	COUNT(published_revocations, "revocations in the published list")                                              \
 	COUNT(published_files, "of campaign and catalogue, as the office took them last")                              \
@@ -57,14 +59,20 @@ struct audit_row {
 	struct hash hashes[TILE_WIDTH];
 };
 
+/* A checkpoint that the tree has to meet: the published one, or one of those kept elsewhere (--checkpoint). */
+struct audit_checkpoint {
+	const char *path; /* of one kept elsewhere; NULL: the published one */
+	struct checkpoint checkpoint;
+};
+
 /* The tree as recomputed from the batches read so far. */
 struct audit_log {
 	struct merkle_frontier frontier;
 	struct audit_row rows[TREE_LEVELS];
 	bool is_broken; /* a batch is missing: tiles and checkpoints cannot be judged any more */
-	bool has_checkpoint; /* published, and signed by the log's key */
-	struct checkpoint checkpoint;
-	bool met_checkpoint;
+	/* Signed by the log's key, the smallest first; how many of them the log has grown to. */
+	struct audit_checkpoint checkpoints[ADMIN_LIST_MAX + 1];
+	size_t checkpoints_count, checkpoints_met;
 };
 
 struct audit {
@@ -85,6 +93,9 @@ struct audit {
 	struct arena *arena;   /* of the record looked at */
 	struct arena *scratch; /* of one blob of many that belong to it */
 	struct slice key;      /* of the record looked at */
+
+	const char *kept_paths[ADMIN_LIST_MAX + 1]; /* of the command line; NULL behind the last */
+	struct slice kept[ADMIN_LIST_MAX];          /* what is in them, read before anything else */
 
 	struct audit_log log;
 	uint64_t expiries; /* of uploads */

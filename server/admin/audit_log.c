@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The log computed anew from its batches: frontiers, leaves and what they stand for, tiles, and the root at the size of
- * the published checkpoint. Since every batch's frontier is met on the way, so is the root of every checkpoint ever
- * signed. */
+ * each checkpoint that is at hand.
+ *
+ * What this proves of earlier checkpoints. The office signs one for each batch, and keeps none but the published one:
+ * the checkpoint and the proof that go with a receipt are made of its batch's record, the same bytes every time
+ * (proof.h). Every leaf of each such record is hashed anew from what is archived, and the tree that a batch says it was
+ * built on has to be the one computed so far: so each tree that a receipt's proof leads to extends the one before it,
+ * and the log of now extends them all. What the records cannot tell is that they are those of when the checkpoint was
+ * signed: whoever can change all of them, from some batch on, makes another log that agrees with itself. That is found
+ * only with what was given out before: the published checkpoint, and those that others have kept (--checkpoint). */
 #include "server/admin/audit.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "server/store/disk.h"
 #include "server/store/store.h"
 
 static struct slice
@@ -37,20 +48,37 @@ tile_compare(struct audit *audit, unsigned level, const struct audit_row *row)
 }
 
 static void
-meet_checkpoint(struct audit *audit)
+checkpoint_disagrees(struct audit *audit, const struct audit_checkpoint *met, const char *expected)
+{
+	char which[1024];
+
+	if (met->path == NULL) {
+		audit_disagree_number(audit, "published checkpoint", met->checkpoint.size, expected);
+		return;
+	}
+	snprintf(which, sizeof which, "%" PRIu64 " in %s", met->checkpoint.size, met->path);
+	disk_words_mask(which);
+	audit_disagree(audit, "kept checkpoint", slice_of_text(which), expected);
+}
+
+/* Those of the size that the tree has now. */
+static void
+meet_checkpoints(struct audit *audit)
 {
 	struct audit_log *log = &audit->log;
 	struct hash root;
 
-	if (!log->has_checkpoint || log->checkpoint.size != log->frontier.size)
-		return;
-	log->met_checkpoint = true;
-	merkle_frontier_root(&log->frontier, &root);
-	if (memcmp(&root, &log->checkpoint.root, sizeof root) == 0)
-		audit->counts[AUDIT_published_checkpoints]++;
-	else
-		audit_disagree_number(audit, "published checkpoint", log->checkpoint.size,
-		    "the root of the tree of this size");
+	while (log->checkpoints_met < log->checkpoints_count) {
+		const struct audit_checkpoint *met = &log->checkpoints[log->checkpoints_met];
+		if (met->checkpoint.size != log->frontier.size)
+			return;
+		log->checkpoints_met++;
+		merkle_frontier_root(&log->frontier, &root);
+		if (memcmp(&root, &met->checkpoint.root, sizeof root) == 0)
+			audit->counts[met->path == NULL ? AUDIT_published_checkpoints : AUDIT_kept_checkpoints]++;
+		else
+			checkpoint_disagrees(audit, met, "the root of the tree of this size");
+	}
 }
 
 static void
@@ -71,7 +99,7 @@ log_append(struct audit *audit, const struct hash *leaf)
 		row->index++;
 		row->width = 0;
 	}
-	meet_checkpoint(audit);
+	meet_checkpoints(audit);
 }
 
 /* ---- leaves ---- */
@@ -182,21 +210,53 @@ audit_tile(struct audit *audit, struct slice value)
 		audit_disagree_record(audit, "a tile that the log has filled");
 }
 
+/* ---- checkpoints ---- */
+
+static int
+compare_sizes(const void *a, const void *b)
+{
+	uint64_t left = ((const struct audit_checkpoint *)a)->checkpoint.size;
+	uint64_t right = ((const struct audit_checkpoint *)b)->checkpoint.size;
+
+	return (left > right) - (left < right);
+}
+
+/* Adds one when it is signed with the log's key; `path` as in struct audit_checkpoint. */
+static void
+checkpoint_add(struct audit *audit, struct slice text, const char *path)
+{
+	static const char expected[] = "a checkpoint signed with the log's key";
+	struct audit_log *log = &audit->log;
+	struct audit_checkpoint *added = &log->checkpoints[log->checkpoints_count];
+	struct fault fault;
+	char which[1024];
+
+	added->path = path;
+	if (audit->has_log_verifier &&
+	    checkpoint_verify(text, &audit->log_verifier, &added->checkpoint, &fault) == ERROR_NONE) {
+		log->checkpoints_count++;
+		return;
+	}
+	snprintf(which, sizeof which, "%s", path == NULL ? "" : path);
+	disk_words_mask(which);
+	audit_disagree(
+	    audit, path == NULL ? "published checkpoint" : "kept checkpoint", slice_of_text(which), expected);
+}
+
 void
 audit_log_start(struct audit *audit)
 {
+	struct audit_log *log = &audit->log;
 	struct slice text;
-	struct fault fault;
 
 	arena_reset(audit->arena);
-	if (audit->has_log_verifier && audit_published_file(audit, "checkpoint", LIMIT_PROOF_SIZE, &text)) {
-		audit->log.has_checkpoint =
-		    checkpoint_verify(text, &audit->log_verifier, &audit->log.checkpoint, &fault) == ERROR_NONE;
-		if (!audit->log.has_checkpoint)
-			audit_disagree(audit, "published checkpoint", SLICE_EMPTY,
-			    "a checkpoint signed with the log's key");
-	}
-	meet_checkpoint(audit);
+	/* Without the log's key, which has been told, the published one is nobody's. */
+	if (audit->has_log_verifier && audit_published_file(audit, "checkpoint", LIMIT_PROOF_SIZE, &text))
+		checkpoint_add(audit, text, NULL);
+	for (size_t i = 0; audit->kept_paths[i] != NULL; i++)
+		checkpoint_add(audit, audit->kept[i], audit->kept_paths[i]);
+	qsort(log->checkpoints, log->checkpoints_count, sizeof log->checkpoints[0], compare_sizes);
+	meet_checkpoints(audit);
 }
 
 void
@@ -204,7 +264,7 @@ audit_log_end(struct audit *audit)
 {
 	const struct audit_log *log = &audit->log;
 
-	if (log->has_checkpoint && !log->met_checkpoint)
-		audit_disagree_number(audit, "published checkpoint", log->checkpoint.size,
-		    log->is_broken ? "batches without a gap, so that it can be judged" : "a log of at least this size");
+	for (size_t i = log->checkpoints_met; i < log->checkpoints_count; i++)
+		checkpoint_disagrees(audit, &log->checkpoints[i], log->is_broken ?
+		    "batches without a gap, so that it can be judged" : "a log of at least this size");
 }

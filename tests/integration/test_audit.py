@@ -14,13 +14,14 @@ import subprocess
 import pytest
 import stranger
 from office import wait_until
+from taxpayer import USAGE
 from visit import Visit
 
 
-def audit(office, directory=None, code=0):
+def audit(office, directory=None, code=0, checkpoints=()):
     """-> the report as JSON, the exit code asserted."""
-    done = subprocess.run([office.program, "audit", "--json", directory or office.directory], capture_output=True, text=True,
-                          timeout=120, check=False)
+    words = ["audit", "--json", directory or office.directory, *(word for path in checkpoints for word in ("--checkpoint", path))]
+    done = subprocess.run([office.program, *words], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     report = json.loads(done.stdout)
     assert report["type"] == "guichet-audit"
@@ -100,10 +101,14 @@ def used(offices):
     office = offices()
     people = office.people(12)
     people = list({person.household: person for person in people}.values())
+    office.kept = []
     office.start()
     for i, person in enumerate(people[:8]):
         visit = Visit(office, person, office.place / f"holder-{i}").enrol()
-        receipt, _ = visit.file(visit.sign([visit.own_return()]), person.content)
+        receipt, proof = visit.file(visit.sign([visit.own_return()]), person.content)
+        kept = office.place / f"checkpoint-{i}"
+        kept.write_bytes(proof[proof.index(b"\n\n") + 2:])
+        office.kept.append(kept)
         if i == 3:
             office.restart()
         if i % 2 == 0:
@@ -134,6 +139,15 @@ def test_filings_agree(used):
     # An orderly stop leaves nothing unpublished.
     assert (used.public / "checkpoint").read_text(encoding="utf-8").splitlines()[1] == "18"
     assert checked["published_checkpoints"] == 1 and checked["published_tiles"] > 0
+
+
+def test_every_checkpoint_that_came_with_a_receipt_is_of_the_log(used, offices):
+    assert audit(used, checkpoints=used.kept)["checked"]["kept_checkpoints"] == len(used.kept) == 8
+    # Another log has none of these trees, and another key.
+    found = audit(offices(), code=1, checkpoints=used.kept[:2])["disagreements"]
+    assert [(one["kind"], one["which"]) for one in found if one["kind"] == "kept checkpoint"] == [
+        ("kept checkpoint", str(path)) for path in used.kept[:2]]
+    used.run("audit", used.directory, *["--checkpoint", used.kept[0]] * 33, code=USAGE)
 
 
 def test_nothing_personal_is_said(used, tmp_path):

@@ -28,7 +28,7 @@ GUICHET = {
 }
 GUICHETD = {
     "init": "--origin", "import": "taxpayers", "serve": "--listen --port-file", "issue": "--kind --csr", "revoke": "SERIAL",
-    "renew-tls": "--host", "audit": "DIR", "address": "ADDRESS",
+    "renew-tls": "--host", "audit": "DIR --checkpoint", "address": "ADDRESS",
 }
 
 

@@ -13,6 +13,7 @@
 #include "protocol/digest.h"
 #include "protocol/note.h"
 #include "server/admin/admin.h"
+#include "server/authority.h"
 #include "server/publication_record.h"
 #include "server/publish.h"
 #include "tests/unit/file.h"
@@ -23,6 +24,7 @@
 /* ---- an office with everything in it ---- */
 
 static struct decision_fixture *fixture;
+static char early[1024]; /* a checkpoint of when the log was small */
 
 static const struct msg_receipt_answer *
 file(const struct person *subject, const struct person *signer, const char *replaces, const char *note)
@@ -132,6 +134,7 @@ group_setup(void **state)
 	const struct msg_file_request first = draft_sign(fixture, both, jeanne),
 	    second = draft_sign(fixture, both, paul);
 	(void)people_file(fixture, &first);
+	memcpy(early, fixture->checkpoint, sizeof early);
 	const char *number = people_number(fixture, people_file(fixture, &second)->receipt);
 	for (int i = 0; i < 260; i++, fixture->now += 900)
 		number = people_number(fixture,
@@ -234,11 +237,11 @@ copy_close(struct copy *copy)
 	worker_destroy(copy->worker);
 }
 
-/* Runs the audit; what it prints goes to copy->output. */
+/* Runs the audit, with a checkpoint that was kept (NULL: none); what it prints goes to copy->output. */
 static void
-copy_audit(struct copy *copy)
+copy_audit_with(struct copy *copy, char *kept)
 {
-	char *argv[] = { (char *)(uintptr_t)"audit", copy->directory, NULL };
+	char *argv[] = { (char *)(uintptr_t)"audit", copy->directory, (char *)(uintptr_t)"--checkpoint", kept, NULL };
 	FILE *captured = tmpfile();
 	int saved;
 
@@ -246,13 +249,19 @@ copy_audit(struct copy *copy)
 	fflush(stdout);
 	saved = dup(STDOUT_FILENO);
 	assert_true(saved >= 0 && dup2(fileno(captured), STDOUT_FILENO) >= 0);
-	copy->exit = admin_audit(2, argv);
+	copy->exit = admin_audit(kept == NULL ? 2 : 4, argv);
 	fflush(stdout);
 	assert_true(dup2(saved, STDOUT_FILENO) >= 0);
 	close(saved);
 	rewind(captured);
 	copy->output[fread(copy->output, 1, OUTPUT_MAX - 1, captured)] = '\0';
 	fclose(captured);
+}
+
+static void
+copy_audit(struct copy *copy)
+{
+	copy_audit_with(copy, NULL);
 }
 
 static void
@@ -631,6 +640,56 @@ every_false_publication_is_found(void **state)
 	}
 }
 
+/* ---- checkpoints that others have kept ---- */
+
+/* What the office signed before the log was made anew: of that size, the root changed. */
+static void
+sign_other(uint64_t size, struct buf *text)
+{
+	struct checkpoint checkpoint;
+	struct fault fault;
+
+	assert_int_equal(checkpoint_verify(slice_of_text(early), authority_log_verifier(fixture->authority),
+	    &checkpoint, &fault), ERROR_NONE);
+	checkpoint.root.bytes[0] ^= 1;
+	checkpoint.size = size != 0 ? size : checkpoint.size;
+	assert_int_equal(checkpoint_sign(text, &checkpoint, authority_log_key(fixture->authority)), ERROR_NONE);
+}
+
+static void
+a_kept_checkpoint_has_to_be_of_this_log(void **state)
+{
+	static const char *const expected[] = { "Everything agrees.", "expected the root of the tree of this size",
+		"expected a log of at least this size", "expected a checkpoint signed with the log's key" };
+	struct copy *copy = copy_create();
+	struct buf *text = buf_create(4096);
+	char path[128];
+
+	(void)state;
+	assert_non_null(text);
+	snprintf(path, sizeof path, "%s/kept", copy->directory);
+	for (int i = 0; i < 4; i++) {
+		buf_clear(text);
+		if (i == 1 || i == 2)
+			sign_other(i == 1 ? 0 : 1000, text);
+		else
+			buf_put_text(text, i == 0 ? early : "no checkpoint\n");
+		file_write(path, buf_peek(text));
+		copy_audit_with(copy, path);
+		if (i != 0)
+			expect_found(copy, "kept checkpoint", expected[i]);
+		else if (copy->exit != ADMIN_DONE || strstr(copy->output, "1  checkpoints kept elsewhere") == NULL)
+			fail_msg("%.8000s", copy->output);
+		assert_int_equal(strstr(copy->output, "kept checkpoint ") != NULL, i != 0);
+	}
+	assert_int_equal(unlink(path), 0);
+	copy_audit_with(copy, path);
+	assert_int_equal(copy->exit, ADMIN_FAILED);
+	assert_string_equal(copy->output, "");
+	buf_destroy(text);
+	copy_destroy(copy);
+}
+
 int
 main(void)
 {
@@ -640,6 +699,7 @@ main(void)
 		cmocka_unit_test(every_foreign_record_is_found),
 		cmocka_unit_test(an_unmentioned_blob_is_counted),
 		cmocka_unit_test(every_false_publication_is_found),
+		cmocka_unit_test(a_kept_checkpoint_has_to_be_of_this_log),
 	};
 	return cmocka_run_group_tests_name("audit", tests, group_setup, group_teardown);
 }
