@@ -23,8 +23,8 @@
 /* Records that one decision writes or removes: what keeps a batch within KEYSET_MAX. */
 #define COMMIT_PUTS_MAX ((size_t)256)
 
-/* Batches in conflict that one decision may have been in. Of two processes that write the same few records in every
- * batch one gets through each time, and hardly any decision of the other's is in as many as fifty. */
+/* A decision that was in so many batches given up for a conflict is told `busy`. When two processes write the same few
+ * records in every batch, one of them gets through each time, and hardly any decision of the other meets fifty. */
 #define COMMIT_CONFLICTS_MAX 64U
 /* Between the beginnings of two batches. */
 #define COMMIT_GAP_MS 2U

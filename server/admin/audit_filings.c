@@ -74,8 +74,8 @@ check_signature(struct filing *filing)
 	    "a signing time within the certificate's validity");
 }
 
-/* What comes first stands first in the log: a clock may have been set back in between. Revocations of before they kept
- * their place in it go by their time. */
+/* The filing's leaf has to stand before the revocation's: places in the log, not times, since a clock may have been set
+ * back in between. A revocation from before such records had their place in the log is compared by its time. */
 static void
 check_not_revoked(struct filing *filing)
 {

@@ -197,7 +197,8 @@ audit_log_batch(struct audit *audit, struct slice value)
 	}
 }
 
-/* Tiles sort behind batches: by now it is known how many there are. What is in them was compared when they filled. */
+/* Keys of tiles sort behind those of batches, so that the whole log has been read: only that there are no more tiles
+ * than it filled is left to check. Their hashes were compared when they filled (tile_compare). */
 void
 audit_tile(struct audit *audit, struct slice value)
 {

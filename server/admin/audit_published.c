@@ -184,7 +184,8 @@ check_list(struct audit *audit)
 
 /* ---- campaign and catalogue ---- */
 
-/* What the operator changed while no server ran differs too: nobody took it yet, and nobody can tell it from damage. */
+/* What the operator changed while no server ran disagrees too: the office has not taken it, and it cannot be told from
+ * damage. */
 void
 audit_publication(struct audit *audit, struct slice value)
 {

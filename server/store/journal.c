@@ -257,8 +257,8 @@ room_make(struct reading *reading, size_t size)
 	return reading->bytes != NULL;
 }
 
-/* The entry at `offset`, if one lies there that is whole; its slices are valid until the next one is read. False with
- * reading->error set when that cannot be known. */
+/* Reads the entry at `offset`; its slices are valid until the next one is read. False when there is no whole entry,
+ * and, with reading->error set, when that cannot be known. */
 static bool
 entry_read(struct reading *reading, unsigned file, uint64_t offset, struct found *found)
 {
@@ -304,8 +304,8 @@ chain_read(struct reading *reading, unsigned file, struct chain *chain)
 	}
 }
 
-/* An entry that is whole, behind the end, of a number that comes after `last`: it was written when the one before it
- * was durable, which is no longer there. */
+/* Behind the end of the chain no whole entry may have a number above `last`. Entry n + 1 is written only when entry n
+ * is durable: such a one says that an acknowledged entry before it is lost. */
 static enum error
 later_check(struct reading *reading, unsigned file, const struct chain *chain, uint64_t last)
 {

@@ -21,7 +21,8 @@
 #include "server/store/disk.h"
 
 #define JOURNAL_FILES 2
-/* The entry that would go beyond it begins the other file; one that is larger makes the file longer. */
+/* The size of a file. An entry that would go beyond it is written to the beginning of the other file; only one that is
+ * larger than a whole file makes its file longer. */
 #define JOURNAL_SIZE ((uint64_t)32 * 1024 * 1024)
 #define JOURNAL_PAGE ((size_t)4096)
 /* Magic with version and kind, sizes of blobs and records, segment, number, start. */
@@ -60,8 +61,8 @@ struct journal {
 	uint64_t end;     /* where its next entry goes */
 };
 
-/* Makes both files, or opens them: false with errno, and *at the file. Then marks have to be written before anything
- * else is, unless there are some. */
+/* Makes both files, or opens them: false with errno, and *at the file. Before the first journal_append both files need
+ * a mark (journal_mark), unless they have one: journal_run.is_marked. */
 must_check bool journal_create(struct journal *journal, unsigned *at);
 must_check bool journal_open(struct journal *journal, unsigned *at);
 void journal_close(struct journal *journal);

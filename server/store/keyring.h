@@ -89,8 +89,9 @@ must_check enum error keyring_meet(struct keyring *keyring, const uint8_t identi
 /* The key of this class and year has to be there: ERROR_store_damaged as above. */
 must_check enum error keyring_require(const struct keyring *keyring, struct retention retention, struct arena *arena,
     struct fault *fault);
-/* Once all that a store notes were met: the others, which a crash came after or an older store used, are handed out by
- * keyring_take_unsaved again, and so noted before they are used. */
+/* To be called when keyring_meet was, for every key that the store notes. The other keys on disk are noted nowhere: a
+ * crash came between their file and the commit, or the store is older than such notes. keyring_take_unsaved hands them
+ * out again, so that they are noted before they are used. */
 void keyring_meet_rest(struct keyring *keyring);
 
 #endif

@@ -61,8 +61,8 @@ typedef void (*leveldb_visit_record)(void *context, struct slice key, struct sli
 must_check enum error leveldb_store_walk_records(
     struct store *store, leveldb_visit_record visit, void *context, struct disk_failure *failure);
 
-/* Reads every block of LevelDB's tables, the engine's own records and those that newer ones stand in front of included:
- * what a start may come across. ERROR_store_damaged, ERROR_file_unreadable. Blocks. */
+/* Reads every block of LevelDB's tables, as a start may have to: also the engine's own records, and older values of a
+ * key that has a newer one. ERROR_store_damaged, ERROR_file_unreadable. Blocks. */
 must_check enum error leveldb_store_check_tables(struct store *store, struct disk_failure *failure);
 
 /* Where the next entry is read; all zeros: at the beginning. */

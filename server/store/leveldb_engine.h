@@ -47,8 +47,8 @@ struct leveldb_batch {
 	void *context;
 };
 
-/* What makes durable elsewhere what the journal holds, on a thread that everybody else goes before. It runs while the
- * other file of the journal is filled. */
+/* Syncs segments and LevelDB for all that one file of the journal holds, while the other file is filled; on a thread of
+ * lower priority than all others (LEVELDB_NICER). */
 struct leveldb_flush {
 	struct worker *worker;
 	struct segment_files files;

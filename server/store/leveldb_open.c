@@ -30,8 +30,9 @@ directories_open(struct leveldb_store *leveldb, const struct leveldb_config *con
 	leveldb->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (leveldb->directory < 0)
 		return disk_fault(fault, config->arena, ERROR_file_unreadable, errno, "a directory", "%s", path);
-	/* The directory itself too: its lock file can be removed under the process that holds it, and before LevelDB's
-	 * own lock is met the logs would have been moved. Where directories cannot be locked there is only the file. */
+	/* Two locks, DIR and DIR/lock. The file can be removed under the process that holds it; then a second process
+	 * would get as far as setting LevelDB's logs aside before LevelDB's own lock stops it. A file system that
+	 * cannot lock directories leaves only the file. */
 	if (flock(leveldb->directory, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
 		return locked(config, fault);
 	leveldb->lock = openat(leveldb->directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -148,8 +149,9 @@ struct replay {
 	struct fault *fault;
 };
 
-/* An entry's blobs go where they went before, or were to go: what lies before them was synced. Records that LevelDB has
- * are not given to it again: with them come older ones, which it would show in the place of newer. */
+/* Writes an entry's blobs to their place, again or for the first time; the segment must be at least as long as that,
+ * since what lies before was synced. Records go to LevelDB only if the entry's number is above that of the last batch
+ * it has: it takes what is written last for the newest, so an older value would replace a newer one. */
 static enum error
 replay_entry(void *context, const struct journal_entry *entry)
 {
@@ -223,8 +225,8 @@ state_read(struct leveldb_store *leveldb, struct arena *arena, struct segment_le
 	return ERROR_NONE;
 }
 
-/* Every data key that records were sealed with has to be there, the same one: a new one of its name would open none of
- * them, and what it seals would be lost when the old one is put back. */
+/* Every data key that records were sealed with has to be there, and be the same one. A new one under the same name
+ * would open none of them, and what it sealed would be lost once the old one is put back. */
 static enum error
 keys_check(struct leveldb_store *leveldb, const struct leveldb_config *config, struct arena *arena, struct fault *fault)
 {

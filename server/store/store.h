@@ -146,24 +146,25 @@ void store_batch_destroy(struct store_batch *batch);
  * still goes through when they no longer do: a revocation, and sweeping, which forgets keys. (Neither makes room: what
  * segments hold stays.) The vital ones may use the reserve down to STORE_FLOOR. */
 enum store_purpose { STORE_ORDINARY, STORE_VITAL };
-/* What an engine needs itself to settle what it has taken, and to start: LevelDB writes out its buffer and merges
- * tables. With a smaller reserve this is all of it. */
+/* Bytes that an engine needs itself to settle what it has taken, and to start: LevelDB writes out its buffer and merges
+ * tables. Vital writes leave so much, or the whole reserve where that is smaller. */
 #define STORE_FLOOR ((uint64_t)64 * 1024 * 1024)
 
-/* Room for how many more bytes of that purpose, as of the last commit or store_space_free; and without what has been
- * decided and is not committed yet: room.h counts that. */
+/* Bytes that writes of that purpose may still take, as of the last commit or store_space_free. What has been decided
+ * and is not committed yet is not taken off: room.h counts that. */
 uint64_t store_space_left(struct store *store, enum store_purpose purpose);
-/* Bytes that the disk has free, beside those that the engine has yet to take for good; as of the last commit or call.
- * Measures again, behind the call: others than this store fill the disk and empty it, so an idle one has to be asked
- * from time to time. */
+/* Bytes that the disk has free, less those by which the engine's files have yet to grow; as of the last commit or the
+ * last call. Each call has it measured anew for the next one: others fill and empty the disk too, so ask from time to
+ * time, also when nothing is committed. */
 uint64_t store_space_free(struct store *store);
 /* Does nobody else write here while it is open? Then no commit is ever told STORE_CONFLICT. */
 bool store_is_exclusive(const struct store *store);
 /* What the first final error was, of a commit or of what is done behind them: file, call and the system's words.
  * Borrowed from the store; empty before. */
 const char *store_failure(const struct store *store);
-/* An engine may still have to put away what it told to be durable, and fail at it while no commit is there to be told:
- * ask from time to time. ERROR_NONE, or the error, which is final and store_failure has the words for. */
+/* An engine may still have work with what it told to be durable (syncing what the journal holds elsewhere), and fail at
+ * it while there is no commit to tell of it: ask from time to time. ERROR_NONE, or the error, which is final;
+ * store_failure has the words. */
 must_check enum error store_error(struct store *store);
 /* Blocks until every read and commit on its way is done, their callbacks called. For tools and an orderly stop. */
 void store_wait(struct store *store);

@@ -171,10 +171,11 @@ struct told {
 };
 
 static void
-count_failure(void *context, enum error error)
+count_failure(void *context, enum error error, const char *cause)
 {
 	assert_int_not_equal(error, ERROR_NONE);
 	((struct told *)context)->failures++;
+	assert_string_not_equal(cause, "");
 }
 
 static void
