@@ -155,6 +155,9 @@ contract_parse(const struct json *contract, struct arena *arena, struct campaign
 			return refuse(fault, "contract.text", json_show(p), "a list of paragraphs");
 		size += p->text.size + 2;
 	}
+	if (size > LIMIT_CONTRACT_TEXT)
+		return refuse(fault, "contract.text", json_show(text),
+		    "at most 65536 bytes, two after each paragraph included");
 	uint8_t *joined = arena_alloc(arena, size);
 	if (joined == NULL)
 		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);

@@ -75,6 +75,8 @@
 #define LIMIT_ORIGIN 128
 /* A campaign's name, a form's or an attachment's type, a media type. */
 #define LIMIT_LABEL 64
+/* The text of the contract in campaign.json, its paragraphs joined: each is archived whole. */
+#define LIMIT_CONTRACT_TEXT (64 * 1024)
 /* DER of a PKCS#10 request: an RSA-3072 one is 1.1 KB. */
 #define LIMIT_CSR 4096
 /* DER of a certificate issued here. */

@@ -39,6 +39,7 @@
 	COUNT(documents, "documents with the digest that was signed")                                                  \
 	COUNT(dossiers, "dossiers, each with its filing in force")                                                     \
 	COUNT(certificates, "certificates, with request, key and issuer's signature")                                  \
+	COUNT(contracts, "texts of the contract that were accepted")                                                   \
 	COUNT(revocations, "revocations")                                                                              \
 	COUNT(taxpayers, "taxpayers in their households")                                                              \
 	COUNT(uploads, "uploads not completed")                                                                        \
@@ -166,6 +167,7 @@ void audit_certificate(struct audit *audit, struct slice value);
 void audit_key_owner(struct audit *audit, struct slice value);
 void audit_holder(struct audit *audit, struct slice value);
 void audit_revocation(struct audit *audit, struct slice value);
+void audit_contract(struct audit *audit, struct slice value);
 void audit_identity_end(struct audit *audit);
 
 /* audit_published.c */

@@ -7,6 +7,7 @@
 #include <openssl/x509.h>
 #include <string.h>
 
+#include "protocol/codec.h"
 #include "protocol/digest.h"
 #include "protocol/json.h"
 #include "protocol/message.h"
@@ -125,10 +126,63 @@ certificate_is(const struct audit *audit, struct slice der, const struct rec_cer
 	return is_good;
 }
 
+/* The message that it was asked for with: of its kind, by this holder. *csr is the PKCS#10 request in it. */
+static bool
+message_is(struct audit *audit, struct slice message, const struct rec_certificate *record, struct slice *csr)
+{
+	struct msg_enrol_request enrol;
+	struct msg_issue_request issue;
+	struct fault fault;
+
+	*csr = SLICE_EMPTY;
+	if (record->role != ROLE_TAXPAYER) {
+		bool is_issue = codec_decode(message_issue_request(), message, CODEC_STORED, audit->arena, &issue,
+		    &fault) == ERROR_NONE;
+		if (is_issue)
+			*csr = issue.csr;
+		return is_issue && (uint64_t)role_find(issue.kind) == record->role && !record->has_spi;
+	}
+	if (codec_decode(message_enrol_request(), message, CODEC_STORED, audit->arena, &enrol, &fault) != ERROR_NONE)
+		return false;
+	*csr = enrol.csr;
+	return slice_equal(enrol.spi, record->spi) && slice_equal(enrol.email, record->email);
+}
+
+/* What the leaf binds by its digest is what is archived: nobody can have put another message, or another text of the
+ * contract, in its place since. */
+static bool
+leaf_binds(struct audit *audit, const struct rec_archive_certificate *archive)
+{
+	uint8_t message[DIGEST_SIZE];
+	const struct {
+		const char *name;
+		bool is_there;
+		struct slice digest;
+	} members[] = {
+		{ "message_sha256", true, slice_of(message, sizeof message) },
+		{ "contract_sha256", archive->has_contract, archive->contract },
+	};
+	const struct json *root;
+	struct fault fault;
+	bool binds = json_parse(archive->leaf, &leaf_limits, audit->arena, &root, &fault) == ERROR_NONE;
+
+	digest_bytes(archive->message, message);
+	for (size_t i = 0; binds && i < sizeof members / sizeof members[0]; i++) {
+		uint8_t digest[DIGEST_SIZE];
+		bool is_there = json_find(root, members[i].name) != NULL;
+		binds = is_there == members[i].is_there &&
+		    (!is_there || (hex_decode(json_find_text(root, members[i].name), digest, sizeof digest) &&
+				      slice_equal(members[i].digest, slice_of(digest, sizeof digest))));
+	}
+	return binds;
+}
+
 static void
 check_evidence(struct audit *audit, const struct rec_certificate *record)
 {
 	struct rec_archive_certificate archive;
+	struct rec_contract contract;
+	struct slice csr;
 	uint8_t digest[DIGEST_SIZE], request[DIGEST_SIZE];
 
 	if (!audit_archive(audit, record->archive, record_archive_certificate(), &archive)) {
@@ -136,13 +190,20 @@ check_evidence(struct audit *audit, const struct rec_certificate *record)
 		return;
 	}
 	digest_bytes(archive.certificate, digest);
-	digest_bytes(archive.csr, request);
+	bool is_message = message_is(audit, archive.message, record, &csr);
+	digest_bytes(csr, request);
 	expect(audit, record, slice_equal(record->digest, slice_of(digest, sizeof digest)),
 	    "an archived certificate with its digest");
 	expect(audit, record, slice_equal(record->request_digest, slice_of(request, sizeof request)),
 	    "an archived request with its digest");
-	expect(audit, record, archive.has_spi == record->has_spi && slice_equal(archive.spi, record->spi),
-	    "the holder that the evidence names");
+	expect(audit, record, is_message, "the holder that the evidence names");
+	expect(audit, record, leaf_binds(audit, &archive),
+	    "a leaf with the digests of what was transmitted and accepted");
+	expect(audit, record, archive.has_contract == (record->role == ROLE_TAXPAYER),
+	    "a contract that a taxpayer, and nobody else, has accepted");
+	expect(audit, record, !archive.has_contract ||
+	    audit_find(audit, KEY_MAKE(audit->arena, KEY_contract, archive.contract), record_contract(), &contract),
+	    "the text of the contract that was accepted");
 	expect(audit, record, certificate_is(audit, archive.certificate, record),
 	    "a certificate of this serial and key, signed by the office");
 }
@@ -229,6 +290,22 @@ audit_revocation(struct audit *audit, struct slice value)
 	if (!audit_find(audit, certificate_key(audit, slice_from(audit->key, 1)), record_certificate(), &record) ||
 	    !record.has_revoked_at)
 		audit_disagree_record(audit, "a certificate that is revoked");
+}
+
+void
+audit_contract(struct audit *audit, struct slice value)
+{
+	struct rec_contract contract;
+	uint8_t digest[DIGEST_SIZE];
+
+	if (record_decode(record_contract(), value, audit->arena, &contract) != ERROR_NONE) {
+		audit_disagree_record(audit, "a record of its kind");
+		return;
+	}
+	audit->counts[AUDIT_contracts]++;
+	digest_bytes(contract.text, digest);
+	if (!slice_equal(slice_from(audit->key, 1), slice_of(digest, sizeof digest)))
+		audit_disagree_record(audit, "the SHA-256 of the text as key");
 }
 
 /* ---- their leaves ---- */

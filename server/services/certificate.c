@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "protocol/codec.h"
 #include "protocol/digest.h"
 #include "protocol/json.h"
 #include "protocol/receipt.h"
@@ -62,6 +63,15 @@ leaf_end(struct buf *body, const char *time_name, uint64_t time)
 	buf_put_text(body, "\"}");
 }
 
+static void
+put_digest_of(struct buf *body, const char *name, struct slice bytes)
+{
+	uint8_t digest[DIGEST_SIZE];
+
+	digest_bytes(bytes, digest);
+	put_hex_member(body, name, slice_of(digest, sizeof digest));
+}
+
 /* The finished body in the arena; frees the buffer. */
 static struct slice
 leaf_take(struct decision *decision, struct buf *body)
@@ -75,7 +85,7 @@ leaf_take(struct decision *decision, struct buf *body)
 }
 
 static struct slice
-issue_leaf(struct decision *decision, const struct rec_certificate *record)
+issue_leaf(struct decision *decision, const struct rec_certificate *record, struct slice message, struct slice contract)
 {
 	struct buf *body = buf_create(LEAF_MAX);
 
@@ -86,6 +96,9 @@ issue_leaf(struct decision *decision, const struct rec_certificate *record)
 	json_put_name(body, "kind");
 	json_put_string(body, slice_of_text(role_name((enum role)record->role)));
 	put_hex_member(body, "certificate_sha256", record->digest);
+	put_digest_of(body, "message_sha256", message);
+	if (contract.size != 0)
+		put_hex_member(body, "contract_sha256", contract);
 	leaf_end(body, "issued_at", decision->context->now);
 	return leaf_take(decision, body);
 }
@@ -144,6 +157,7 @@ struct issuing {
 	uint8_t certificate_digest[DIGEST_SIZE];
 	uint8_t serial[SERIAL_SIZE];
 	struct slice der;
+	struct slice contract; /* SHA-256 of the text accepted; empty for none */
 	struct rec_certificate *record;
 	uint64_t replaced; /* certificates of this holder, lately, the one that is ended now included */
 };
@@ -164,6 +178,21 @@ holder_key(struct decision *decision, const struct certificate_plan *plan)
 	struct keyed person = decision_person(decision, plan->spi);
 	uint8_t role = (uint8_t)plan->role;
 	return KEY_MAKE(decision->arena, KEY_holder, key_part_keyed(&person), slice_of(&role, 1));
+}
+
+struct slice
+certificate_message(struct decision *decision, const struct record *record, const void *request)
+{
+	struct buf *buf = buf_create(EVIDENCE_MESSAGE_MAX);
+	struct slice message = SLICE_EMPTY;
+
+	if (buf == NULL)
+		return message;
+	codec_encode(record, request, buf);
+	if (!buf_ok(buf) || !arena_copy(decision->arena, buf_peek(buf), &message))
+		message = SLICE_EMPTY;
+	buf_destroy(buf);
+	return message;
 }
 
 /* Whose is the key of the request? PROCEED when it is nobody's (record->serial is empty then), or this holder's with
@@ -284,6 +313,29 @@ revoke_earlier(struct decision *decision, struct issuing *issuing)
 	return PROCEED;
 }
 
+/* The text that was accepted goes on record with the first who accepts it, under its SHA-256: campaign.json may say
+ * something else tomorrow. */
+static enum outcome
+keep_contract(struct decision *decision, struct issuing *issuing)
+{
+	const struct certificate_plan *plan = issuing->plan;
+	struct rec_contract *contract = arena_alloc(decision->arena, sizeof *contract);
+	uint8_t digest[DIGEST_SIZE];
+
+	digest_bytes(plan->contract_text, digest);
+	if (contract == NULL || !arena_copy(decision->arena, slice_of(digest, sizeof digest), &issuing->contract))
+		return refuse(decision, ERROR_out_of_memory);
+	struct slice key = KEY_MAKE(decision->arena, KEY_contract, issuing->contract);
+	enum view_state state = view_get(decision->view, key, record_contract(), contract);
+	if (state == VIEW_AGAIN)
+		return AGAIN;
+	if (state == VIEW_ABSENT) {
+		*contract = (struct rec_contract){ plan->contract, plan->contract_text, decision->context->now };
+		effects_put(decision, key, record_contract(), contract);
+	}
+	return PROCEED;
+}
+
 static enum error
 sign_certificate(struct decision *decision, struct issuing *issuing, uint64_t not_after, struct fault *fault)
 {
@@ -321,15 +373,11 @@ put_certificate(struct decision *decision, struct issuing *issuing)
 	struct rec_serial *serial = arena_alloc(decision->arena, sizeof *serial);
 	struct rec_serial *current = arena_alloc(decision->arena, sizeof *current);
 	struct rec_archive_certificate archive = {
-		.leaf = issue_leaf(decision, record),
+		.leaf = issue_leaf(decision, record, plan->message, issuing->contract),
 		.certificate = issuing->der,
-		.csr = plan->csr,
-		.has_contract = plan->contract.size != 0,
-		.contract = plan->contract,
-		.has_email = plan->email.size != 0,
-		.email = plan->email,
-		.has_spi = plan->spi.size != 0,
-		.spi = plan->spi,
+		.message = plan->message,
+		.has_contract = issuing->contract.size != 0,
+		.contract = issuing->contract,
 		.issued_at = decision->context->now,
 	};
 
@@ -367,11 +415,14 @@ certificate_issue(struct decision *decision, const struct certificate_plan *plan
 		return outcome;
 	if (record->serial.size != 0)
 		return answer_known(decision, record);
-	if (plan->spi.size != 0) {
+	if (plan->message.size == 0)
+		return refuse(decision, ERROR_out_of_memory);
+	if (plan->spi.size != 0)
 		outcome = revoke_earlier(decision, issuing);
-		if (outcome != PROCEED)
-			return outcome;
-	}
+	if (outcome == PROCEED && plan->contract.size != 0)
+		outcome = keep_contract(decision, issuing);
+	if (outcome != PROCEED)
+		return outcome;
 	uint64_t not_after = authority_expiry(decision->context->now,
 	    (unsigned)decision->context->office->campaign.certificate_years);
 	if (sign_certificate(decision, issuing, not_after, &fault) != ERROR_NONE)

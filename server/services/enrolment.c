@@ -76,15 +76,15 @@ identify(struct decision *decision, const struct msg_enrol_request *facts, struc
 HANDLER(enrol)
 {
 	const struct msg_enrol_request *facts = request;
-	struct slice contract = decision->context->office->campaign.contract;
+	const struct campaign *campaign = &decision->context->office->campaign;
 	struct certificate_plan *plan = arena_alloc(decision->arena, sizeof *plan);
 	struct rec_taxpayer taxpayer;
 
 	if (plan == NULL)
 		return refuse(decision, ERROR_out_of_memory);
-	if (!slice_equal(facts->contract, contract))
+	if (!slice_equal(facts->contract, campaign->contract))
 		refuse_later(decision, ERROR_contract_not_accepted, "enrol_request.contract", facts->contract,
-		    contract);
+		    campaign->contract);
 	if (!email_is_plausible(facts->email))
 		refuse_later(decision, ERROR_email_invalid, "enrol_request.email", SLICE_EMPTY,
 		    SLICE_LITERAL("local@domain, without blanks or < > ( ) [ ] , ; : \\ \""));
@@ -102,7 +102,11 @@ HANDLER(enrol)
 	plan->birth_name = taxpayer.birth_name;
 	plan->first_names = taxpayer.first_names;
 	plan->email = facts->email;
-	plan->contract = facts->contract;
+	plan->contract = campaign->contract;
+	plan->contract_text = campaign->contract_text;
+	struct msg_enrol_request sent = *facts;
+	sent.has_deadline_ms = false;
+	plan->message = certificate_message(decision, message_enrol_request(), &sent);
 	return certificate_issue(decision, plan);
 }
 
@@ -127,6 +131,9 @@ HANDLER(issue)
 		return refuse_value(decision, ERROR_request_invalid, "issue_request.csr", SLICE_EMPTY,
 		    SLICE_LITERAL("a common name"));
 	plan->common_name = decision_text(decision, "%s", plan->request.common_name);
+	struct msg_issue_request sent = *wanted;
+	sent.has_deadline_ms = false;
+	plan->message = certificate_message(decision, message_issue_request(), &sent);
 	return certificate_issue(decision, plan);
 }
 

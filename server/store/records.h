@@ -14,6 +14,9 @@
 /* Persons of a household, at most: rows of the lists in records that name them, so that what is read has no more. */
 #define PERSONS_MAX ((size_t)16)
 
+/* The message that a certificate was asked for with: a PKCS#10 request, and short texts beside it. */
+#define EVIDENCE_MESSAGE_MAX ((size_t)LIMIT_CSR + 1024)
+
 #define RECORD_TABLE "server/store/records.def"
 #define RECORD_STRUCT(name) rec_##name
 #include "protocol/record_structs.h"

@@ -42,7 +42,7 @@
  * own, and an upload lives for fifteen days (UPLOAD_LIFE_S): what was archived in a year Y may belong to a filing of
  * January, Y + 1. So RETENTION_FILING of Y is kept until the end of Y + 11. */
 enum retention_class {
-	RETENTION_PERMANENT = 1,  /* the log's hashes, engine records */
+	RETENTION_PERMANENT = 1,  /* the log's hashes, engine records, texts of the contract */
 	RETENTION_REGISTER = 2,   /* taxpayers, households */
 	RETENTION_CERTIFICATE = 3, /* certificates and the evidence of enrolment */
 	RETENTION_FILING = 4,     /* filings, receipts, documents and parts of such: ten years after the last of them */

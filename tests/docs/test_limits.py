@@ -35,6 +35,7 @@ SENTENCES = [
     ("LIMIT_ATTACHMENTS", "at most {0} of them attachments"),
     ("LIMIT_MANIFEST_SIZE", "at most {0} bytes in all"),
     ("LIMIT_PROOF_SIZE", "The whole has at most {0} bytes"),
+    ("LIMIT_CONTRACT_TEXT", "Its paragraphs have at most {1} KiB together"),
     ("LIMIT_JSON_FILE", "up to {2} MiB"),
     ("LIMIT_JSON_DEPTH", "nesting deeper than {0}"),
 ]

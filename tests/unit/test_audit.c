@@ -345,6 +345,7 @@ CHANGE(batch_leaf, log_batch, record->leaves = flipped(record->leaves, 0))
 CHANGE(batch_frontier, log_batch, record->frontier = flipped(record->frontier, 0))
 CHANGE(batch_archive, log_batch, record->archives = flipped(record->archives, 9))
 CHANGE(publication_digest, publication, record->digest = flipped(record->digest, 31))
+CHANGE(contract_text, contract, record->text = flipped(record->text, 100))
 CHANGE(batch_size, log_batch, record->size_before ^= 3)
 
 #define PICK(name, kind, condition)                                                                                \
@@ -378,6 +379,8 @@ static const struct damage damages[] = {
 	    CHANGED(certificate, 0, certificate, certificate_key) },
 	{ "expected an archived request with its digest", CHANGED(certificate, 0, certificate, certificate_request) },
 	{ "expected its archived evidence", CHANGED(certificate, 0, certificate, certificate_archive) },
+	{ "expected the text of the contract that was accepted", REMOVED(contract, 0) },
+	{ "expected the SHA-256 of the text as key", CHANGED(contract, 0, contract, contract_text) },
 	{ "expected a revocation on both sides or on neither",
 	    CHANGED(certificate, 0, certificate, certificate_unrevoked) },
 	{ "expected a revocation on both sides or on neither", REMOVED(revocation, 0) },
@@ -507,7 +510,7 @@ as_it_is_everything_agrees(void **state)
 	    "5  cert",
 		"2  revocations\n", "3  taxpayers", "1  uploads", "1  full tiles", "1  published checkpoints",
 		    "2  published tiles",
-		"264  receipts", "274  archived blobs", " 0  of these, not mentioned" };
+		"1  texts of the contract", "264  receipts", "274  archived blobs", " 0  of these, not mentioned" };
 	for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
 		if (strstr(copy->output, counts[i]) == NULL)
 			fail_msg("no \"%s\" in\n%s", counts[i], copy->output);
@@ -561,6 +564,7 @@ every_foreign_record_is_found(void **state)
 		{ "filing 31: expected a record of its kind", "F1", 2, 9 },
 		{ "log_batch 31: expected a record of its kind", "L1", 2, 9 },
 		{ "publication 31: expected a record of its kind", "P1", 2, 9 },
+		{ "contract 31: expected a record of its kind", "X1", 2, 9 },
 	};
 
 	(void)state;
@@ -572,6 +576,90 @@ every_foreign_record_is_found(void **state)
 		copy_close(copy);
 		copy_audit(copy);
 		expect_found(copy, foreign[i].key, foreign[i].expected);
+		copy_destroy(copy);
+	}
+}
+
+/* ---- evidence ---- */
+
+static void
+message_of_another_income(struct rec_archive_certificate *archive)
+{
+	uint8_t *bytes = memcpy(scratch, archive->message.data, archive->message.size);
+	uint8_t *income = memmem(bytes, archive->message.size, "23456", 5);
+
+	assert_non_null(income);
+	*income = '3';
+	archive->message.data = bytes;
+}
+
+static void
+message_cut(struct rec_archive_certificate *archive)
+{
+	archive->message.size--;
+}
+
+static void
+contract_of_another_text(struct rec_archive_certificate *archive)
+{
+	archive->contract = flipped(archive->contract, 0);
+}
+
+static void
+contract_not_accepted(struct rec_archive_certificate *archive)
+{
+	archive->has_contract = false;
+}
+
+/* Puts changed evidence in the place of a taxpayer's, under the leaf that was logged. */
+static void
+replace_evidence(struct copy *copy, void (*change)(struct rec_archive_certificate *archive))
+{
+	static const struct damage a_persons = { .prefix = KEY_certificate, .record = record_certificate,
+		.pick = is_persons };
+	const struct retention retention = { RETENTION_CERTIFICATE, 2026 };
+	struct store_pair pair = find_picked(copy, &a_persons);
+	struct rec_certificate record;
+	struct rec_archive_certificate archive;
+	struct blob_ref ref;
+	struct slice bytes;
+
+	assert_int_equal(record_decode(record_certificate(), pair.value, copy->arena, &record), ERROR_NONE);
+	memcpy(ref.bytes, record.archive.data, sizeof ref.bytes);
+	assert_int_equal(store_blob_now(copy->store, ref, copy->arena, &bytes), ERROR_NONE);
+	assert_int_equal(record_decode(record_archive_certificate(), bytes, copy->arena, &archive), ERROR_NONE);
+	change(&archive);
+	struct store_batch *batch = store_batch_create(copy->store);
+	ref = store_blob(batch, retention, record_encode(record_archive_certificate(), &archive, copy->arena));
+	record.archive = slice_of(ref.bytes, sizeof ref.bytes);
+	store_put(batch, retention, pair.key, record_encode(record_certificate(), &record, copy->arena));
+	assert_int_equal(store_commit_now(batch), ERROR_NONE);
+}
+
+/* A6, A19: nobody can say later that something else was transmitted, or accepted. */
+static void
+replaced_evidence_is_found(void **state)
+{
+	static const struct {
+		const char *expected;
+		void (*change)(struct rec_archive_certificate *archive);
+	} changes[] = {
+		{ "expected a leaf with the digests of what was transmitted and accepted", message_of_another_income },
+		{ "expected the holder that the evidence names", message_cut },
+		{ "expected a leaf with the digests of what was transmitted and accepted", contract_of_another_text },
+		{ "expected the text of the contract that was accepted", contract_of_another_text },
+		{ "expected a leaf with the digests of what was transmitted and accepted", contract_not_accepted },
+		{ "expected a contract that a taxpayer, and nobody else, has accepted", contract_not_accepted },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+		struct copy *copy = copy_create();
+		copy_open(copy);
+		replace_evidence(copy, changes[i].change);
+		copy_close(copy);
+		copy_audit(copy);
+		expect_found(copy, "evidence", changes[i].expected);
 		copy_destroy(copy);
 	}
 }
@@ -697,6 +785,7 @@ main(void)
 		cmocka_unit_test(as_it_is_everything_agrees),
 		cmocka_unit_test(every_damaged_record_is_found),
 		cmocka_unit_test(every_foreign_record_is_found),
+		cmocka_unit_test(replaced_evidence_is_found),
 		cmocka_unit_test(an_unmentioned_blob_is_counted),
 		cmocka_unit_test(every_false_publication_is_found),
 		cmocka_unit_test(a_kept_checkpoint_has_to_be_of_this_log),

@@ -10,6 +10,7 @@
 
 #include "protocol/default_campaign.h"
 #include "protocol/default_catalogue.h"
+#include "protocol/limits.h"
 #include "tests/unit/catalogue_file.h"
 #include "tests/unit/file.h"
 
@@ -292,6 +293,31 @@ default_campaign_is_open_all_its_year(void **state)
 	"\"departments\":{\"A\":[\"01\"],\"B\":[\"2A\"],\"C\":[\"75\",\"971\"],\"none\":[\"99\"]}"
 #define DEADLINES "\"deadlines\":{\"A\":\"2026-05-19\",\"B\":\"2026-05-26\",\"C\":\"2026-12-31\"}"
 
+/* The same campaign with one paragraph of so many bytes. */
+static void
+contract_is_read_up_to(struct arena *arena, const char *good, size_t size, enum error expected)
+{
+	static const char paragraphs[] = "[\"a\",\"b\"]";
+	const char *at = strstr(good, paragraphs);
+	struct buf *buf = buf_create(2 * LIMIT_CONTRACT_TEXT);
+	struct campaign campaign;
+	struct fault fault;
+
+	assert_non_null(at);
+	assert_non_null(buf);
+	buf_put(buf, slice_of(good, (size_t)(at - good)));
+	buf_put_text(buf, "[\"");
+	for (size_t i = 0; i < size; i++)
+		buf_put_u8(buf, 'a');
+	buf_put_text(buf, "\"]");
+	buf_put_text(buf, at + strlen(paragraphs));
+	assert_true(buf_ok(buf));
+	assert_int_equal(campaign_parse(buf_peek(buf), arena, &campaign, &fault), expected);
+	if (expected != ERROR_NONE)
+		assert_true(slice_equal_text(fault.place, "contract.text"));
+	buf_destroy(buf);
+}
+
 static void
 campaigns_are_read_strictly(void **state)
 {
@@ -342,6 +368,8 @@ campaigns_are_read_strictly(void **state)
 	struct arena *arena = arena_create(1 << 20);
 	assert_int_equal(campaign_parse(SLICE_LITERAL(good), arena, &campaign, &fault), ERROR_NONE);
 	assert_true(slice_equal_text(campaign.contract_text, "a\n\nb"));
+	contract_is_read_up_to(arena, good, LIMIT_CONTRACT_TEXT - 2, ERROR_NONE);
+	contract_is_read_up_to(arena, good, LIMIT_CONTRACT_TEXT - 1, ERROR_json_malformed);
 	assert_true(campaign.deadline_a == 1779228000); /* the 19th is in time to its end: 2026-05-19T22:00:00Z */
 	assert_true(campaign.deadline_c == 1798758000); /* the day after New Year's Eve */
 	for (size_t i = 0; i < sizeof slips / sizeof slips[0]; i++) {

@@ -3,8 +3,10 @@
  * enrol: facts to the character (A1), possession of the key (A2), the contract (A6), three years (A5), and that a
  * refusal never tells which fact was wrong. */
 #include <openssl/x509.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "protocol/codec.h"
 #include "protocol/digest.h"
 #include "server/services/attempts.h"
 #include "server/services/certificate.h"
@@ -183,7 +185,6 @@ the_certificate_is_the_holder_s_for_three_years(void **state)
 	struct effects *effects = enrol(fixture, &facts);
 	const struct msg_certificate_answer *answer = effects->answer;
 	struct rec_certificate record;
-	struct rec_archive_certificate archive;
 	uint8_t digest[DIGEST_SIZE];
 
 	assert_int_equal(effects->refusal.error, ERROR_NONE);
@@ -198,22 +199,133 @@ the_certificate_is_the_holder_s_for_three_years(void **state)
 	assert_true(slice_equal_text(record.email, PEOPLE_EMAIL));
 	digest_bytes(answer->certificate, digest);
 	assert_memory_equal(record.digest.data, digest, DIGEST_SIZE);
-	/* A6, A19: what was agreed to is archived, and logged without a name. */
-	struct slice bytes;
-	struct blob_ref ref;
-	memcpy(ref.bytes, record.archive.data, sizeof ref.bytes);
-	assert_int_equal(store_blob_now(fixture->store, ref, fixture->arena, &bytes), ERROR_NONE);
-	assert_int_equal(record_decode(record_archive_certificate(), bytes, fixture->arena, &archive), ERROR_NONE);
-	assert_true(slice_equal(archive.contract, facts.contract));
-	assert_true(slice_equal(archive.csr, facts.csr));
-	assert_true(slice_equal_text(archive.email, PEOPLE_EMAIL));
-	assert_null(memmem(archive.leaf.data, archive.leaf.size, jeanne->taxpayer.spi.data, 13));
-	assert_null(memmem(archive.leaf.data, archive.leaf.size, "LEF", 3));
 	assert_non_null(fixture->checkpoint[0] == '\0' ? NULL : fixture->checkpoint);
 	const unsigned char *at = answer->certificate.data;
 	X509 *certificate = d2i_X509(NULL, &at, (long)answer->certificate.size);
 	assert_non_null(certificate);
 	X509_free(certificate);
+}
+
+static void
+archive_of(struct decision_fixture *fixture, const struct effects *effects, struct rec_archive_certificate *archive)
+{
+	const struct msg_certificate_answer *answer = effects->answer;
+	struct rec_certificate record;
+	struct blob_ref ref;
+	struct slice bytes;
+
+	assert_int_equal(effects->refusal.error, ERROR_NONE);
+	assert_true(decision_fixture_get(fixture, KEY_MAKE(fixture->arena, KEY_certificate, answer->serial),
+	    record_certificate(), &record));
+	memcpy(ref.bytes, record.archive.data, sizeof ref.bytes);
+	assert_int_equal(store_blob_now(fixture->store, ref, fixture->arena, &bytes), ERROR_NONE);
+	assert_int_equal(record_decode(record_archive_certificate(), bytes, fixture->arena, archive), ERROR_NONE);
+}
+
+static void
+assert_leaf_has(const struct rec_archive_certificate *archive, const char *name, struct slice digest)
+{
+	char hex[2 * DIGEST_SIZE + 1], member[128];
+
+	hex_encode(digest, hex);
+	int size = snprintf(member, sizeof member, "\"%s\":\"%s\"", name, hex);
+	assert_non_null(memmem(archive->leaf.data, archive->leaf.size, member, (size_t)size));
+}
+
+/* A6, A19: whatever becomes of the register and of campaign.json, what was transmitted and what was accepted is there,
+ * and the log proves it without naming anybody. */
+static void
+what_was_transmitted_and_accepted_is_archived(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_register(fixture, 3000000001, "H1");
+	struct msg_enrol_request facts = people_facts(fixture, jeanne), sent;
+	struct rec_archive_certificate archive;
+	struct rec_contract contract;
+	struct fault fault;
+	uint8_t digest[DIGEST_SIZE];
+
+	facts.has_deadline_ms = true;
+	facts.deadline_ms = 5000;
+	struct effects *effects = enrol(fixture, &facts);
+	archive_of(fixture, effects, &archive);
+	assert_int_equal(codec_decode(message_enrol_request(), archive.message, CODEC_STORED, fixture->arena, &sent,
+	    &fault), ERROR_NONE);
+	assert_false(sent.has_deadline_ms);
+	assert_true(slice_equal(sent.spi, facts.spi));
+	assert_true(slice_equal(sent.birth_name, facts.birth_name));
+	assert_true(slice_equal(sent.filer_number, facts.filer_number));
+	assert_true(slice_equal(sent.reference_income, facts.reference_income));
+	assert_true(slice_equal(sent.email, facts.email));
+	assert_true(slice_equal(sent.csr, facts.csr));
+	assert_true(slice_equal(sent.contract, facts.contract));
+	digest_bytes(archive.message, digest);
+	assert_leaf_has(&archive, "message_sha256", slice_of(digest, sizeof digest));
+
+	digest_bytes(fixture->office->campaign.contract_text, digest);
+	assert_true(archive.has_contract && slice_equal(archive.contract, slice_of(digest, sizeof digest)));
+	assert_leaf_has(&archive, "contract_sha256", archive.contract);
+	assert_true(decision_fixture_get(fixture, KEY_MAKE(fixture->arena, KEY_contract, archive.contract),
+	    record_contract(), &contract));
+	assert_true(slice_equal(contract.text, fixture->office->campaign.contract_text));
+	assert_true(slice_equal(contract.version, facts.contract));
+	assert_int_equal(contract.accepted_at, FIXTURE_NOW);
+
+	assert_null(memmem(archive.leaf.data, archive.leaf.size, jeanne->taxpayer.spi.data, 13));
+	assert_null(memmem(archive.leaf.data, archive.leaf.size, "LEF", 3));
+	assert_null(memmem(archive.leaf.data, archive.leaf.size, "23456", 5));
+}
+
+/* One record for each text, written by the first who accepts it and by nobody who is refused or asks again. */
+static void
+each_text_of_the_contract_is_kept_once(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct msg_enrol_request first = people_facts(fixture, people_register(fixture, 3000000001, "H1"));
+	struct msg_enrol_request second = people_facts(fixture, people_register(fixture, 3000000002, "H2"));
+	struct msg_enrol_request third = people_facts(fixture, people_register(fixture, 3000000003, "H3"));
+	struct msg_enrol_request wrong = first;
+	struct rec_archive_certificate archive;
+
+	wrong.filer_number = SLICE_LITERAL("7654321");
+	assert_int_equal(count_puts(enrol(fixture, &wrong), KEY_contract), 0);
+	assert_int_equal(count_puts(enrol(fixture, &first), KEY_contract), 1);
+	assert_int_equal(count_puts(enrol(fixture, &second), KEY_contract), 0);
+	/* The same version with another text: both stay, and each certificate's leaf says which. */
+	fixture->office->campaign.contract_text = SLICE_LITERAL("Autre texte");
+	assert_null(enrol(fixture, &second)->puts);
+	struct effects *effects = enrol(fixture, &third);
+	assert_int_equal(count_puts(effects, KEY_contract), 1);
+	archive_of(fixture, effects, &archive);
+	uint8_t digest[DIGEST_SIZE];
+	digest_bytes(SLICE_LITERAL("Autre texte"), digest);
+	assert_leaf_has(&archive, "contract_sha256", slice_of(digest, sizeof digest));
+}
+
+/* Those whom an operator certifies accept no contract; what was asked for is kept all the same. */
+static void
+what_an_operator_asked_for_is_archived(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *spare = people_register(fixture, 3000000009, "H9");
+	const struct msg_issue_request request = { .kind = SLICE_LITERAL("agent"),
+		.csr = people_csr(fixture, spare->key, "Agent Martin") };
+	struct msg_issue_request sent;
+	struct rec_archive_certificate archive;
+	struct fault fault;
+	uint8_t digest[DIGEST_SIZE];
+
+	struct effects *effects =
+	    decision_fixture_run(fixture, decide_issue, message_certificate_answer(), &request);
+	archive_of(fixture, effects, &archive);
+	assert_int_equal(codec_decode(message_issue_request(), archive.message, CODEC_STORED, fixture->arena, &sent,
+	    &fault), ERROR_NONE);
+	assert_true(slice_equal(sent.kind, request.kind) && slice_equal(sent.csr, request.csr));
+	digest_bytes(archive.message, digest);
+	assert_leaf_has(&archive, "message_sha256", slice_of(digest, sizeof digest));
+	assert_false(archive.has_contract);
+	assert_int_equal(count_puts(effects, KEY_contract), 0);
+	assert_null(memmem(archive.leaf.data, archive.leaf.size, "contract", 8));
 }
 
 /* A5: three years unless the campaign says otherwise. */
@@ -370,6 +482,9 @@ main(void)
 		PEOPLE_TEST(a_bad_request_tells_nothing_of_the_facts),
 		PEOPLE_TEST(without_room_no_fact_is_compared),
 		PEOPLE_TEST(the_certificate_is_the_holder_s_for_three_years),
+		PEOPLE_TEST(what_was_transmitted_and_accepted_is_archived),
+		PEOPLE_TEST(each_text_of_the_contract_is_kept_once),
+		PEOPLE_TEST(what_an_operator_asked_for_is_archived),
 		PEOPLE_TEST(a_certificate_lasts_as_long_as_the_contract_says),
 		PEOPLE_TEST(the_same_request_gets_the_same_certificate),
 		PEOPLE_TEST(a_new_key_ends_the_old_certificate),
