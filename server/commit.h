@@ -2,7 +2,14 @@
  *
  * Group commit: decisions with effects gather in the open batch; sealed at the end of a wake-up of the loop while none
  * is on its way and the last is not too near, it becomes one durable store commit and one signed checkpoint, and only
- * then do its answers leave (design section 5, "Order within a batch").
+ * then do its answers leave.
+ *
+ * The order within a batch. Sealing gives blobs their places and leaves their indices, and encodes all records, the
+ * leaves' hashes among them. The store makes all of that durable at once: the engine on LevelDB by one write to its
+ * journal and one sync (leveldb.h); segments and LevelDB itself get it behind that, unsynced, and are synced by the
+ * flusher later, before the journal's space is used again. Then the loop signs the checkpoint and the proofs with it,
+ * tells the new checkpoint for publication, and sends the answers. So nothing is signed that a crash could take back,
+ * and what a crash takes was promised to nobody; tiles and published files can be made again.
  *
  * No decision rests on what one before it, in its batch or in the one on its way, is about to change: it has to wait
  * (commit_conflicts). What other processes write to a store that is shared, the store compares when it commits, with

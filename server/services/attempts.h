@@ -12,11 +12,11 @@
  * from a network that behaves, a pair that has not failed is always heard, and its success is never delayed.
  *
  * An address or network over its limit is heard at a pace besides, whomever it asks for: one comparison that fails,
- * then none for a second, growing to ten. Otherwise each new person would give it one guess for nothing. "Nobody can
- * lock another out" and "success is never delayed for a third party's failures" (design section 4) hold between
- * networks: a network, or an IPv4 address, is one party here, the only thing by which who guesses at many persons can
- * be known at all. Whoever shares it with such a one waits seconds, not hours, and what they wait for is a turn:
- * refused askers take none, successes neither.
+ * then none for a second, growing to ten. Otherwise each new person would give it one guess for nothing. That nobody
+ * can lock another out, and that success is never delayed for a third party's failures, holds between networks: a
+ * network, or an IPv4 address, is one party here, the only thing by which who guesses at many persons can be known at
+ * all. Whoever shares it with such a one waits seconds, not hours, and what they wait for is a turn: refused askers
+ * take none, successes neither.
  *
  * Whoever waits is not even compared, so the answer tells nothing. A day without a failure forgets: the counter counts
  * no more, and some time later the sweep removes it. What cannot be a tax number gets the same answers, and fails for

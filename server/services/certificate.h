@@ -38,8 +38,8 @@ must_check struct slice certificate_message(
     struct decision *decision, const struct record *record, const void *request);
 
 /* Answers a checked request with a certificate: the same for the same request, a new one otherwise; a person's
- * earlier certificate of that role is then revoked and the earlier address told (design section 4). Refuses with
- * attempts_exceeded when too many were replaced. The answer is a certificate_answer. */
+ * earlier certificate of that role is then revoked and the earlier address told, so that who did not ask for the new
+ * one learns of it. Refuses with attempts_exceeded when too many were replaced. The answer is a certificate_answer. */
 must_check enum outcome certificate_issue(struct decision *decision, const struct certificate_plan *plan);
 
 /* Effects: the record says revoked, the CRL gets a line, the log a leaf. `certificate` lives in the arena and is

@@ -6,8 +6,8 @@
 
 #include "server/decide.h"
 
-/* How many persons of a household may sign one and the same manifest, each with a receipt (design section 4: both
- * spouses). Bounds what one rectification writes. */
+/* How many persons of a household may sign one and the same manifest, as both spouses may, each with a receipt of their
+ * own. Bounds what one rectification writes. */
 #define STORED_SIGNERS_MAX ((size_t)4)
 
 /* PROCEED with the filing that `reference` (receipt number as typed, or id in hexadecimal) names and that concerned the

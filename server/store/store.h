@@ -9,8 +9,9 @@
  *
  * Reads see what is committed, never a batch that is open or on its way. One batch is open at a time; several may be on
  * their way, and they become durable in the order committed. A commit is atomic and durable: once it is told to be
- * STORE_DURABLE, all of it survives any crash. STORE_FAILED is final (design section 6): the process must stop without
- * answering; store_failure says why. A read that fails is not: it says itself what is wrong, and others go on.
+ * STORE_DURABLE, all of it survives any crash. STORE_FAILED is final, since a sync that failed once may report success
+ * the next time without what was lost: the process must stop without answering; store_failure says why. A read that
+ * fails is not: it says itself what is wrong, and others go on.
  *
  * An engine is exclusive, or several processes share what is stored. What one decision reads and another of the same
  * process writes, the process itself keeps apart (commit.h); what another process writes, only the engine can know.
