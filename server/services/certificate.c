@@ -249,19 +249,6 @@ answer_known(struct decision *decision, const struct rec_certificate *record)
 	return DECIDED;
 }
 
-static void
-tell_replaced(struct decision *decision, struct slice email)
-{
-	const struct letter *letter = letter_of(LETTER_CERTIFICATE_REPLACED);
-	struct rec_mail *mail = arena_alloc(decision->arena, sizeof *mail);
-
-	if (mail != NULL)
-		*mail = (struct rec_mail){ email, slice_of_text(letter->subject), slice_of_text(letter->text),
-			decision->context->now };
-	effects_put(decision, KEY_MAKE(decision->arena, KEY_mail, key_part_u64(decision->arena, decision->context->now),
-	    slice_of(decision->context->random + 16 * RANDOM_MAIL, 16)), record_mail(), mail);
-}
-
 /* Has the certificate lasted long enough to be replaced, after so many before it? A clock that was set back makes
  * nobody wait for longer than the longest. */
 static enum outcome
@@ -309,7 +296,8 @@ revoke_earlier(struct decision *decision, struct issuing *issuing)
 	if (!earlier->has_revoked_at)
 		certificate_revoke(decision, earlier, REVOCATION_REASON_superseded);
 	if (earlier->has_email && earlier->email.size != 0)
-		tell_replaced(decision, earlier->email);
+		letter_post(decision, LETTER_CERTIFICATE_REPLACED, earlier->email,
+		    decision->context->random + 16 * RANDOM_MAIL);
 	return PROCEED;
 }
 

@@ -4,6 +4,7 @@
 #include "server/services/services.h"
 
 #include "server/services/attempts.h"
+#include "server/services/letters.h"
 #include "server/services/uploads.h"
 
 const struct dispatch_handler *
@@ -37,6 +38,6 @@ services_table(void)
 const decide *
 services_sweeps(void)
 {
-	static const decide sweeps[] = { decide_upload_sweep, decide_attempts_sweep, NULL };
+	static const decide sweeps[] = { decide_upload_sweep, decide_attempts_sweep, decide_letter_sweep, NULL };
 	return sweeps;
 }

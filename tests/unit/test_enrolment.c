@@ -10,6 +10,7 @@
 #include "protocol/digest.h"
 #include "server/services/attempts.h"
 #include "server/services/certificate.h"
+#include "server/services/letters.h"
 #include "tests/unit/people.h"
 #include "tests/unit/unit.h"
 
@@ -405,6 +406,63 @@ a_new_key_ends_the_old_certificate(void **state)
 	assert_refused(enrol(fixture, &facts), ERROR_key_in_use, "csr", NULL, "*");
 }
 
+static size_t
+letters(struct decision_fixture *fixture)
+{
+	static const char from[] = "M", end[] = "N";
+	struct store_pair *pairs;
+	size_t count;
+
+	assert_int_equal(store_range_now(fixture->store, slice_of_text(from), slice_of_text(end), false, 1000,
+	    fixture->arena, &pairs, &count), ERROR_NONE);
+	return count;
+}
+
+/* As a tick of the server does. */
+static void
+sweep(struct decision_fixture *fixture)
+{
+	for (const decide *step = services_sweeps(); *step != NULL; step++)
+		assert_int_equal(decision_fixture_run(fixture, *step, message_done(), NULL)->refusal.error, ERROR_NONE);
+}
+
+/* The outbox forgets what nobody fetched, a step at a time, and nothing before its time. */
+static void
+letters_are_forgotten_in_the_end(void **state)
+{
+	struct decision_fixture *fixture = *state;
+	struct person *jeanne = people_enrol(fixture, 3000000001, "H1");
+	const struct rec_mail old = { SLICE_LITERAL(PEOPLE_EMAIL), SLICE_LITERAL("s"), SLICE_LITERAL("t"),
+		FIXTURE_NOW };
+
+	for (uint64_t i = 0; i < LETTER_SWEEP_MAX; i++)
+		decision_fixture_put(fixture, KEY_MAKE(fixture->arena, KEY_mail,
+		    key_part_u64(fixture->arena, FIXTURE_NOW), key_part_u64(fixture->arena, i),
+		    key_part_u64(fixture->arena, 0)), record_mail(), &old);
+	people_enrol_anew(fixture, jeanne);
+	fixture->now++;
+	people_enrol_anew(fixture, jeanne);
+	assert_int_equal(letters(fixture), LETTER_SWEEP_MAX + 2);
+	fixture->now = FIXTURE_NOW + LETTER_LIFE_S;
+	sweep(fixture);
+	assert_int_equal(letters(fixture), LETTER_SWEEP_MAX + 2);
+	fixture->now++;
+	assert_true(decision_fixture_decide(fixture, decide_letter_sweep, message_done(), NULL)->has_more);
+	sweep(fixture);
+	assert_int_equal(letters(fixture), 2);
+	sweep(fixture);
+	assert_int_equal(letters(fixture), 1);
+	fixture->now++;
+	sweep(fixture);
+	assert_int_equal(letters(fixture), 0);
+	assert_false(decision_fixture_decide(fixture, decide_letter_sweep, message_done(), NULL)->has_more);
+	/* By a clock that stands near 1970 nothing is too old. */
+	people_enrol_anew(fixture, jeanne);
+	fixture->now = 5;
+	sweep(fixture);
+	assert_int_equal(letters(fixture), 1);
+}
+
 /* Asks for a certificate for a new key, and keeps its serial number in the person. */
 static struct effects *
 enrol_anew(struct decision_fixture *fixture, struct person *person)
@@ -488,6 +546,7 @@ main(void)
 		PEOPLE_TEST(a_certificate_lasts_as_long_as_the_contract_says),
 		PEOPLE_TEST(the_same_request_gets_the_same_certificate),
 		PEOPLE_TEST(a_new_key_ends_the_old_certificate),
+		PEOPLE_TEST(letters_are_forgotten_in_the_end),
 		PEOPLE_TEST(certificates_replaced_too_often_have_to_last),
 		PEOPLE_TEST(keys_have_one_holder),
 	};
