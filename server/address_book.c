@@ -95,7 +95,7 @@ peers_of(struct address_book *book, const struct address_account *account)
 	return &account->above->below[list];
 }
 
-/* The largest loses one at a time. */
+/* connections_most is found again by counting down: an account loses one connection at a time, so it is one step. */
 static void
 account_set_connections(struct address_book *book, struct address_account *account, size_t connections)
 {
@@ -291,7 +291,8 @@ recent_note(struct recent *recent, const struct address_account *account, uint64
 	recent->last.at_ms = now_ms;
 }
 
-/* Had much while another wanted the loop, too. */
+/* Has it had more than its part of the loop's time (share.h), and has another account had a turn within
+ * ADDRESS_BOOK_RECENT_MS? With nobody else there, nobody is to be put before it. */
 static bool
 account_had_much(const struct recent *recent, const struct address_account *account, uint64_t now_ms)
 {

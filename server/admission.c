@@ -3,7 +3,7 @@
  * A bucket that fills with time, and three limits. */
 #include "server/admission.h"
 
-/* The budget of so many milliseconds, never more than a second's. */
+/* Adds the budget of the milliseconds that have passed, in thousandths of an enrolment; never more than a second's. */
 static void
 budget_fill(struct admission *admission, uint64_t now_ms)
 {
@@ -29,7 +29,7 @@ budget_take(struct admission *admission, uint64_t now_ms)
 	return true;
 }
 
-/* Have filings had to wait of late? */
+/* Did a filing wait longer than busy_after_ms / ADMISSION_CROWD_PART within the last ADMISSION_CROWD_MS? */
 static bool
 is_crowded(const struct admission *admission, uint64_t now_ms)
 {

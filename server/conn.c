@@ -13,9 +13,10 @@
 #include "server/conn_state.h"
 #include "server/session.h"
 
-/* Reads of one turn from a peer whose bytes are thrown away. */
+/* Reads, of 4 KiB each, in one turn of a connection that lingers, where bytes are thrown away. */
 #define SCRAPS_MAX 16
-/* A receipt or two, not pages of documents. */
+/* Answers up to this many bytes, a receipt or two, are sent in the round in which they are ready, even to a connection
+ * that has had much; pages of documents wait for its turn. */
 #define ANSWERS_SHORT ((size_t)16 * 1024)
 
 static void conn_rest(struct conn *conn);
@@ -111,7 +112,8 @@ conn_now_ms(const struct conn *conn)
 
 /* ---- sending ---- */
 
-/* The reader took `size` bytes but not all. */
+/* The reader took `size` bytes and left some. It has write_ms for each CONN_WRITE_MIN bytes: once it has taken so many,
+ * the next window begins. */
 static void
 conn_watch_reader(struct conn *conn, size_t size)
 {
@@ -157,7 +159,7 @@ conn_send(struct conn *conn)
 
 /* ---- turns ---- */
 
-/* Or its address has. */
+/* Has the connection, or its address or network, had more than its part of the loop's time (share.h)? */
 static bool
 conn_had_much(const struct conn *conn)
 {
@@ -167,7 +169,8 @@ conn_had_much(const struct conn *conn)
 	    address_book_had_much(conn->shared->book, conn->account, now_ms) != NULL;
 }
 
-/* Behind whose other turns it waits for its own: of a network that had much, behind all of that network's. */
+/* The queue of turns that it stands in when it had much: its network's, when that is what had much, so that many
+ * addresses of one network wait behind each other; else its address's. */
 static struct loop_group *
 conn_group(const struct conn *conn)
 {
@@ -188,7 +191,8 @@ conn_queue(struct conn *conn)
 		loop_later(conn->shared->loop, &conn->task);
 }
 
-/* What is short leaves in this round, whatever the peer has had: it is finished, and waited for. */
+/* Answers are ready. Up to ANSWERS_SHORT bytes leave in this round, however much time the connection has had: the work
+ * is done, and holding them back would save nothing. More waits for its turn if it has had much. */
 void
 conn_answered(void *context)
 {
@@ -245,7 +249,7 @@ conn_drain(struct conn *conn)
 		conn_set_state(conn, CONN_CLOSED);
 		return;
 	}
-	/* What is costly goes now: a peer that does not close keeps a descriptor, for linger_ms. */
+	/* Session and TLS are freed now: a peer that does not close holds only a descriptor, for linger_ms at most. */
 	session_destroy(conn->session);
 	conn->session = NULL;
 	stream_destroy(conn->stream);
@@ -332,8 +336,8 @@ conn_wait(struct conn *conn)
 	loop_want(loop, &conn->source, (may_read ? conn->read_waits : 0) | conn->write_waits);
 	if ((may_read && conn->read_waits == 0) || (conn->is_held && conn_wants_more(conn)))
 		conn_queue(conn);
-	/* With nothing due a timer that is set may stay: it fires in vain, more rarely than it would be stopped and
-	 * set. */
+	/* With nothing due, a timer that is still set is left: that it fires in vain now and then costs less than to
+	 * stop it and set it again with every request. */
 	if (due.deadline != DEADLINE_NONE)
 		loop_timer_set(loop, &conn->timer, patience_look_at_ms(conn->shared, &due, loop_steady_ms(loop)));
 }
@@ -381,12 +385,13 @@ conn_ready(struct loop_source *source, unsigned events)
 {
 	struct conn *conn = loop_owner(source, struct conn, source);
 
-	/* Not ready in the round before: it has come since. */
+	/* All was delivered when its last turn ended, so what makes it ready now came later, at the earliest at
+	 * loop_ready_since_ms. */
 	if (conn->is_up_to_date && loop_ready_since_ms(conn->shared->loop) > conn->unread_since_ms)
 		conn->unread_since_ms = loop_ready_since_ms(conn->shared->loop);
 	conn->is_up_to_date = false;
-	/* An error is read by whoever waits for the socket, or for a turn with it; when nobody does, the peer is gone
-	 * while we work for it. */
+	/* A read or write that is still to come meets the error and tells it better. With none to come, the peer went
+	 * away while its request is worked on. */
 	if ((events & LOOP_ERROR) && source->wanted == 0 && !loop_task_is_queued(&conn->task))
 		conn_close(conn, LOG_LEVEL_INFO, "connection lost");
 	if (events & (conn->read_waits | LOOP_ERROR))
@@ -398,7 +403,8 @@ conn_ready(struct loop_source *source, unsigned events)
 		return;
 	}
 	conn_queue(conn);
-	/* Told once is enough: thousands who wait for their turns would be all that the loop hears of. */
+	/* No more events until its turn: level-triggered, thousands of connections that wait for theirs would be
+	 * reported in every round. */
 	loop_want(conn->shared->loop, source, 0);
 }
 
@@ -420,7 +426,7 @@ conn_run(struct loop_task *task)
 {
 	struct conn *conn = loop_owner(task, struct conn, task);
 
-	/* A handshake's time is the peer's, not ours. */
+	/* handshake_ms is the peer's time: what the connection waited for this turn does not count. */
 	if (conn->state == CONN_HANDSHAKE)
 		conn->waits.since_ms += loop_steady_ms(conn->shared->loop) - conn->turn_since_ms;
 	conn_work(conn);
@@ -432,7 +438,7 @@ conn_fire(struct loop_timer *timer)
 	struct conn *conn = loop_owner(timer, struct conn, timer);
 	struct due due = conn_due(conn);
 
-	/* Looked at again after its turn. */
+	/* Its turn is coming, and conn_wait then sets the timer anew. */
 	if (loop_task_is_queued(&conn->task))
 		return;
 	/* What was due when the timer was set may have been met, or put off, since. */
@@ -515,7 +521,7 @@ conn_stop(struct conn *conn)
 void
 conn_give_way(struct conn *conn, const char *reason)
 {
-	/* What can be said at once. */
+	/* close_notify, if the socket takes it at once: nobody waits for that. */
 	if (conn->state == CONN_OPEN && conn_is_quiet(conn))
 		(void)stream_shutdown(conn->stream).status;
 	conn_close(conn, LOG_LEVEL_INFO, reason);

@@ -8,12 +8,13 @@
 #include "server/conn_state.h"
 #include "server/session.h"
 
-/* Begun for those who waited, in one round, so that those already here are served between them. */
+/* Handshakes begun in one round for connections that waited in line; the rest follow in the next rounds, so that those
+ * already open are served in between (each costs 0.4 ms). */
 #define BEGUN_MAX 32
 
 /* ---- the line ---- */
 
-/* `top`: what is above it counts. */
+/* `top`: the network of 48 bits, or the address, that has no account above it: its handshakes are what is compared. */
 static bool
 account_has_room(const struct conn_shared *shared, const struct address_account *top)
 {
@@ -26,7 +27,8 @@ account_has_queued(const struct address_account *account)
 	return account->standings[STANDING_QUEUED].first != NULL;
 }
 
-/* One of its connections waits; those below one take turns within its own. */
+/* A connection of this account waits for a handshake: the account stands in line. One with a network above it stands in
+ * that network's line, and the network in the common one, once for all of its addresses. */
 static void
 line_enter(struct conn_shared *shared, struct address_account *account)
 {
@@ -53,8 +55,9 @@ first_in_line(const struct chain *line)
 	return chain_owner(line->first, struct address_account, line);
 }
 
-/* Whose turn may be given now; it then stands last, and so does what is above it. NULL: nobody's. Past those that are
- * at their limit only, who have a handshake each, so there are few. */
+/* The first account in line that may have another handshake; it goes to the end of its line, and so does the network
+ * above it. NULL: none. Those at their limit are passed over; while any handshake is left, each of them has some under
+ * way, so they are fewer than handshakes_max. */
 static struct address_account *
 line_next(struct conn_shared *shared)
 {

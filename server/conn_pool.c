@@ -24,7 +24,7 @@ struct conn_pool {
 	void *drained_context;
 };
 
-/* A frame of a megabyte in two minutes is a line of 70 Kbit/s. */
+/* frame_ms lets a line of 70 Kbit/s send the largest frame, 1 MiB. */
 const struct conn_limits conn_limits_default = {
 	.connections_max = 20000,
 	.handshakes_max = 512,
@@ -39,7 +39,7 @@ const struct conn_limits conn_limits_default = {
 	.stop_frame_ms = 2 * 1000,
 };
 
-/* Once, until there has been room for a while. */
+/* connections_full is told once, and again only after a tick that found room and nobody shed since the tick before. */
 static void
 pool_tell_full(struct conn_pool *pool)
 {
@@ -120,8 +120,8 @@ conn_pool_create(struct loop *loop, struct log *log, const struct tls_config *tl
 	return pool;
 }
 
-/* One was taken that found nobody to give way to it, and no more since; by now somebody may have been quiet for long
- * enough. */
+/* After NEWCOMER_WAITS there is one connection beyond connections_max, and no other is accepted. By now one may have
+ * been quiet for GIVE_WAY_QUIET_MS: it makes room. */
 static void
 pool_look_again(struct conn_pool *pool)
 {
@@ -182,7 +182,8 @@ conn_pool_has_room(void *context)
 	return has_room;
 }
 
-/* There is one too many. */
+/* The newcomer is the one beyond connections_max: somebody else is shed for it, or it is refused, or it stays and no
+ * other is accepted for now. */
 static void
 pool_make_room(struct conn_pool *pool, struct conn *newcomer)
 {

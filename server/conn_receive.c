@@ -45,7 +45,8 @@ conn_is_short(const struct conn *conn)
 	return !give_way_has_room(conn_address_holds(conn), shared->buffered, memory_max(shared));
 }
 
-/* Its address holds three times what is left. */
+/* Does its address hold at least three times as much memory as nobody holds? (conn_is_short begins at once as much.) By
+ * itself an address gets here at one and a half times limits.buffered_max. */
 static bool
 conn_is_very_short(const struct conn *conn)
 {
@@ -62,7 +63,8 @@ conn_fault_short(const struct conn *conn, struct number_fault *fault)
 	    "fewer, while the memory for frames and answers is short");
 }
 
-/* When memory is short, who has answers to collect collects them first. */
+/* While conn_is_short, a connection with unsent answers is given no further frame: it first has to take those, which
+ * frees the memory it asks for. */
 bool
 conn_wants_more(struct conn *conn)
 {
@@ -78,7 +80,8 @@ conn_waited_ms(const struct conn *conn)
 	return conn_now_ms(conn) - conn->unread_since_ms;
 }
 
-/* Nothing of the peer's that came before then waits for us; or what does, waits for the peer itself. */
+/* All that the peer sent before then_ms was delivered; or it lies undelivered only because the peer does not take its
+ * answers, which is no delay of ours. */
 static void
 conn_is_up_to_date(struct conn *conn, uint64_t then_ms)
 {
@@ -86,7 +89,9 @@ conn_is_up_to_date(struct conn *conn, uint64_t then_ms)
 	conn->unread_since_ms = then_ms;
 }
 
-/* A whole frame. Beyond all patience even those who owe nothing get no answer that takes memory. */
+/* A whole frame goes to the session. While conn_is_short only connections without unsent answers get here; while
+ * conn_is_very_short these too are told busy, whatever they ask for: many of them together, with an answer of up to a
+ * frame each, would take the memory that is left, and busy takes a few hundred bytes. */
 static void
 conn_hand_over(struct conn *conn, const struct frame *frame)
 {
@@ -111,11 +116,13 @@ conn_may_read(struct conn *conn)
 {
 	if (conn->state != CONN_OPEN || conn->is_held)
 		return false;
-	/* A frame that has begun is read to its end. */
+	/* A frame that has begun is read to its end even when the session wants no more: its time of reception is when
+	 * it arrived. */
 	return buf_size(conn->in) != 0 || (!conn->shared->is_stopping && conn_wants_more(conn));
 }
 
-/* Half a frame is all that `in` holds. */
+/* `in` holds nothing but half a frame. It is kept until the rest comes; refused as busy once its header is here while
+ * conn_is_short; thrown away in draining, where nothing more is read. */
 static void
 conn_keep_half(struct conn *conn, const struct frame *frame)
 {
@@ -204,7 +211,8 @@ conn_receive(struct conn *conn)
 	conn_deliver(conn, &turn);
 	while (turn.bytes != 0 && conn_may_read(conn) && conn->read_waits == 0 && conn_read(conn, &turn))
 		conn_deliver(conn, &turn);
-	/* More may have come since. */
+	/* Up to when all was delivered: now, if the peer itself is waited for; else the last read that found nothing
+	 * more, since something may have come after it. */
 	if (conn->is_held && !conn_wants_more(conn))
 		conn_is_up_to_date(conn, conn_now_ms(conn));
 	else if (!conn->is_held && conn->read_waits != 0)

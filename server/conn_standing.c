@@ -39,8 +39,11 @@ conn_stand_nowhere(struct conn *conn)
 	chain_remove(&conn->in_all);
 }
 
-/* Has there been progress, in the standing in which it was? Who waits keeps its place, and so does who is slow. A turn
- * is none by itself: a byte of a TLS record that is never whole takes one, and so does a timer. */
+/* Has the connection made progress since it took its place in its standing, so that it goes to the end of the line?
+ * New and idle: a whole request came. Sending and reading: GIVE_WAY_PROGRESS bytes (8 KiB) of plain text went over,
+ * either way. Asking: always, since it is the office that owes the answer. In every other standing never. That it had
+ * a turn of the loop does not count: a single byte of a TLS record that is never completed gives it one, and so does a
+ * timer. */
 static bool
 conn_got_on(const struct conn *conn)
 {
@@ -112,8 +115,9 @@ conn_find_quiet(const struct conn_shared *shared)
 	return give_way_has_quiet(&stood, &standing) ? first_of_all(shared, standing) : NULL;
 }
 
-/* In a network of many that hold as much, those are looked at first whose peers do nothing, as far as so few looks find
- * them. */
+/* Accounts that are looked at below one network for a connection that can go without harm (give_way_has_quiet), of
+ * those that hold as much as the largest; with none found, the last one looked at loses one. Bounds the time that one
+ * newcomer costs. */
 #define LOOKS_MAX 8
 
 static struct give_way_stood
@@ -142,8 +146,8 @@ find_largest(const struct conn_shared *shared, struct address_account *top)
 	return account;
 }
 
-/* An address in a network with many that hold little each is one of them; when one of the others holds much by itself,
- * it is not. */
+/* Does the newcomer's own address hold most? Its network does (top), and in it either the newcomer's own address, or
+ * none that has more than connections_max / GIVE_WAY_PART by itself: then the network counts as one holder. */
 static bool
 holder_is_own(const struct conn *newcomer, const struct address_account *top, const struct address_account *largest)
 {

@@ -239,8 +239,8 @@ crl_begin(struct crl *crl, uint64_t now_ms)
 	crl_read_page(crl);
 }
 
-/* A list whose time has not come yet is worth nothing to its readers either: the clock was ahead and has been set
- * back. */
+/* A revocation is not listed yet, the list is CRL_RENEW_S old, or its thisUpdate lies ahead, since the clock was set
+ * back: readers refuse such a list. */
 static bool
 crl_is_due(const struct crl *crl, uint64_t now_ms)
 {

@@ -8,8 +8,8 @@
 #include "protocol/limits.h"
 #include "server/log.h"
 
-/* Left is the reserve with so many bytes free above it, more than a request or two write: a disk at the edge would
- * change with each. */
+/* The reserve counts as left when so many bytes are free above it: more than a request or two write, or a disk at its
+ * edge would make a line of the log with each. */
 #define DISK_WATCH_MARGIN ((uint64_t)4 * LIMIT_FRAME_BODY)
 
 /* Zeroed but for the first two. */

@@ -13,7 +13,7 @@
 #include "protocol/time.h"
 
 #define TRUNCATED " truncated=1"
-/* Time whose lines may go out at once. */
+/* A bucket holds the lines of two seconds at most: so many may go out at once. */
 #define CREDIT_MAX_MS 2000U
 
 /* Addresses counted for one event: whoever causes more than one line in COUNTED_MAX + 1 of those withheld is among
@@ -24,7 +24,7 @@
 struct limit {
 	const char *event; /* NULL: none yet */
 	uint64_t seen_ms;
-	uint64_t credit_ms; /* for lines; at so many a second each costs its share of one */
+	uint64_t credit_ms; /* time that was not used for lines; a line costs 1,000 ms divided by the rate */
 	uint64_t withheld;
 	struct counted {
 		uint8_t network[ADDRESS_SIZE];
@@ -341,7 +341,8 @@ line_write(struct log *log, enum log_level level, const char *event, const struc
 	line_begin(&line, wall_ms, level, event);
 	for (size_t i = 0; i < count; i++)
 		line_put_field(&line, log, &fields[i]);
-	/* What follows a gap must not hide it: while the gap is not owned up to, nothing else goes out. */
+	/* A gap in the log is told before anything that came after it: while log_lines_dropped cannot be written, no
+	 * other line is. */
 	if (log->dropped == 0 && line_end(&line, log->fd))
 		return true;
 	log->dropped++;
@@ -368,7 +369,7 @@ limit_find(struct log *log, const char *event)
 	return &log->limits[i];
 }
 
-/* May a line be written now? A clock that is set back costs lines for no longer than it takes to earn the next. */
+/* May a line be written now? A clock that is set back adds no credit and takes none: it goes on from there. */
 static bool
 limit_take(struct limit *limit, unsigned rate, uint64_t now_ms)
 {
