@@ -14,7 +14,7 @@
 
 #include "server/address.h"
 #include "server/chain.h"
-#include "server/give_way.h"
+#include "server/evict.h"
 #include "server/loop.h"
 #include "server/share.h"
 

@@ -285,7 +285,7 @@ conn_due(const struct conn *conn)
 		deadline = DEADLINE_NONE;
 	if (deadline == DEADLINE_HANDSHAKE && conn_handshake_is_pressed(conn))
 		deadline = DEADLINE_HANDSHAKE_PRESSED;
-	return patience_due(conn->shared, &conn->waits, deadline);
+	return timeouts_due(conn->shared, &conn->waits, deadline);
 }
 
 /* ---- after the work ---- */
@@ -339,7 +339,7 @@ conn_wait(struct conn *conn)
 	/* With nothing due, a timer that is still set is left: that it fires in vain now and then costs less than to
 	 * stop it and set it again with every request. */
 	if (due.deadline != DEADLINE_NONE)
-		loop_timer_set(loop, &conn->timer, patience_look_at_ms(conn->shared, &due, loop_steady_ms(loop)));
+		loop_timer_set(loop, &conn->timer, timeouts_look_at_ms(conn->shared, &due, loop_steady_ms(loop)));
 }
 
 static void
@@ -443,8 +443,8 @@ conn_fire(struct loop_timer *timer)
 		return;
 	/* What was due when the timer was set may have been met, or put off, since. */
 	if (due.deadline != DEADLINE_NONE && due.at_ms <= loop_steady_ms(conn->shared->loop)) {
-		const char *reason = patience_reason(due.deadline);
-		if (patience_is_final(due.deadline))
+		const char *reason = timeouts_reason(due.deadline);
+		if (timeouts_is_final(due.deadline))
 			conn_close(conn, LOG_LEVEL_INFO, reason);
 		else
 			conn_start_draining(conn, LOG_LEVEL_INFO, reason);
@@ -519,7 +519,7 @@ conn_stop(struct conn *conn)
 }
 
 void
-conn_give_way(struct conn *conn, const char *reason)
+conn_evict(struct conn *conn, const char *reason)
 {
 	/* close_notify, if the socket takes it at once: nobody waits for that. */
 	if (conn->state == CONN_OPEN && conn_is_quiet(conn))

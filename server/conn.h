@@ -12,7 +12,7 @@
  * last answers away. Every state in which we wait for the peer has a deadline.
  *
  * Fairness: a turn lasts a few milliseconds, and who has had much of late is served behind the others (share.h). All
- * that can be short is counted for each network address too, and the address that holds most gives way (give_way.h).
+ * that can be short is counted for each network address too, and the address that holds most gives way (evict.h).
  *
  * Back-pressure: nothing is read while the session wants no more, but a frame that has begun is read to its end
  * whatever happens, so that its time of reception is the time it arrived; it is held until the session wants it.
@@ -23,7 +23,7 @@
 
 #include "server/address.h"
 #include "server/chain.h"
-#include "server/give_way.h"
+#include "server/evict.h"
 #include "server/loop.h"
 
 struct address_account;
@@ -38,10 +38,10 @@ struct conn_limits {
 	 * of them, or waits in the backlog. Leave descriptors for the store. */
 	size_t connections_max;
 	/* Handshakes at once: each costs 0.4 ms of the loop's thread, and those who are already here go first. One
-	 * address may have half of them, or less when others have some (give_way.h). */
+	 * address may have half of them, or less when others have some (evict.h). */
 	size_t handshakes_max;
 	/* Bytes of memory for what is received and not delivered and for unsent answers, that one address may have;
-	 * all together twice as much, and an address less when others have some (give_way.h). Beyond it half a frame is
+	 * all together twice as much, and an address less when others have some (evict.h). Beyond it half a frame is
 	 * refused as busy, and who has answers to collect is neither read from nor answered anything more; beyond half
 	 * as much again every request is refused as busy. */
 	size_t buffered_max;
@@ -53,7 +53,7 @@ struct conn_limits {
 	uint64_t idle_ms;      /* without a frame, with nothing unanswered */
 	uint64_t write_ms;     /* for a reader to take CONN_WRITE_MIN bytes, or all there is */
 	uint64_t linger_ms;    /* for a peer to close after we did */
-	uint64_t drain_ms;     /* from conn_pool_drain to the end of patience */
+	uint64_t drain_ms;     /* from conn_pool_drain to when all connections are closed */
 	uint64_t stop_frame_ms; /* during it, for a half frame without further bytes */
 };
 
@@ -95,10 +95,10 @@ must_check struct conn *conn_create(struct conn_shared *shared, int fd, const ui
 /* What becomes of a newcomer, the latest one, when there are more than connections_max? When it takes somebody's place,
  * *loser is that one. */
 must_check enum newcomer conn_find_place(const struct conn *newcomer, struct conn **loser);
-/* The one that gives way to any newcomer, if there is one (give_way_has_quiet); NULL: none. */
+/* The one that is evicted for any newcomer, if there is one (evict_has_quiet); NULL: none. */
 struct conn *conn_find_quiet(const struct conn_shared *shared);
 /* Ends it for others' sake. Not from inside a call of its session. `reason`: a constant text. */
-void conn_give_way(struct conn *conn, const char *reason);
+void conn_evict(struct conn *conn, const char *reason);
 /* Ends it without a word. Not from inside a call of its session. */
 void conn_destroy(struct conn *conn);
 /* After is_stopping was set: closes it unless it owes an answer, else when it owes none any more. May free it. */

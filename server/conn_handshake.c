@@ -18,7 +18,7 @@
 static bool
 account_has_room(const struct conn_shared *shared, const struct address_account *top)
 {
-	return give_way_has_room(top->handshakes, shared->handshakes, shared->limits.handshakes_max);
+	return evict_has_room(top->handshakes, shared->handshakes, shared->limits.handshakes_max);
 }
 
 static bool

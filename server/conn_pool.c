@@ -15,7 +15,7 @@ struct conn_pool {
 	struct conn_shared shared;
 	bool was_full;
 	bool is_full_told;        /* in the log */
-	uint64_t shed, refused;   /* since the log was last told */
+	uint64_t evicted, refused;   /* since the log was last told */
 	void (*room)(void *context);
 	void *room_context;
 	struct loop_timer drain_timer;
@@ -39,7 +39,7 @@ const struct conn_limits conn_limits_default = {
 	.stop_frame_ms = 2 * 1000,
 };
 
-/* connections_full is told once, and again only after a tick that found room and nobody shed since the tick before. */
+/* connections_full is told once, and again only after a tick that found room and nobody evicted since the tick before. */
 static void
 pool_tell_full(struct conn_pool *pool)
 {
@@ -96,10 +96,10 @@ pool_drained(struct loop_task *task)
 }
 
 static void
-pool_shed(struct conn_pool *pool, struct conn *loser)
+pool_evict(struct conn_pool *pool, struct conn *loser)
 {
-	pool->shed++;
-	conn_give_way(loser, "gives way to a newcomer");
+	pool->evicted++;
+	conn_evict(loser, "evicted for a newcomer");
 }
 
 struct conn_pool *
@@ -121,7 +121,7 @@ conn_pool_create(struct loop *loop, struct log *log, const struct tls_config *tl
 }
 
 /* After NEWCOMER_WAITS there is one connection beyond connections_max, and no other is accepted. By now one may have
- * been quiet for GIVE_WAY_QUIET_MS: it makes room. */
+ * been quiet for EVICT_QUIET_MS: it makes room. */
 static void
 pool_look_again(struct conn_pool *pool)
 {
@@ -129,19 +129,19 @@ pool_look_again(struct conn_pool *pool)
 	struct conn *quiet = shared->count > shared->limits.connections_max ? conn_find_quiet(shared) : NULL;
 
 	if (quiet != NULL)
-		pool_shed(pool, quiet);
+		pool_evict(pool, quiet);
 	pool_changed(shared);
 }
 
 static void
 pool_tell_shed(struct conn_pool *pool)
 {
-	if (pool->shed != 0 || pool->refused != 0)
-		log_event(pool->shared.log, LOG_LEVEL_WARN, "connections_shed", log_uint("shed", pool->shed),
+	if (pool->evicted != 0 || pool->refused != 0)
+		log_event(pool->shared.log, LOG_LEVEL_WARN, "connections_evicted", log_uint("evicted", pool->evicted),
 		    log_uint("refused", pool->refused));
 	else if (pool->shared.count < pool->shared.limits.connections_max)
 		pool->is_full_told = false;
-	pool->shed = pool->refused = 0;
+	pool->evicted = pool->refused = 0;
 }
 
 void
@@ -182,7 +182,7 @@ conn_pool_has_room(void *context)
 	return has_room;
 }
 
-/* The newcomer is the one beyond connections_max: somebody else is shed for it, or it is refused, or it stays and no
+/* The newcomer is the one beyond connections_max: somebody else is evicted for it, or it is refused, or it stays and no
  * other is accepted for now. */
 static void
 pool_make_room(struct conn_pool *pool, struct conn *newcomer)
@@ -193,11 +193,11 @@ pool_make_room(struct conn_pool *pool, struct conn *newcomer)
 	switch (conn_find_place(newcomer, &loser)) {
 	case NEWCOMER_REPLACES:
 	case NEWCOMER_REPLACES_QUIET:
-		pool_shed(pool, loser);
+		pool_evict(pool, loser);
 		break;
 	case NEWCOMER_REFUSED:
 		pool->refused++;
-		conn_give_way(newcomer, "its address has most connections");
+		conn_evict(newcomer, "its address has most connections");
 		break;
 	case NEWCOMER_WAITS:
 		break;

@@ -18,7 +18,7 @@ must_check struct conn_pool *conn_pool_create(struct loop *loop, struct log *log
 void conn_pool_destroy(struct conn_pool *pool);
 
 /* The two functions of a struct listener_taker, whose context is the pool. A newcomer who is one too many takes the
- * place of somebody whose address holds most (give_way.h), if need be. */
+ * place of somebody whose address holds most (evict.h), if need be. */
 bool conn_pool_has_room(void *pool);
 void conn_pool_take(void *pool, int fd, const uint8_t address[16]);
 /* `room` is called when conn_pool_has_room would say true again after it said false: for listener_resume. */

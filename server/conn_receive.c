@@ -42,7 +42,7 @@ conn_is_short(const struct conn *conn)
 {
 	const struct conn_shared *shared = conn->shared;
 
-	return !give_way_has_room(conn_address_holds(conn), shared->buffered, memory_max(shared));
+	return !evict_has_room(conn_address_holds(conn), shared->buffered, memory_max(shared));
 }
 
 /* Does its address hold at least three times as much memory as nobody holds? (conn_is_short begins at once as much.) By
@@ -52,7 +52,7 @@ conn_is_very_short(const struct conn *conn)
 {
 	const struct conn_shared *shared = conn->shared;
 
-	return !give_way_has_room(conn_address_holds(conn) / 3, shared->buffered, memory_max(shared));
+	return !evict_has_room(conn_address_holds(conn) / 3, shared->buffered, memory_max(shared));
 }
 
 /* What is said to it then: how much its own address has, which is all that is its business. */

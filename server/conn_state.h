@@ -12,7 +12,7 @@
 #include "server/conn.h"
 #include "server/log.h"
 #include "server/loop.h"
-#include "server/patience.h"
+#include "server/timeouts.h"
 #include "server/share.h"
 
 struct session;
@@ -48,7 +48,7 @@ struct conn {
 	struct share share;
 	size_t window_sent;      /* in that window */
 	size_t counted;          /* in shared->buffered and the account's */
-	uint64_t standing_since_ms; /* steady clock: since its last progress (give_way.h) */
+	uint64_t standing_since_ms; /* steady clock: since its last progress (evict.h) */
 	size_t moved;               /* bytes received and sent since then */
 	uint8_t address[ADDRESS_SIZE];
 	enum conn_state state;

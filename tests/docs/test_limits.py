@@ -61,12 +61,12 @@ def test_when_time_ends():
     assert f"at most {latest}, the last second of the year 9999" in TEXT
 
 
-def test_when_connections_give_way():
-    header = (ROOT / "server/give_way.h").read_text()
-    numbers = {name: int(value) for name, value in re.findall(r"^#define (GIVE_WAY_\w+) (\d+)$", header, re.M)}
-    assert f"more than a {numbers['GIVE_WAY_PART']}th of all" in TEXT
-    kib, = re.findall(r"^#define GIVE_WAY_PROGRESS \(\(size_t\)(\d+) \* 1024\)$", header, re.M)
-    assert f"quiet for {numbers['GIVE_WAY_QUIET_MS'] // 1000} s: idle" in TEXT
+def test_when_connections_evict():
+    header = (ROOT / "server/evict.h").read_text()
+    numbers = {name: int(value) for name, value in re.findall(r"^#define (EVICT_\w+) (\d+)$", header, re.M)}
+    assert f"more than a {numbers['EVICT_PART']}th of all" in TEXT
+    kib, = re.findall(r"^#define EVICT_PROGRESS \(\(size_t\)(\d+) \* 1024\)$", header, re.M)
+    assert f"quiet for {numbers['EVICT_QUIET_MS'] // 1000} s: idle" in TEXT
     assert f"less than {kib} KiB sent and taken in that time" in TEXT
 
 

@@ -45,7 +45,7 @@ SERVER = [
     "server/services",
     "dispatch job server_log",
     "session",
-    "address_book conn conn_handshake conn_receive conn_standing conn_state give_way patience",
+    "address_book conn conn_handshake conn_receive conn_standing conn_state evict timeouts",
     "conn_pool listener",
     "server",
     "server/admin",

@@ -90,8 +90,8 @@ def test_half_frames(town, crowd, greedy):
         assert connection.receive()[1:3] == (7, 0)
 
 
-def shed(log):
-    return sum(map(int, re.findall(r"connections_shed shed=(\d+)", log)))
+def evicted(log):
+    return sum(map(int, re.findall(r"connections_evicted evicted=(\d+)", log)))
 
 
 def test_connections(town, crowd, greedy):
@@ -114,7 +114,7 @@ def test_connections(town, crowd, greedy):
     expect_filed(town, ANOTHER)
     log = town.office.log_text()
     assert f"connections_full connections_max={CONNECTIONS_MAX} of_one_address=" in log
-    wait_until(lambda: shed(town.office.log_text()) >= len(newcomers), "one gone for each newcomer, in the log")
+    wait_until(lambda: evicted(town.office.log_text()) >= len(newcomers), "one gone for each newcomer, in the log")
     # Whose they were is told by a name, which the operator finds for any address.
     name, address = town.office.run("address", town.office.directory, greedy).stdout.split()
     assert address == greedy and greedy not in log and re.fullmatch("[0-9a-f]{16}", name)

@@ -464,7 +464,7 @@ stopping_finishes_what_was_received(void **state)
 	assert_int_equal(conn_pool_count(f->pool), 1);
 	assert_int_equal(f->drained, 0);
 	buf_destroy(whole);
-	/* Only the one that waits is left, until patience ends. */
+	/* Only the one that waits is left, until its time is over. */
 	assert_int_equal(f->dispatch.sessions, 1);
 	later(f, f->limits.drain_ms - 1);
 	assert_int_equal(f->drained, 0);

@@ -234,9 +234,9 @@ a_newcomer_takes_the_place_of_the_idlest_of_the_largest(void **state)
 	assert_int_equal(count_of(lines, "connections_full connections_max=5 of_one_address=4\n"), 1);
 	assert_int_equal(count_of(lines, "connections_full"), 1);
 	conn_pool_tick(f->pool);
-	assert_int_equal(count_of(log_lines(f), "connections_shed shed=2 refused=0\n"), 1);
+	assert_int_equal(count_of(log_lines(f), "connections_evicted evicted=2 refused=0\n"), 1);
 	conn_pool_tick(f->pool);
-	assert_int_equal(count_of(log_lines(f), "connections_shed"), 0);
+	assert_int_equal(count_of(log_lines(f), "connections_evicted"), 0);
 	expect_served(f, modest);
 	release(f->dispatch.holding);
 	pump(f);
@@ -282,8 +282,8 @@ a_full_address_replaces_its_own_after_a_while(void **state)
 	assert_int_equal(third->end, STREAM_CUT);
 	assert_int_equal(conn_pool_count(f->pool), 2);
 	conn_pool_tick(f->pool);
-	assert_int_equal(count_of(log_lines(f), "connections_shed shed=0 refused=1\n"), 1);
-	later(f, GIVE_WAY_QUIET_MS - 1);
+	assert_int_equal(count_of(log_lines(f), "connections_evicted evicted=0 refused=1\n"), 1);
+	later(f, EVICT_QUIET_MS - 1);
 	expect_served(f, second);
 	later(f, 1);
 	expect_served(f, client_from(f, GREEDY));
@@ -330,9 +330,9 @@ who_gets_nowhere_gives_way_and_who_is_slow_does_not(void **state)
 	send_half(slow, 1000);
 	pump(f);
 	for (int i = 0; i < 5; i++) {
-		later(f, GIVE_WAY_QUIET_MS / 5);
+		later(f, EVICT_QUIET_MS / 5);
 		send_more(drips, 1);
-		send_more(slow, GIVE_WAY_PROGRESS / 2);
+		send_more(slow, EVICT_PROGRESS / 2);
 		pump(f);
 	}
 	for (uint8_t i = 0; i < CROWD - 4; i++)
@@ -353,8 +353,8 @@ who_gets_nowhere_gives_way_and_who_is_slow_does_not(void **state)
 	assert_int_equal(conn_pool_count(f->pool), CROWD + 1);
 	conn_pool_tick(f->pool);
 	assert_int_equal(f->rooms, 0);
-	later(f, GIVE_WAY_QUIET_MS);
-	send_more(slow, GIVE_WAY_PROGRESS);
+	later(f, EVICT_QUIET_MS);
+	send_more(slow, EVICT_PROGRESS);
 	pump(f);
 	conn_pool_tick(f->pool);
 	assert_int_equal(conn_pool_count(f->pool), CROWD);
@@ -382,7 +382,7 @@ a_record_that_is_never_whole_keeps_no_place(void **state)
 	assert_int_equal(write(fresh->fd, "\x17\x03\x03\x40\x00", 5), 5);
 	assert_int_equal(write(idle->fd, "\x17\x03\x03\x40\x00", 5), 5);
 	for (int i = 0; i < 5; i++) {
-		later(f, GIVE_WAY_QUIET_MS / 5);
+		later(f, EVICT_QUIET_MS / 5);
 		assert_int_equal(write(fresh->fd, "x", 1), 1);
 		assert_int_equal(write(idle->fd, "x", 1), 1);
 		expect_served(f, asks);
@@ -426,7 +426,7 @@ a_network_of_networks_gives_way(void **state)
 	expect_served(f, modest);
 }
 
-/* One that holds much by itself gives way to its neighbours in the network at once. */
+/* One that holds much by itself is evicted for its neighbours in the network at once. */
 static void
 a_neighbour_in_the_network_gets_in(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How long a connection waits for its peer, for what, and what follows. Arithmetic on struct conn_limits. */
-#ifndef GUICHET_PATIENCE_H
-#define GUICHET_PATIENCE_H
+ * Timeouts: how long a connection waits for its peer, for what, and what follows. Arithmetic on struct conn_limits. */
+#ifndef GUICHET_TIMEOUTS_H
+#define GUICHET_TIMEOUTS_H
 
 #include "server/conn.h"
 
@@ -23,9 +23,9 @@ struct due {
 };
 
 /* Why a connection ends that missed it: a constant text. */
-const char *patience_reason(enum deadline deadline);
+const char *timeouts_reason(enum deadline deadline);
 /* There is no use in answering or in taking leave. */
-bool patience_is_final(enum deadline deadline);
+bool timeouts_is_final(enum deadline deadline);
 /* Since when a connection waits, and for what; times of the steady clock, 0: not at all. */
 struct waits {
 	uint64_t since_ms;       /* last sign of life, or entry into the state */
@@ -35,8 +35,8 @@ struct waits {
 };
 
 /* The deadline that comes first, `of_state` (or DEADLINE_NONE) among them. */
-struct due patience_due(const struct conn_shared *shared, const struct waits *waits, enum deadline of_state);
-/* When to look whether it has come: patience with a handshake may run out sooner than it seems now. */
-uint64_t patience_look_at_ms(const struct conn_shared *shared, const struct due *due, uint64_t now_ms);
+struct due timeouts_due(const struct conn_shared *shared, const struct waits *waits, enum deadline of_state);
+/* When to look whether it has come: the time for a handshake may become shorter than it is now. */
+uint64_t timeouts_look_at_ms(const struct conn_shared *shared, const struct due *due, uint64_t now_ms);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The deadlines of a connection, one row each. */
-#include "server/patience.h"
+#include "server/timeouts.h"
 
 static const struct {
 	const char *reason;
@@ -17,13 +17,13 @@ static const struct {
 };
 
 const char *
-patience_reason(enum deadline deadline)
+timeouts_reason(enum deadline deadline)
 {
 	return deadlines[deadline].reason;
 }
 
 bool
-patience_is_final(enum deadline deadline)
+timeouts_is_final(enum deadline deadline)
 {
 	return deadlines[deadline].is_final;
 }
@@ -61,7 +61,7 @@ frame_ends_ms(const struct conn_shared *shared, uint64_t since_ms, uint64_t hear
 }
 
 struct due
-patience_due(const struct conn_shared *shared, const struct waits *waits, enum deadline of_state)
+timeouts_due(const struct conn_shared *shared, const struct waits *waits, enum deadline of_state)
 {
 	struct due due = { .deadline = DEADLINE_NONE };
 
@@ -75,7 +75,7 @@ patience_due(const struct conn_shared *shared, const struct waits *waits, enum d
 }
 
 uint64_t
-patience_look_at_ms(const struct conn_shared *shared, const struct due *due, uint64_t now_ms)
+timeouts_look_at_ms(const struct conn_shared *shared, const struct due *due, uint64_t now_ms)
 {
 	uint64_t pressed_ms = now_ms + shared->limits.handshake_pressed_ms;
 	return due->deadline == DEADLINE_HANDSHAKE && pressed_ms < due->at_ms ? pressed_ms : due->at_ms;
