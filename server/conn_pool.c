@@ -39,7 +39,7 @@ const struct conn_limits conn_limits_default = {
 	.stop_frame_ms = 2 * 1000,
 };
 
-/* connections_full is told once, and again only after a tick that found room and nobody evicted since the tick before. */
+/* connections_full is told once, and again only after a tick that found room with nobody evicted since the last. */
 static void
 pool_tell_full(struct conn_pool *pool)
 {

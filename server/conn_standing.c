@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Each connection's place among those of its address and among all, from which the one that is evicted for a newcomer is
- * taken. */
+ * Each connection's place among those of its address and among all, from which the one that is evicted for a newcomer
+ * is taken. */
 #include "server/conn_state.h"
 #include "server/session.h"
 
