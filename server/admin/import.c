@@ -23,7 +23,9 @@ static const struct admin_command command = {
 	"Reads the register: UTF-8, comma-separated, with or without this first line:\n"
 	"  " HEADER "\n"
 	"A field with a comma stands in double quotes, a double quote in it is doubled, and no line ends in it.\n"
-	"Taxpayers with the same household are taxed jointly. department is one of those in the open campaign.\n"
+	"Taxpayers with the same household are taxed jointly; whoever is not in FILE.csv stays where they are, and\n"
+	"nobody leaves a household that has filed before the next campaign is open. department is one of those in\n"
+	"the open campaign.\n"
 	"family_change tells when the family situation last changed: a year or a date (2025, 2025-06-14), 1 for the\n"
 	"income year of the open campaign, 0 or empty for never. FILE.csv is a file or a pipe.\n"
 	"Bad lines are reported on standard error, each by the file with the number of the line and the column (in\n"
@@ -228,6 +230,22 @@ taxpayer_put(struct import *import, struct slice key, const struct rec_taxpayer 
 	return ERROR_NONE;
 }
 
+/* Has the household a return in this campaign? It concerns those who are its members: another household would let them
+ * file a second first return, and whoever is given this one's name would be asked to rectify theirs. */
+static enum error
+household_has_filed(struct import *import, struct slice household, bool *has_filed)
+{
+	struct keyed keyed, campaign;
+	struct slice value;
+
+	keyring_hash(import->keyring, "household", household, keyed.bytes);
+	keyring_hash(import->keyring, "campaign", import->campaign->name, campaign.bytes);
+	struct slice key =
+	    KEY_MAKE(import->arena, KEY_dossier, key_part_keyed(&keyed), key_part_keyed(&campaign));
+	return key.size == 0 ? ERROR_out_of_memory :
+			       store_get_now(import->store, key, import->arena, has_filed, &value);
+}
+
 /* Takes a taxpayer: the record, and its place in a household (and no more in an earlier one). Everything is read before
  * anything is changed. *bad says what is wrong with the line beyond its fields. */
 static enum error
@@ -236,7 +254,7 @@ taxpayer_take(struct import *import, const struct rec_taxpayer *taxpayer, const 
 	struct slice key = keyed_key(import, KEY_taxpayer, "person", taxpayer->spi), before;
 	struct rec_taxpayer earlier;
 	struct touched *joined, *left = NULL;
-	bool found = false;
+	bool found = false, has_filed = false;
 
 	if (key.size == 0)
 		return ERROR_out_of_memory;
@@ -247,8 +265,14 @@ taxpayer_take(struct import *import, const struct rec_taxpayer *taxpayer, const 
 		error = household_touch(import, taxpayer->household, &joined);
 	if (error == ERROR_NONE && found && !slice_equal(earlier.household, taxpayer->household))
 		error = household_touch(import, earlier.household, &left);
+	if (error == ERROR_NONE && left != NULL)
+		error = household_has_filed(import, earlier.household, &has_filed);
 	if (error != ERROR_NONE)
 		return error;
+	if (has_filed) {
+		*bad = "the household as before: it has filed in the open campaign";
+		return ERROR_NONE;
+	}
 	if (joined->record.members_count == PERSONS_MAX && !household_has(&joined->record, taxpayer->spi)) {
 		*bad = "a household of at most 16 members";
 		return ERROR_NONE;

@@ -223,6 +223,24 @@ def test_a_person_who_moves_leaves_the_old_household(office, tmp_path, apart):
     assert office.stop() == 0
 
 
+def test_nobody_leaves_a_household_that_has_filed(office, tmp_path):
+    """A7, A11: else the same persons could file a first return again, and the household's next ones rectify it."""
+    filed, empty = row(household="filed"), row(household="empty", first_names="Paul")
+    take(office, line(filed), line(empty))
+    office.start()
+    one = someone(office, filed, tmp_path / "filed")
+    one.enrol()
+    receipt = one.file()
+    assert office.stop() == 0
+    moves = [line({**filed, "household": "other"}), line({**empty, "household": "other"})]
+    assert take(office, *moves, code=REFUSED) == (1, {2: "household"})
+    assert take(office, line({**filed, "reference_income": "31000"})) == (1, {})
+    office.start()
+    one.file("--replaces", receipt["number"], one.return_file, out="second.json")
+    assert office.stop() == 0
+    office.run("audit", office.directory)
+
+
 def test_a_household_has_its_limit(office):
     rows = [row(household="full", spi=generate.spi_make(generate.random.Random(n))) for n in range(18)]
     assert take(office, *map(line, rows), code=REFUSED) == (16, {18: "household", 19: "household"})
