@@ -54,8 +54,8 @@ struct authority_renewal {
  * long as the root lasts, in the place of the ones before: whole or not at all, whenever it is cut short. Without
  * hosts in the plan the certificate bears those of the one before. For the time that needs tls-root.key in keys_dir.
  * ERROR_file_unreadable; ERROR_tls_failed, with the file, when tls.pem does not hold that key's certificate or the
- * certificate before is not under it; ERROR_usage for a host or an origin that cannot be one; ERROR_key_failed. No
- * server may run meanwhile. */
+ * certificate before is not under it; ERROR_usage for a host or an origin that cannot be one; ERROR_key_failed;
+ * ERROR_directory_locked while another process renews. A server that runs shows the new one once it reloads. */
 must_check enum error authority_renew_tls(const struct authority_plan *plan, struct authority_renewal *out,
     struct fault *fault);
 

@@ -8,6 +8,7 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "protocol/check.h"
 #include "protocol/origin.h"
@@ -436,8 +437,11 @@ authority_renew_tls(const struct authority_plan *plan, struct authority_renewal 
 {
 	struct making making = { .plan = plan };
 	GENERAL_NAMES *hosts = NULL;
-	enum error error = check_origin(plan->origin, fault);
+	int lock = authority_tls_lock(plan->keys_dir, fault);
 
+	if (lock < 0)
+		return fault->error;
+	enum error error = check_origin(plan->origin, fault);
 	if (error == ERROR_NONE)
 		error = read_tls_root(&making, fault);
 	if (error == ERROR_NONE)
@@ -449,6 +453,7 @@ authority_renew_tls(const struct authority_plan *plan, struct authority_renewal 
 		    buf_peek(making.contents[MADE_TLS_CERTIFICATE]), fault);
 	if (error == ERROR_NONE)
 		tell_renewal(making.tls_server, out);
+	close(lock);
 	GENERAL_NAMES_free(hosts);
 	making_end(&making);
 	return error;

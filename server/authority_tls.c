@@ -2,9 +2,12 @@
  *
  * The server's TLS certificate as its clients will judge it: by what is published as their trust, and nothing else. */
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "protocol/buf.h"
 #include "protocol/time.h"
@@ -20,6 +23,24 @@ settle_failed(struct fault *fault)
 {
 	return fault_set(fault, ERROR_file_unreadable, AUTHORITY_TLS_CERTIFICATE_FILE, slice_of_text(strerror(errno)),
 	    "a directory in which it can be replaced");
+}
+
+int
+authority_tls_lock(const char *keys_dir, struct fault *fault)
+{
+	int directory = open(keys_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (directory >= 0 && flock(directory, LOCK_EX | LOCK_NB) == 0)
+		return directory;
+	if (directory >= 0 && errno == EWOULDBLOCK)
+		(void)fault_set(fault, ERROR_directory_locked, keys_dir, SLICE_LITERAL("a renewal under way"),
+		    "no other one at this moment: once more");
+	else
+		(void)fault_set(fault, ERROR_file_unreadable, keys_dir, slice_of_text(strerror(errno)),
+		    "a directory that can be locked");
+	if (directory >= 0)
+		close(directory);
+	return -1;
 }
 
 enum error
@@ -194,10 +215,14 @@ authority_check_tls(const char *keys_dir, const char *public_dir, uint64_t now, 
     uint64_t *not_after, struct fault *fault)
 {
 	struct tls_files files = { .key = NULL };
-	enum error error = authority_tls_settle(keys_dir, fault);
+	int lock = authority_tls_lock(keys_dir, fault);
 
+	if (lock < 0)
+		return fault->error;
+	enum error error = authority_tls_settle(keys_dir, fault);
 	if (error == ERROR_NONE)
 		error = files_read(keys_dir, public_dir, &files, fault);
+	close(lock);
 	if (error == ERROR_NONE)
 		error = files_judge(&files, now, arena, not_after, fault);
 	files_free(&files);

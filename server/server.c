@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "protocol/check.h"
-#include "protocol/net/tls_config.h"
 #include "server/authority.h"
 #include "server/campaign_year.h"
 #include "server/clock.h"
@@ -30,6 +29,7 @@
 #include "server/recovery.h"
 #include "server/room.h"
 #include "server/server_log.h"
+#include "server/server_tls.h"
 #include "server/services/services.h"
 #include "server/settings.h"
 #include "server/store/keyring.h"
@@ -44,8 +44,6 @@
 #define WAITING_MAX LIMIT_STREAMS
 /* Said with busy: long enough for a batch or two. */
 #define RETRY_AFTER_MS 500U
-#define DAY_S 86400U
-#define TLS_WARNING_DAYS 30U
 
 struct server {
 	const struct server_options *options;
@@ -57,15 +55,13 @@ struct server {
 	struct thread committer, reader, scribe; /* commits; cold blobs; published files */
 	struct loop_hook seal_hook;
 	struct loop_timer seal_timer, tick;
-	uint64_t today; /* days since 1970, as last seen by the tick */
 
 	struct authority *authority;
 	struct authority *scribe_authority; /* the same keys, for the scribe's thread (crl.h) */
 	struct keyring *keyring;
 	struct key_verifier *verifier;
 	struct inflater *inflater;
-	struct tls_config *tls;
-	uint64_t tls_not_after;
+	struct server_tls tls;
 	struct store *store;
 	struct disk_watch disk_watch;
 	struct publish_watch publish_watch;
@@ -199,20 +195,6 @@ seal_run(struct loop_hook *hook)
 		loop_stop(server->loop);
 }
 
-/* Once a day, from a month before clients will no longer accept it. */
-static void
-tls_warn(struct server *server)
-{
-	uint64_t now = loop_wall_ms(server->loop) / 1000, today = now / DAY_S;
-	uint64_t days_left = server->tls_not_after > now ? (server->tls_not_after - now) / DAY_S : 0;
-
-	if (server->today == today)
-		return;
-	server->today = today;
-	if (days_left < TLS_WARNING_DAYS)
-		server_log_tls_expires(server->log, days_left);
-}
-
 static void
 tick_fire(struct loop_timer *timer)
 {
@@ -227,7 +209,7 @@ tick_fire(struct loop_timer *timer)
 	conn_pool_tick(server->pool);
 	disk_watch_look(&server->disk_watch, store_space_free(server->store));
 	log_settle(server->log);
-	tls_warn(server);
+	server_tls_tick(&server->tls, loop_wall_ms(server->loop) / 1000);
 	loop_timer_set(server->loop, timer, loop_steady_ms(server->loop) + TICK_MS);
 }
 
@@ -263,9 +245,8 @@ server_stop(void *context)
 
 /* A new campaign or catalogue, or the old one when the new is faulty (A12). */
 static void
-server_reload(void *context)
+reload_office(struct server *server)
 {
-	struct server *server = context;
 	struct arena *arena = arena_create((size_t)2 * LIMIT_JSON_FILE);
 	struct office *office = NULL;
 	struct fault fault = { .error = ERROR_out_of_memory };
@@ -283,9 +264,18 @@ server_reload(void *context)
 		server_log_campaign(server->log, &office->campaign, true);
 	} else {
 		office_release(office);
-		server_log_reload_refused(server->log, &fault);
+		server_log_reload_refused(server->log, &fault, "the campaign and catalogue of before stay in force");
 	}
 	arena_destroy(arena);
+}
+
+static void
+server_reload(void *context)
+{
+	struct server *server = context;
+
+	reload_office(server);
+	server_tls_reload(&server->tls, loop_wall_ms(server->loop) / 1000);
 }
 
 /* ---- start ---- */
@@ -371,9 +361,9 @@ start_storage(struct server *server, struct fault *fault)
 	if (error == ERROR_NONE)
 		error = recovery_check_published(directory, server->settings.origin, server->tree,
 		    authority_log_verifier(server->authority), server->arena, fault);
+	server->tls = (struct server_tls){ .directory = directory, .authority = server->authority, .log = server->log };
 	if (error == ERROR_NONE)
-		error = authority_check_tls(keys, public, loop_wall_ms(server->loop) / 1000, server->arena,
-		    &server->tls_not_after, fault);
+		error = server_tls_open(&server->tls, loop_wall_ms(server->loop) / 1000, server->arena, fault);
 	if (error != ERROR_NONE)
 		return error;
 	server_log_leftovers(server->log, leftover_remove(directory, tree_size(server->tree)));
@@ -494,20 +484,16 @@ start_listening(struct server *server, struct fault *fault)
 {
 	struct conn_limits limits = conn_limits_default;
 	const char *address = server->options->listen != NULL ? server->options->listen : server->settings.listen;
-	enum error error = tls_config_create_server(authority_tls_certificate_path(server->authority),
-	    authority_tls_key_path(server->authority), &server->tls, fault);
 
-	if (error != ERROR_NONE)
-		return error;
 	limits.connections_max = (size_t)server->settings.connections_max;
 	limits.handshakes_max = (size_t)server->settings.handshakes_max;
 	limits.buffered_max = (size_t)server->settings.buffered_max;
-	server->pool = conn_pool_create(server->loop, server->log, server->tls, server->dispatch, &limits);
+	server->pool = conn_pool_create(server->loop, server->log, server->tls.config, server->dispatch, &limits);
 	if (server->pool == NULL)
 		return no_memory(fault);
 	conn_pool_on_room(server->pool, server_room, server);
 	const struct listener_taker taker = { conn_pool_has_room, conn_pool_take, server->pool };
-	error = listener_create(server->loop, server->log, address, &taker, &server->listener, fault);
+	enum error error = listener_create(server->loop, server->log, address, &taker, &server->listener, fault);
 	if (error == ERROR_usage)
 		fault->place = server->options->listen != NULL ? SLICE_LITERAL("--listen") :
 								 SLICE_LITERAL(SETTINGS_FILE ", listen");
@@ -538,7 +524,7 @@ server_destroy(struct server *server)
 	listener_destroy(server->listener);
 	server->listener = NULL;
 	conn_pool_destroy(server->pool);
-	tls_config_destroy(server->tls);
+	server_tls_close(&server->tls);
 	if (server->loop != NULL) {
 		loop_timer_stop(server->loop, &server->tick);
 		loop_timer_stop(server->loop, &server->seal_timer);

@@ -69,6 +69,16 @@ server_log_tls_expires(struct log *log, uint64_t days_left)
 }
 
 void
+server_log_tls_renewed(struct log *log, uint64_t not_after)
+{
+	char text[TIME_UTC_SIZE + 1] = "";
+
+	if (not_after <= TIME_MAX)
+		time_format_utc(not_after, text);
+	log_event(log, LOG_LEVEL_INFO, "tls_renewed", log_setting("not_after", text));
+}
+
+void
 server_log_unreadable(struct log *log, enum error error, const char *cause, const uint8_t *correlation)
 {
 	log_event(log, LOG_LEVEL_ERROR, "unreadable", log_error("error", error),
@@ -163,7 +173,7 @@ server_log_leftovers(struct log *log, struct leftovers leftovers)
 }
 
 void
-server_log_reload_refused(struct log *log, const struct fault *fault)
+server_log_reload_refused(struct log *log, const struct fault *fault, const char *answer)
 {
 	const struct slice slices[] = { fault->place, fault->value, fault->expected };
 	char texts[3][256];
@@ -172,5 +182,5 @@ server_log_reload_refused(struct log *log, const struct fault *fault)
 		snprintf(texts[i], sizeof texts[i], "%.*s", (int)slices[i].size, (const char *)slices[i].data);
 	log_event(log, LOG_LEVEL_ERROR, "reload_refused", log_error("error", fault->error),
 	    log_setting("place", texts[0]), log_setting("found", texts[1]), log_setting("expected", texts[2]),
-	    log_text("answer", "the campaign and catalogue of before stay in force"));
+	    log_setting("answer", answer));
 }

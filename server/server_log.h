@@ -24,6 +24,8 @@ void server_log_serving(struct log *log, uint64_t port, const char *origin, uint
 void server_log_connections_limited(struct log *log, uint64_t most);
 /* Clients will not accept the server's TLS certificate much longer. */
 void server_log_tls_expires(struct log *log, uint64_t days_left);
+/* Another one is shown from now on. */
+void server_log_tls_renewed(struct log *log, uint64_t not_after);
 /* Something stored could not be read, of the request of that correlation id. The cause is store_failure's. */
 void server_log_unreadable(struct log *log, enum error error, const char *cause, const uint8_t *correlation);
 /* Requests that are answered busy since each was decided COMMIT_CONFLICTS_MAX times in vain. */
@@ -47,7 +49,7 @@ void server_log_leftovers(struct log *log, struct leftovers leftovers);
  * names files, records by their hashed keys, and what the system said. */
 void server_log_storage_failed(struct log *log, enum error error, const char *cause);
 void server_log_not_settled(struct log *log, enum error error, const char *cause);
-/* What stands in the files that the operator writes, and what should. */
-void server_log_reload_refused(struct log *log, const struct fault *fault);
+/* What stands in the files that the operator writes, and what should. `answer`: what is done instead, a constant. */
+void server_log_reload_refused(struct log *log, const struct fault *fault, const char *answer);
 
 #endif

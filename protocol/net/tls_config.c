@@ -170,6 +170,23 @@ tls_config_create_client_without_alpn(const char *trust_path, struct tls_config 
 }
 
 void
+tls_config_renew(struct tls_config *config, struct tls_config *newer)
+{
+	SSL_CTX *before = config->context;
+
+	/* OpenSSL counts who holds it: streams that were made from it do. */
+	config->context = newer->context;
+	newer->context = before;
+	tls_config_destroy(newer);
+}
+
+bool
+tls_config_shows_same(const struct tls_config *config, const struct tls_config *other)
+{
+	return X509_cmp(SSL_CTX_get0_certificate(config->context), SSL_CTX_get0_certificate(other->context)) == 0;
+}
+
+void
 tls_config_destroy(struct tls_config *config)
 {
 	if (config == NULL)

@@ -3,7 +3,7 @@
  * What all TLS connections of a process have in common: TLS 1.3 only, ALPN guichet/1 required at both ends (one kind of
  * client, for measuring other servers, excepted), no early data, no client certificate (the holder's certificate speaks
  * one layer up), no session tickets. A server shows its certificate; a client trusts the office's tls.pem and nothing
- * else. Made once, read-only afterwards: streams of several threads may share one. */
+ * else. Made once and read-only afterwards, but for what a server shows: streams of several threads may share one. */
 #ifndef GUICHET_TLS_CONFIG_H
 #define GUICHET_TLS_CONFIG_H
 
@@ -30,6 +30,11 @@ must_check enum error tls_config_create_client(const char *trust_path, struct tl
  * for an office. */
 must_check enum error tls_config_create_client_without_alpn(
     const char *trust_path, struct tls_config **out, struct fault *fault);
+/* A server's: new streams show what `newer`, a server's as well, was made of, and those that are there keep what they
+ * have. Uses `newer` up. For the thread that makes the streams. */
+void tls_config_renew(struct tls_config *config, struct tls_config *newer);
+/* Do both show the same certificate? */
+bool tls_config_shows_same(const struct tls_config *config, const struct tls_config *other);
 /* NULL is allowed. Every stream made from it must be gone. */
 void tls_config_destroy(struct tls_config *config);
 

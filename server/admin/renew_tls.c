@@ -1,42 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * guichetd renew-tls: a new TLS key and certificate, while no server runs. */
+ * guichetd renew-tls: a new TLS key and certificate, also beside a server that runs. */
 #include "protocol/time.h"
 #include "server/admin/admin.h"
 #include "server/authority.h"
 #include "server/clock.h"
 
-#define ARENA_SIZE ((size_t)64 * 1024 * 1024)
+#define ARENA_SIZE ((size_t)1024 * 1024)
 
 static const struct admin_command command = {
 	"renew-tls", "DIR", 1,
 	"Makes a new TLS key and certificate for the server, under the TLS root that is published already: clients\n"
 	"need nothing new. It needs DIR/keys/tls-root.key, which may be kept elsewhere at other times. The\n"
-	"certificate serves for five years. Refuses while a server uses DIR.",
+	"certificate serves for five years. A server that runs shows it once it is sent SIGHUP, and connections\n"
+	"that are open stay.",
 	NULL,
 };
 
 static enum error
-renew(struct admin_office *office, const char *directory, const char *host, struct arena *arena,
-    struct authority_renewal *out, struct fault *fault)
+renew(const char *directory, const char *host, struct arena *arena, struct authority_renewal *out, struct fault *fault)
 {
 	char keys[PATH_SIZE], public[PATH_SIZE];
-	struct slice origin;
+	struct settings settings;
+	enum error error = settings_load(directory, arena, &settings, fault);
 
 	settings_path(keys, sizeof keys, directory, KEYS_DIRECTORY);
 	settings_path(public, sizeof public, directory, PUBLIC_DIRECTORY);
-	/* With a NUL behind it. */
-	if (!arena_copy(arena, admin_office_facts(office)->origin, &origin))
-		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	if (error != ERROR_NONE)
+		return error;
 	const struct authority_plan plan = {
 		.keys_dir = keys,
 		.public_dir = public,
-		.origin = (const char *)origin.data,
+		.origin = settings.origin,
 		.hosts = &host,
 		.hosts_count = host == NULL ? 0 : 1,
 		.now = clock_wall_ms() / 1000,
 	};
-	enum error error = authority_renew_tls(&plan, out, fault);
+	error = authority_renew_tls(&plan, out, fault);
 	if (error == ERROR_usage)
 		fault->place = SLICE_LITERAL("--host");
 	return error;
@@ -59,8 +59,9 @@ say_renewed(const struct authority_renewal *renewal, struct arena *arena, bool a
 		admin_say(stdout, (const struct admin_fact[]) { { "type", "guichet-renew-tls", 0 },
 			{ "serial", serial, 0 }, { "expires", (const char *)expires.data, 0 }, { NULL, NULL, 0 } });
 	else
-		printf("The server's TLS certificate is renewed.\n  serial    %s\n  expires   %s\n", serial,
-		    (const char *)expires.data);
+		printf("The server's TLS certificate is renewed.\n  serial    %s\n  expires   %s\n"
+		       "A server that runs shows it once it is sent SIGHUP.\n",
+		    serial, (const char *)expires.data);
 }
 
 int
@@ -75,7 +76,6 @@ admin_renew_tls(int argc, char **argv)
 		ADMIN_JSON(&as_json),
 		ADMIN_OPTIONS_END,
 	};
-	struct admin_office *office = NULL;
 	struct authority_renewal renewal;
 	struct fault fault;
 	int exit;
@@ -84,13 +84,10 @@ admin_renew_tls(int argc, char **argv)
 		return exit;
 	struct arena *arena = arena_create(ARENA_SIZE);
 	enum error error = arena == NULL ? fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
-	    admin_office_open(directory, arena, &office, &fault);
-	if (error == ERROR_NONE)
-		error = renew(office, directory, host, arena, &renewal, &fault);
+	    renew(directory, host, arena, &renewal, &fault);
 	exit = error == ERROR_NONE ? ADMIN_DONE : admin_report(&fault, as_json);
 	if (exit == ADMIN_DONE)
 		say_renewed(&renewal, arena, as_json);
-	admin_office_close(office);
 	arena_destroy(arena);
 	return exit;
 }

@@ -44,6 +44,7 @@ SERVER = [
     "answer commit decide gate view",
     "server/services",
     "dispatch job server_log",
+    "server_tls",
     "session",
     "address_book conn conn_handshake conn_receive conn_standing conn_state evict timeouts",
     "conn_pool listener",

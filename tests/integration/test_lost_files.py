@@ -48,8 +48,7 @@ def test_a_lost_data_key_is_not_made_anew(used, tmp_path):
     for name in names:
         kept = shutil.move(office.keys / "data" / name, tmp_path / name)
         for said in [serve_refused(office),
-                     refused(office, "import", "taxpayers", office.directory, office.place / "register.csv"),
-                     refused(office, "renew-tls", office.directory)]:
+                     refused(office, "import", "taxpayers", office.directory, office.place / "register.csv")]:
             assert f"data/{name}" in said and "no such file" in said and "put it back" in said
         [told] = audit(office, code=1)["disagreements"]
         assert told["kind"] == "store" and told["which"] == f"data/{name}"
@@ -214,7 +213,7 @@ def test_a_second_server_is_told_that_the_directory_is_locked(offices):
     office.start()
     (office.directory / "lock").unlink()
     assert "a guichetd is using this directory" in serve_refused(office, REFUSED)
-    assert "a guichetd is using this directory" in refused(office, "renew-tls", office.directory, code=REFUSED)
+    assert "a guichetd is using this directory" in refused(office, "audit", office.directory, code=REFUSED)
     assert office.stop() == 0
     audit(office)
 

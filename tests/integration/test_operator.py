@@ -142,14 +142,14 @@ def test_more_are_revoked_than_are_read_at_a_step(office):
     assert re.search(r"600\s+revocations in the published list", audited)
 
 
-@pytest.mark.parametrize("command", [["revoke", "0" * 32], ["import"], ["issue"], ["audit"], ["serve"],
-                                     ["renew-tls"]], ids=" ".join)
+@pytest.mark.parametrize("command", [["revoke", "0" * 32], ["import"], ["issue"], ["audit"], ["serve"]],
+                         ids=" ".join)
 def test_offline_commands_refuse_while_a_server_runs(office, tmp_path, command):
     _, csr = make_request(tmp_path, "somebody")
     office.start()
     directory = office.directory
     words = {"revoke": [directory, *command[1:]], "import": ["taxpayers", directory, office.place / "register.csv"],
-             "issue": [directory, "--kind", "operator", "--csr", csr], "audit": [directory], "renew-tls": [directory],
+             "issue": [directory, "--kind", "operator", "--csr", csr], "audit": [directory],
              "serve": [directory, "--listen", "127.0.0.1:0"]}[command[0]]
     done = office.run(command[0], *words, code=REFUSED)
     assert DIRECTORY_LOCKED in done.stderr

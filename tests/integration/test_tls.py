@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The server's TLS certificate: a server that its clients would refuse does not start, one that they soon will says so,
 and after a renewal they need nothing new."""
+import fcntl
+import os
 import re
 import shutil
+import signal
 import subprocess
 
 import pytest
 import stranger
 from office import wait_until
-from taxpayer import FAILED, Taxpayer
+from taxpayer import FAILED, REFUSED, Taxpayer
 
 
 @pytest.fixture
@@ -81,6 +84,45 @@ def test_clients_of_before_come_in_after_a_renewal(office, tmp_path):
     office.public = public
     assert office.stop() == 0
     office.run("audit", office.directory)
+
+
+def reload(office, line):
+    """SIGHUP; waits for another such line in the log."""
+    before = len(re.findall(line, office.log_text()))
+    office.signal(signal.SIGHUP)
+    wait_until(lambda: len(re.findall(line, office.log_text())) > before, line)
+
+
+def test_a_server_that_runs_shows_what_was_renewed(office):
+    office.start()
+    before = served(office)
+    with stranger.Connection("127.0.0.1", office.port, office.tls_pem) as connection:
+        connection.hello()
+        office.run("renew-tls", office.directory)
+        assert served(office) == before
+        reload(office, r" info tls_renewed not_after=20\S+Z\n")
+        after = served(office)
+        assert after != before
+        # Whoever was there stays, and nothing is renewed by a reload alone.
+        assert connection.checkpoint()
+        reload(office, " info reloaded ")
+        assert (served(office), office.log_text().count("tls_renewed")) == (after, 1)
+        kept = (office.keys / "tls-server.pem").read_bytes()
+        (office.keys / "tls-server.pem").write_bytes(kept[:300])
+        reload(office, r' error reload_refused error=file_unreadable .* answer="the TLS certificate of before is shown"\n')
+        assert served(office) == after and connection.checkpoint()
+        (office.keys / "tls-server.pem").write_bytes(kept)
+    assert office.stop() == 0
+
+
+def test_one_renewal_at_a_time(office):
+    directory = os.open(office.keys, os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    for told in (office.run("renew-tls", office.directory, code=REFUSED).stderr,
+                 office.run("serve", office.directory, options=["--listen", "127.0.0.1:0"], code=REFUSED).stderr):
+        assert "a renewal under way" in told
+    os.close(directory)
+    office.run("renew-tls", office.directory)
 
 
 def test_a_foreign_certificate_is_mended_by_a_renewal(office):
