@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guichet/guichet.h"
 #include "server/admin/admin.h"
 
 static const struct {
@@ -31,7 +32,9 @@ print_help(FILE *to)
 	for (size_t i = 0; i < COMMANDS_COUNT; i++)
 		fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].about);
 	fputs(
-	    "\n\"guichetd COMMAND --help\" tells more. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused.\n", to);
+	    "\n\"guichetd COMMAND --help\" tells more. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused.\n"
+	    "guichetd " GUICHET_VERSION "; \"guichetd --version\" says only that.\n",
+	    to);
 }
 
 int
@@ -43,6 +46,10 @@ main(int argc, char **argv)
 				return commands[i].run(argc - 1, argv + 1);
 	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
 		print_help(stdout);
+		return ADMIN_DONE;
+	}
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("guichetd " GUICHET_VERSION);
 		return ADMIN_DONE;
 	}
 	print_help(stderr);

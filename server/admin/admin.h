@@ -26,21 +26,26 @@ int admin_address(int argc, char **argv);
 
 /* ---- options ---- */
 
-/* One option, parsed and told in --help. With a value, `value` is set to it, borrowed from argv; without one,
- * `is_given` is set. One that may be given several times, each with a value, has a word that ends with three dots: its
- * values go into an array of ADMIN_LIST_MAX + 1, NULL behind the last. */
-#define ADMIN_LIST_MAX ((size_t)32)
+/* How often an option may stand there; also false and true. */
+enum admin_times { ADMIN_MAYBE = 0, ADMIN_ONCE = 1, ADMIN_SEVERAL };
+
+/* Values of an option that may be there several times. */
+#define ADMIN_VALUES_MAX 32
+#define ADMIN_VALUES_TOO_MANY "at most 32 of them"
+
+/* One option, parsed and told in --help. With a value, `value` is set to it, borrowed from argv; with several it is an
+ * array of ADMIN_VALUES_MAX + 1, all NULL, filled from the beginning. Without one, `is_given` is set. At most 64. */
 struct admin_option {
 	const char *name; /* "--origin" */
 	const char *word; /* what stands for its value, "ORIGIN"; NULL: it has none */
 	const char *help; /* one line; NULL: --help does not tell of it */
 	const char **value;
 	bool *is_given;
-	bool is_needed;
+	enum admin_times times; /* more is refused */
 };
 
-#define ADMIN_JSON(flag) { "--json", NULL, "the result as JSON, for programs; errors too", NULL, (flag), false }
-#define ADMIN_OPTIONS_END { NULL, NULL, NULL, NULL, NULL, false }
+#define ADMIN_JSON(flag) { "--json", NULL, "the result as JSON, for programs; errors too", NULL, (flag), ADMIN_MAYBE }
+#define ADMIN_OPTIONS_END { NULL, NULL, NULL, NULL, NULL, ADMIN_MAYBE }
 
 struct admin_command {
 	const char *name;

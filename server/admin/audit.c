@@ -473,9 +473,9 @@ admin_audit(int argc, char **argv)
 	if (audit == NULL)
 		return ADMIN_FAILED;
 	const struct admin_option options[] = {
-		{ "--checkpoint", "FILE...",
+		{ "--checkpoint", "FILE",
 		    "a checkpoint kept elsewhere, which the log has to extend; as often as there are",
-		    audit->kept_paths, NULL, false },
+		    audit->kept_paths, NULL, ADMIN_SEVERAL },
 		ADMIN_JSON(&audit->as_json),
 		ADMIN_OPTIONS_END,
 	};

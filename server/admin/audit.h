@@ -72,7 +72,7 @@ struct audit_log {
 	struct audit_row rows[TREE_LEVELS];
 	bool is_broken; /* a batch is missing: tiles and checkpoints cannot be judged any more */
 	/* Signed by the log's key, the smallest first; how many of them the log has grown to. */
-	struct audit_checkpoint checkpoints[ADMIN_LIST_MAX + 1];
+	struct audit_checkpoint checkpoints[ADMIN_VALUES_MAX + 1];
 	size_t checkpoints_count, checkpoints_met;
 };
 
@@ -95,8 +95,8 @@ struct audit {
 	struct arena *scratch; /* of one blob of many that belong to it */
 	struct slice key;      /* of the record looked at */
 
-	const char *kept_paths[ADMIN_LIST_MAX + 1]; /* of the command line; NULL behind the last */
-	struct slice kept[ADMIN_LIST_MAX];          /* what is in them, read before anything else */
+	const char *kept_paths[ADMIN_VALUES_MAX + 1]; /* of the command line; NULL behind the last */
+	struct slice kept[ADMIN_VALUES_MAX];          /* what is in them, read before anything else */
 
 	struct audit_log log;
 	uint64_t expiries; /* of uploads */

@@ -156,12 +156,12 @@ admin_issue(int argc, char **argv)
 	const char *directory, *kind = NULL, *csr = NULL, *out = NULL;
 	bool as_json = false;
 	const struct admin_option options[] = {
-		{ "--kind", "KIND", ROLE_ISSUED_WORDS, &kind, NULL, true },
-		{ "--csr", "FILE", "the request", &csr, NULL, true },
+		{ "--kind", "KIND", ROLE_ISSUED_WORDS, &kind, NULL, ADMIN_ONCE },
+		{ "--csr", "FILE", "the request", &csr, NULL, ADMIN_ONCE },
 		{ "--out", "FILE", "where the certificate (PEM) goes, a new file (default: standard output)", &out,
-		    NULL, false },
+		    NULL, ADMIN_MAYBE },
 		{ "--json", NULL, "the result as JSON, the certificate in it unless --out is given", NULL, &as_json,
-		    false },
+		    ADMIN_MAYBE },
 		ADMIN_OPTIONS_END,
 	};
 	struct msg_issue_request request = { .has_deadline_ms = false };
@@ -240,7 +240,7 @@ admin_revoke(int argc, char **argv)
 	const char *words[2], *reason = NULL;
 	bool as_json = false;
 	const struct admin_option options[] = {
-		{ "--reason", "R", REVOCATION_REASON_WORDS, &reason, NULL, false },
+		{ "--reason", "R", REVOCATION_REASON_WORDS, &reason, NULL, ADMIN_MAYBE },
 		ADMIN_JSON(&as_json),
 		ADMIN_OPTIONS_END,
 	};

@@ -494,7 +494,8 @@ admin_import(int argc, char **argv)
 	const char *words[3];
 	bool as_json = false;
 	const struct admin_option options[] = {
-		{ "--json", NULL, "the result as JSON, and each bad line as a line of JSON", NULL, &as_json, false },
+		{ "--json", NULL, "the result as JSON, and each bad line as a line of JSON", NULL, &as_json,
+		    ADMIN_MAYBE },
 		ADMIN_OPTIONS_END,
 	};
 	struct import *import = calloc(1, sizeof *import);

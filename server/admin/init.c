@@ -156,17 +156,20 @@ make_store(const char *directory, const char *keys, struct arena *arena, struct 
 
 /* *is_taken: something is in the directory already, and stays. */
 static enum error
-make_office(const char *directory, const char *origin, const char *host, struct arena *arena, bool *is_taken,
+make_office(const char *directory, const char *origin, const char *const *hosts, struct arena *arena, bool *is_taken,
     struct fault *fault)
 {
 	char keys[PATH_SIZE], public[PATH_SIZE];
 	uint64_t now = clock_wall_ms() / 1000;
+	size_t hosts_count = 0;
+	while (hosts[hosts_count] != NULL)
+		hosts_count++;
 	const struct authority_plan plan = {
 		.keys_dir = keys,
 		.public_dir = public,
 		.origin = origin,
-		.hosts = &host,
-		.hosts_count = host == NULL ? 0 : 1,
+		.hosts = hosts,
+		.hosts_count = hosts_count,
 		.now = now,
 	};
 	enum error error;
@@ -204,13 +207,14 @@ make_office(const char *directory, const char *origin, const char *host, struct 
 int
 admin_init(int argc, char **argv)
 {
-	const char *directory, *origin = NULL, *host = NULL;
+	const char *directory, *origin = NULL, *hosts[ADMIN_VALUES_MAX + 1] = { NULL };
 	bool as_json = false, is_taken = false;
 	const struct admin_option options[] = {
 		{ "--origin", "ORIGIN",
 		    "the office's name in all that is signed for it, for ever (default: guichet.example/YEAR)",
-		    &origin, NULL, false },
-		{ "--host", "NAME", "a DNS name or address of the server besides localhost", &host, NULL, false },
+		    &origin, NULL, ADMIN_MAYBE },
+		{ "--host", "NAME", "a DNS name or address of the server besides localhost; at most 32 of them", hosts,
+		    NULL, ADMIN_SEVERAL },
 		ADMIN_JSON(&as_json),
 		ADMIN_OPTIONS_END,
 	};
@@ -227,7 +231,7 @@ admin_init(int argc, char **argv)
 	struct arena *arena = arena_create((size_t)1024 * 1024);
 	progress_begin(&progress, "making keys, certificates and an empty store", as_json, clock_steady_ms());
 	enum error error = arena == NULL ? fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
-	    make_office(directory, origin, host, arena, &is_taken, &fault);
+	    make_office(directory, origin, hosts, arena, &is_taken, &fault);
 	progress_wipe(&progress);
 	exit = error == ERROR_NONE ? ADMIN_DONE : admin_report(&fault, as_json);
 	if (is_taken)

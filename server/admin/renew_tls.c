@@ -18,22 +18,25 @@ static const struct admin_command command = {
 };
 
 static enum error
-renew(const char *directory, const char *host, struct arena *arena, struct authority_renewal *out, struct fault *fault)
+renew(const char *directory, const char *const *hosts, struct arena *arena, struct authority_renewal *out, struct fault *fault)
 {
 	char keys[PATH_SIZE], public[PATH_SIZE];
 	struct settings settings;
+	size_t hosts_count = 0;
 	enum error error = settings_load(directory, arena, &settings, fault);
 
 	settings_path(keys, sizeof keys, directory, KEYS_DIRECTORY);
 	settings_path(public, sizeof public, directory, PUBLIC_DIRECTORY);
 	if (error != ERROR_NONE)
 		return error;
+	while (hosts[hosts_count] != NULL)
+		hosts_count++;
 	const struct authority_plan plan = {
 		.keys_dir = keys,
 		.public_dir = public,
 		.origin = settings.origin,
-		.hosts = &host,
-		.hosts_count = host == NULL ? 0 : 1,
+		.hosts = hosts,
+		.hosts_count = hosts_count,
 		.now = clock_wall_ms() / 1000,
 	};
 	error = authority_renew_tls(&plan, out, fault);
@@ -67,12 +70,12 @@ say_renewed(const struct authority_renewal *renewal, struct arena *arena, bool a
 int
 admin_renew_tls(int argc, char **argv)
 {
-	const char *directory, *host = NULL;
+	const char *directory, *hosts[ADMIN_VALUES_MAX + 1] = { NULL };
 	bool as_json = false;
 	const struct admin_option options[] = {
 		{ "--host", "NAME",
-		    "a DNS name or address of the server besides localhost (default: as in the certificate before)",
-		    &host, NULL, false },
+		    "a name or address besides localhost; at most 32 of them (default: as in the one before)",
+		    hosts, NULL, ADMIN_SEVERAL },
 		ADMIN_JSON(&as_json),
 		ADMIN_OPTIONS_END,
 	};
@@ -84,7 +87,7 @@ admin_renew_tls(int argc, char **argv)
 		return exit;
 	struct arena *arena = arena_create(ARENA_SIZE);
 	enum error error = arena == NULL ? fault_set(&fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
-	    renew(directory, host, arena, &renewal, &fault);
+	    renew(directory, hosts, arena, &renewal, &fault);
 	exit = error == ERROR_NONE ? ADMIN_DONE : admin_report(&fault, as_json);
 	if (exit == ADMIN_DONE)
 		say_renewed(&renewal, arena, as_json);

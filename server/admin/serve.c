@@ -39,13 +39,13 @@ admin_serve(int argc, char **argv)
 	const char *fail_at = NULL, *journal_size = NULL;
 	const struct admin_option options[] = {
 		{ "--listen", "ADDRESS:PORT", "numeric; port 0 takes any free one (default: as in DIR/guichet.json)",
-		    &server.listen, NULL, false },
+		    &server.listen, NULL, ADMIN_MAYBE },
 		{ "--port-file", "FILE", "the port is written there once connections are taken", &server.port_file,
-		    NULL, false },
+		    NULL, ADMIN_MAYBE },
 		/* For tests of a disk that fails, which drive the server as it ships; nobody else is told of them: the
 		 * Nth write to the disk fails, and the journal's files have N bytes, so that it turns often. */
-		{ "--test-fail-write", "N", NULL, &fail_at, NULL, false },
-		{ "--test-journal-size", "N", NULL, &journal_size, NULL, false },
+		{ "--test-fail-write", "N", NULL, &fail_at, NULL, ADMIN_MAYBE },
+		{ "--test-journal-size", "N", NULL, &journal_size, NULL, ADMIN_MAYBE },
 		ADMIN_OPTIONS_END,
 	};
 	struct fault fault = { .error = ERROR_NONE };

@@ -211,6 +211,43 @@ def test_a_word_that_is_missing_is_named(office, words, missing):
     assert office.run(*words, code=USAGE).stderr.startswith(f"guichetd: words are missing: {missing}\nusage: guichetd {words[0]} ")
 
 
+@pytest.mark.parametrize("words,option", [
+    (["serve", "DIR", "--listen", "127.0.0.1:1", "--listen", "127.0.0.1:2"], "--listen"),
+    (["init", "DIR", "--origin", "a", "--origin", "a"], "--origin"), (["audit", "DIR", "--json", "--json"], "--json"),
+    (["revoke", "DIR", "0", "--reason", "superseded", "--reason", "key-compromise"], "--reason")], ids=["serve", "init", "audit", "revoke"])
+def test_an_option_of_guichetd_is_there_once(office, words, option):
+    if "--json" in words:
+        told = json.loads(office.run(*words, code=USAGE).stdout)
+        assert (told["error"], told["place"], told["expected"]) == ("usage", option, "each option once")
+    else:
+        assert office.run(*words, code=USAGE).stderr.startswith(f"guichetd: each option once: {option}\nusage: guichetd {words[0]} ")
+
+
+def hosts_of(certificate):
+    said = subprocess.run(["openssl", "x509", "-in", certificate, "-noout", "-ext", "subjectAltName"], check=True,
+                          capture_output=True, text=True).stdout
+    return {name.strip() for name in said.splitlines()[1].split(",")}
+
+
+def test_an_office_may_have_several_hosts(office, tmp_path):
+    named = [word for host in ("counter.example", "192.0.2.7", "2001:db8::7") for word in ("--host", host)]
+    office.run("init", tmp_path / "named", *named)
+    hosts = hosts_of(tmp_path / "named" / "keys" / "tls-server.pem")
+    assert hosts >= {"DNS:counter.example", "IP Address:192.0.2.7", "IP Address:2001:DB8:0:0:0:0:0:7", "DNS:localhost"}
+    many = [word for number in range(17) for word in ("--host", f"h{number}.example")]
+    told = json.loads(office.run("init", tmp_path / "many", "--json", *many, code=USAGE).stdout)
+    assert (told["place"], told["expected"]) == ("--host", "at most 16 of them") and not (tmp_path / "many").exists()
+    office.run("init", tmp_path / "many", *many[2:])
+    assert hosts_of(tmp_path / "many" / "keys" / "tls-server.pem") >= {f"DNS:h{number}.example" for number in range(1, 17)}
+
+
+def test_version_of_guichetd(office):
+    header = (ROOT / "client/include/guichet/guichet.h").read_text(encoding="utf-8")
+    version = re.search(r'GUICHET_VERSION "(.*)"', header)[1]
+    assert office.run("--version").stdout == f"guichetd {version}\n"
+    assert f"guichetd {version};" in office.run("--help").stdout
+
+
 def test_what_to_do_is_said(holder, offices, tmp_path):
     me = "--as", holder.key_file, *holder.password_words()
     other = offices()

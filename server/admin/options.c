@@ -14,8 +14,9 @@ print_usage(FILE *to, const struct admin_command *command, const struct admin_op
 	for (const struct admin_option *option = options; option->name != NULL; option++) {
 		if (option->help == NULL)
 			continue;
-		fprintf(to, option->is_needed ? " %s%s%s" : " [%s%s%s]", option->name, option->word != NULL ? " " : "",
-		    option->word != NULL ? option->word : "");
+		fprintf(to, option->times == ADMIN_ONCE ? " %s%s%s%s" : " [%s%s%s]%s", option->name,
+		    option->word != NULL ? " " : "", option->word != NULL ? option->word : "",
+		    option->times == ADMIN_SEVERAL ? "..." : "");
 	}
 	fputc('\n', to);
 }
@@ -48,6 +49,7 @@ struct line {
 	const struct admin_command *command;
 	const struct admin_option *options;
 	bool as_json; /* a program is to be answered in JSON also when its command line is wrong */
+	uint64_t seen; /* options that were there, a bit for each row */
 	int exit; /* once it is over */
 };
 
@@ -99,24 +101,16 @@ words_missing(struct line *line, size_t count)
 	return usage_error(line, "words are missing", words_from(line->command, count), "", "");
 }
 
+/* The option's value, behind those before it where there may be several. */
 static bool
-is_list(const struct admin_option *option)
-{
-	size_t size = strlen(option->word);
-
-	return size > 3 && strcmp(option->word + size - 3, "...") == 0;
-}
-
-/* False when the option was given too often. */
-static bool
-take_value(const struct admin_option *option, const char *value)
+take_value(struct line *line, const struct admin_option *option, const char *value)
 {
 	size_t count = 0;
 
-	while (is_list(option) && option->value[count] != NULL)
+	while (option->times == ADMIN_SEVERAL && option->value[count] != NULL)
 		count++;
-	if (count == ADMIN_LIST_MAX)
-		return false;
+	if (count == ADMIN_VALUES_MAX)
+		return usage_error(line, "the option is there too often", option->name, "", ADMIN_VALUES_TOO_MANY);
 	option->value[count] = value;
 	return true;
 }
@@ -137,15 +131,17 @@ take_option(struct line *line, int argc, char **argv, int *at)
 	if (option->name == NULL)
 		return usage_error(line, "unknown option", "options", argv[*at],
 		    "an option of this command, see --help");
+	uint64_t bit = (uint64_t)1 << (option - line->options);
+	if ((line->seen & bit) != 0 && option->times != ADMIN_SEVERAL)
+		return usage_error(line, "each option once", option->name, "", "each option once");
+	line->seen |= bit;
 	if (option->word == NULL) {
 		*option->is_given = true;
 		return true;
 	}
 	if (*at + 1 == argc)
 		return usage_error(line, "the option needs a value", argv[*at], "", option->word);
-	if (!take_value(option, argv[++*at]))
-		return usage_error(line, "the option is given too often", option->name, "", "at most 32 of them");
-	return true;
+	return take_value(line, option, argv[++*at]);
 }
 
 /* Every path that a command makes begins with one of its words. */
@@ -170,7 +166,8 @@ bool
 admin_options(int argc, char **argv, const struct admin_command *command, const struct admin_option *options,
     const char **words, int *exit)
 {
-	struct line line = { command, options, wants_json(argc, argv, options), ADMIN_DONE };
+	struct line line = { .command = command, .options = options, .as_json = wants_json(argc, argv, options),
+		.exit = ADMIN_DONE };
 	size_t count = 0;
 	bool good = true;
 
@@ -185,7 +182,7 @@ admin_options(int argc, char **argv, const struct admin_command *command, const 
 	if (good && count != command->words_count)
 		good = words_missing(&line, count);
 	for (const struct admin_option *option = options; good && option->name != NULL; option++)
-		if (option->is_needed && *option->value == NULL)
+		if (option->times == ADMIN_ONCE && *option->value == NULL)
 			good = usage_error(&line, "an option is missing", option->name, "", option->word);
 	*exit = line.exit;
 	return good;
