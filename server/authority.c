@@ -26,31 +26,6 @@ struct authority {
 /* ---- life cycle ---- */
 
 static enum error
-read_verifier(const char *dir, struct note_verifier *out, struct fault *fault)
-{
-	struct buf *content = buf_create(2 * AUTHORITY_FILE_MAX);
-	if (content == NULL)
-		return fault_set(fault, ERROR_out_of_memory, AUTHORITY_VKEY_FILE, SLICE_EMPTY, NULL);
-	enum error error = authority_file_read(dir, AUTHORITY_VKEY_FILE, false, content, fault);
-	if (error == ERROR_NONE && note_verifier_parse(buf_peek(content), out, fault) != ERROR_NONE)
-		error = fault_set(fault, ERROR_file_unreadable, AUTHORITY_VKEY_FILE, SLICE_LITERAL("something else"),
-		    "a C2SP verifier key");
-	buf_destroy(content);
-	return error;
-}
-
-/* Is this the public key that log.vkey tells the world? */
-static bool
-log_key_is(EVP_PKEY *key, const uint8_t public_key[32])
-{
-	uint8_t raw[32];
-	size_t size = sizeof raw;
-
-	return EVP_PKEY_is_a(key, "ED25519") && EVP_PKEY_get_raw_public_key(key, raw, &size) == 1 &&
-	       size == sizeof raw && memcmp(raw, public_key, sizeof raw) == 0;
-}
-
-static enum error
 authority_load(struct authority *authority, const char *keys_dir, const char *public_dir, struct fault *fault)
 {
 	enum error error = authority_read_key(keys_dir, AUTHORITY_ISSUING_KEY_FILE, &authority->issuing_key, fault);
@@ -60,14 +35,14 @@ authority_load(struct authority *authority, const char *keys_dir, const char *pu
 	if (error == ERROR_NONE)
 		error = authority_read_certificate(public_dir, AUTHORITY_CA_FILE, &authority->issuing, fault);
 	if (error == ERROR_NONE)
-		error = read_verifier(public_dir, &authority->log_verifier, fault);
+		error = authority_read_verifier(public_dir, AUTHORITY_VKEY_FILE, &authority->log_verifier, fault);
 	if (error != ERROR_NONE)
 		return error;
 	if (X509_check_private_key(authority->issuing, authority->issuing_key) != 1 ||
 	    X509_get0_subject_key_id(authority->issuing) == NULL)
 		return fault_set(fault, ERROR_store_damaged, AUTHORITY_CA_FILE, SLICE_LITERAL("another certificate"),
 		    "the issuing CA's certificate, first, for the key in " AUTHORITY_ISSUING_KEY_FILE);
-	if (!log_key_is(authority->log_key, authority->log_verifier.public_key))
+	if (!authority_log_key_is(authority->log_key, authority->log_verifier.public_key))
 		return fault_set(fault, ERROR_store_damaged, AUTHORITY_VKEY_FILE, SLICE_LITERAL("another key"),
 		    "the public key of " AUTHORITY_LOG_KEY_FILE);
 	authority->holder_extensions = profile_extensions_create(&profile_holder);

@@ -80,11 +80,15 @@ const char *authority_tls_certificate_path(const struct authority *authority);
 const char *authority_tls_key_path(const struct authority *authority);
 
 /* What DIR/keys keeps besides what a start reads: the roots' keys, which may be kept elsewhere, are those of the
- * certificates published, and the copies of what is published are those. ERROR_store_damaged or ERROR_file_unreadable
- * with the file. */
-must_check enum error authority_check_kept(const char *keys_dir, const char *public_dir, struct fault *fault);
+ * certificates published, and the copies of what is published are there, whole, of the keys beside them, and the same
+ * as what is published (of tls.pem, which may be replaced: what the server's certificate is under). Tells all that is
+ * wrong, each with its file; the fault is borrowed for the call. */
+void authority_check_kept(const char *keys_dir, const char *public_dir,
+    void (*wrong)(void *context, const struct fault *fault), void *context);
 /* Puts back what is gone from public_dir, of the files that nobody could make the same again, from their copies in
- * keys_dir, and tells each. Errors as authority_open; without a copy it is for whoever reads the file to say. */
+ * keys_dir, and tells each; first the directory itself, told as NULL. A copy that is damaged or of other keys is not
+ * published: ERROR_store_damaged or ERROR_file_unreadable with the copy's name. Errors as authority_open; without a
+ * copy it is for whoever reads the file to say. */
 must_check enum error authority_restore(const char *keys_dir, const char *public_dir,
     void (*restored)(void *context, const char *name), void *context, struct fault *fault);
 

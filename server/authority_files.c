@@ -181,6 +181,29 @@ authority_read_certificates(const char *dir, const char *name, STACK_OF(X509) **
 }
 
 enum error
+authority_read_verifier(const char *dir, const char *name, struct note_verifier *out, struct fault *fault)
+{
+	struct buf *content = buf_create(2 * AUTHORITY_FILE_MAX);
+	if (content == NULL)
+		return fault_set(fault, ERROR_out_of_memory, name, SLICE_EMPTY, NULL);
+	enum error error = authority_file_read(dir, name, false, content, fault);
+	if (error == ERROR_NONE && note_verifier_parse(buf_peek(content), out, fault) != ERROR_NONE)
+		error = file_refuse(fault, name, "something else", "a C2SP verifier key");
+	buf_destroy(content);
+	return error;
+}
+
+bool
+authority_log_key_is(EVP_PKEY *key, const uint8_t public_key[32])
+{
+	uint8_t raw[32];
+	size_t size = sizeof raw;
+
+	return EVP_PKEY_is_a(key, "ED25519") && EVP_PKEY_get_raw_public_key(key, raw, &size) == 1 &&
+	       size == sizeof raw && memcmp(raw, public_key, sizeof raw) == 0;
+}
+
+enum error
 authority_file_write(const char *dir, const char *name, bool private, struct slice content, struct fault *fault)
 {
 	char *path = authority_path_create(dir, name);

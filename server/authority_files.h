@@ -8,6 +8,7 @@
 
 #include "protocol/buf.h"
 #include "protocol/error.h"
+#include "protocol/note.h"
 
 /* In keys_dir. The roots' keys are needed only to certify anew, and may be kept elsewhere. */
 #define AUTHORITY_ROOT_KEY_FILE "root.key"
@@ -40,6 +41,11 @@ must_check enum error authority_read_key(const char *dir, const char *name, EVP_
 must_check enum error authority_read_certificate(const char *dir, const char *name, X509 **out, struct fault *fault);
 must_check enum error authority_read_certificates(
     const char *dir, const char *name, STACK_OF(X509) **out, struct fault *fault);
+/* The log's public key out of a file like log.vkey, a C2SP verifier key. As authority_file_read. */
+must_check enum error authority_read_verifier(const char *dir, const char *name, struct note_verifier *out,
+    struct fault *fault);
+/* Is this the private key of that one? */
+must_check bool authority_log_key_is(EVP_PKEY *key, const uint8_t public_key[32]);
 /* Writes a new file, mode 0600 if `private`, else 0644, and syncs it; an existing one is left alone and an error. */
 must_check enum error authority_file_write(const char *dir, const char *name, bool private, struct slice content,
     struct fault *fault);

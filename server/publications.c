@@ -4,6 +4,7 @@
 #include "server/publications.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,13 +19,14 @@ static const struct row {
 	const char *name;
 	size_t size_max;
 	bool is_made_here; /* by the running server */
+	bool is_operators; /* nobody else has it */
 } rows[] = {
-	{ CAMPAIGN_FILE, LIMIT_JSON_FILE, false },
-	{ CATALOGUE_FILE, LIMIT_JSON_FILE, false },
-	{ "ca.pem", TRUST_MAX, false },
-	{ "crl.pem", PUBLICATION_CRL_MAX, true },
-	{ "tls.pem", TRUST_MAX, false },
-	{ "log.vkey", TRUST_MAX, false },
+	{ CAMPAIGN_FILE, LIMIT_JSON_FILE, false, true },
+	{ CATALOGUE_FILE, LIMIT_JSON_FILE, false, true },
+	{ "ca.pem", TRUST_MAX, false, false },
+	{ "crl.pem", PUBLICATION_CRL_MAX, true, false },
+	{ "tls.pem", TRUST_MAX, false, false },
+	{ "log.vkey", TRUST_MAX, false, false },
 };
 
 #define ROWS_COUNT (sizeof rows / sizeof rows[0])
@@ -108,17 +110,48 @@ publications_size_max(const char *name)
 	return row == ROWS_COUNT ? 0 : rows[row].size_max;
 }
 
+static bool
+row_path(char path[PATH_SIZE], const char *directory, const struct row *row)
+{
+	char within[64];
+
+	settings_path(within, sizeof within, PUBLIC_DIRECTORY, row->name);
+	settings_path(path, PATH_SIZE, directory, within);
+	return access(path, F_OK) == 0 || errno != ENOENT;
+}
+
+/* All that the operator has to put back is told at once. */
+static enum error
+check_operators(const char *directory, struct arena *arena, struct fault *fault)
+{
+	char path[PATH_SIZE], place[ROWS_COUNT * PATH_SIZE];
+	size_t size = 0;
+	struct slice copy = SLICE_EMPTY;
+
+	for (const struct row *row = rows; row < rows + ROWS_COUNT; row++)
+		if (row->is_operators && !row_path(path, directory, row))
+			size += (size_t)snprintf(place + size, sizeof place - size, "%s%s", size == 0 ? "" : " and ",
+			    path);
+	if (size == 0)
+		return ERROR_NONE;
+	if (!arena_copy(arena, slice_of(place, size), &copy))
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	*fault = (struct fault){ ERROR_file_unreadable, copy, slice_of_text(strerrordesc_np(ENOENT)),
+		SLICE_LITERAL("the operator's own, put back from a copy; if never changed, from " PUBLIC_DIRECTORY
+			      " of an office that guichetd init makes elsewhere in the campaign's year") };
+	return fault->error;
+}
+
 static enum error
 read_row(const char *directory, const struct row *row, struct arena *arena, struct content **out, struct fault *fault)
 {
-	char path[PATH_SIZE], within[64];
+	char path[PATH_SIZE];
 	uint8_t *bytes;
 	size_t size;
 
-	settings_path(within, sizeof within, PUBLIC_DIRECTORY, row->name);
-	settings_path(path, sizeof path, directory, within);
+	bool is_there = row_path(path, directory, row);
 	enum error error = settings_read_bytes(path, row->size_max, arena, &bytes, &size, fault);
-	if (error != ERROR_NONE && row->is_made_here && access(path, F_OK) != 0 && errno == ENOENT) {
+	if (error != ERROR_NONE && row->is_made_here && !is_there) {
 		*out = content_create(SLICE_EMPTY);
 		return *out == NULL ? fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) : ERROR_NONE;
 	}
@@ -134,7 +167,8 @@ publications_load(const char *directory, const struct publications *previous, st
 {
 	struct publications *publications = calloc(1, sizeof *publications);
 	enum error error =
-	    publications == NULL ? fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) : ERROR_NONE;
+	    publications == NULL ? fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL) :
+	    check_operators(directory, arena, fault);
 
 	if (publications != NULL)
 		publications->references = 1;

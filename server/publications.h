@@ -33,8 +33,8 @@ size_t publications_size_max(const char *name);
 
 /* Reads every published file of DIR/public, with one holder. What the server itself makes anew while it runs is taken
  * from `previous` unless that is NULL: it may not have reached the disk yet; without one, what is missing of it is
- * empty until it is made. Blocking: for start and reload. The
- * fault's texts live in the arena. */
+ * empty until it is made. ERROR_file_unreadable names all that is missing of what only the operator has. Blocking: for
+ * start and reload. The fault's texts live in the arena. */
 must_check enum error publications_load(const char *directory, const struct publications *previous,
     struct arena *arena, struct publications **out, struct fault *fault);
 struct publications *publications_hold(struct publications *publications);

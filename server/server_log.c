@@ -10,6 +10,7 @@
 #include "server/authority.h"
 #include "server/commit.h"
 #include "server/office.h"
+#include "server/settings.h"
 #include "server/store/keyring.h"
 
 void
@@ -136,8 +137,13 @@ server_log_publication_changed(struct log *log, const char *file)
 void
 server_log_restored(void *log, const char *file)
 {
-	log_event(log, LOG_LEVEL_WARN, "publication_missing", log_setting("file", file),
-	    log_text("answer", "it was put back from its copy among the keys"));
+	if (file == NULL)
+		log_event(log, LOG_LEVEL_WARN, "publication_missing", log_text("file", PUBLIC_DIRECTORY),
+		    log_text("answer",
+			"the directory was made; what the office can make or has a copy of is put back"));
+	else
+		log_event(log, LOG_LEVEL_WARN, "publication_missing", log_setting("file", file),
+		    log_text("answer", "it was put back from its copy among the keys"));
 }
 
 void

@@ -35,8 +35,8 @@ void server_log_gave_up(struct log *log, size_t count);
 void server_log_campaign(struct log *log, const struct campaign *campaign, bool is_reload);
 /* A file that the operator publishes is not what it was when it was last put on record. */
 void server_log_publication_changed(struct log *log, const char *file);
-/* A published file that was gone, and is there again from its copy in DIR/keys (for authority_restore; `log`: a struct
- * log); and the list of revocations, which is made anew. */
+/* A published file that was gone, and is there again from its copy in DIR/keys (for authority_restore; NULL: DIR/public
+ * itself; `log`: a struct log); and the list of revocations, which is made anew. */
 void server_log_restored(void *log, const char *file);
 void server_log_crl_missing(struct log *log);
 /* The list of revocations that was published is none of the office's, or damaged, and is replaced. */

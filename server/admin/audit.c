@@ -334,6 +334,12 @@ check_chain(struct audit *audit, const char *name, EVP_PKEY **first)
 		audit_disagree(audit, "published file", slice_of_text(name), "certificates that sign each other");
 }
 
+static void
+kept_wrong(void *context, const struct fault *fault)
+{
+	audit_disagree_fault(context, "authority", fault);
+}
+
 /* Keys and certificates of the office itself: they belong together, and what is published is what they make. */
 static void
 open_authority(struct audit *audit)
@@ -346,8 +352,7 @@ open_authority(struct audit *audit)
 	settings_path(keys, sizeof keys, audit->directory, KEYS_DIRECTORY);
 	settings_path(public, sizeof public, audit->directory, PUBLIC_DIRECTORY);
 	/* Also what no start reads: the roots' keys certify when something has gone wrong. */
-	if (authority_check_kept(keys, public, &fault) != ERROR_NONE)
-		audit_disagree_fault(audit, "authority", &fault);
+	authority_check_kept(keys, public, kept_wrong, audit);
 	if (authority_check_tls(keys, public, 0, audit->open, &not_after, &fault) != ERROR_NONE)
 		audit_disagree_fault(audit, "authority", &fault);
 	if (authority_open(keys, public, &authority, &fault) != ERROR_NONE) {
