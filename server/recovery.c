@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From the newest batch's leaves to what they stand for. */
+ * From the newest batch's leaves to what they stand for; and what was published of a log that was longer. */
 #include "server/recovery.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "protocol/check.h"
 #include "protocol/merkle.h"
 #include "protocol/receipt.h"
 #include "server/settings.h"
@@ -125,35 +129,109 @@ size_text(struct arena *arena, const char *before, uint64_t size, const char *af
 	return arena_copy(arena, slice_of_text(text), &copy) ? copy : SLICE_EMPTY;
 }
 
-enum error
-recovery_check_published(const char *directory, const char *origin, const struct tree *tree,
-    const struct note_verifier *verifier, struct arena *arena, struct fault *fault)
+static enum error
+is_older(const char *place, struct slice value, const struct tree *tree, struct arena *arena, struct fault *fault)
 {
+	struct slice copy = SLICE_EMPTY;
+
+	(void)!arena_copy(arena, slice_of_text(place), &copy);
+	*fault = (struct fault){
+		.error = ERROR_store_damaged,
+		.place = copy,
+		.value = value,
+		.expected = size_text(arena, "the log in the store, of ", tree_size(tree),
+		    " leaves: an older copy must not be served as the present"),
+	};
+	return fault->error;
+}
+
+/* None, or none of ours: it is published anew. */
+static enum error
+check_checkpoint(const char *directory, const struct tree *tree, const struct note_verifier *verifier,
+    enum recovery_checkpoint *found, struct arena *arena, struct fault *fault)
+{
+	static const char place[] = PUBLIC_DIRECTORY "/checkpoint";
 	char path[PATH_SIZE];
 	struct slice text;
 	struct checkpoint checkpoint;
 	struct fault ignored;
 	struct hash root;
 
+	settings_path(path, sizeof path, directory, place);
+	*found = access(path, F_OK) != 0 && errno == ENOENT ? RECOVERY_CHECKPOINT_NONE : RECOVERY_CHECKPOINT_DAMAGED;
+	if (settings_read_file(path, LIMIT_PROOF_SIZE, arena, &text, &ignored) != ERROR_NONE ||
+	    checkpoint_verify(text, verifier, &checkpoint, &ignored) != ERROR_NONE)
+		return ERROR_NONE;
+	*found = RECOVERY_CHECKPOINT_OURS;
+	merkle_frontier_root(tree_frontier(tree), &root);
+	if (checkpoint.size < tree_size(tree) ||
+	    (checkpoint.size == tree_size(tree) && memcmp(&checkpoint.root, &root, sizeof root) == 0))
+		return ERROR_NONE;
+	return is_older(place, size_text(arena, "a signed log of ", checkpoint.size, " leaves"), tree, arena, fault);
+}
+
+/* The widest of the partial tiles in a directory; 0 when it has none. */
+static unsigned
+widest_partial(const char *path)
+{
+	const struct dirent *entry;
+	DIR *partials = opendir(path);
+	uint64_t widest = 0, width;
+
+	while (partials != NULL && (entry = readdir(partials)) != NULL)
+		if (decimal_decode(slice_of_text(entry->d_name), TILE_WIDTH - 1, &width) && width > widest)
+			widest = width;
+	if (partials != NULL)
+		closedir(partials);
+	return (unsigned)widest;
+}
+
+/* Of a longer log the tile that the next leaf goes into was published, full or with that leaf: one place to look at,
+ * however long the log is. */
+static enum error
+check_tiles(const char *directory, const struct tree *tree, struct arena *arena, struct fault *fault)
+{
+	uint64_t index = tree_size(tree) / TILE_WIDTH;
+	char path[PATH_SIZE], place[128];
+	struct buf *name = buf_create(sizeof place - sizeof ".p");
+	enum error error = ERROR_NONE;
+
+	if (name == NULL)
+		return fault_set(fault, ERROR_out_of_memory, NULL, SLICE_EMPTY, NULL);
+	buf_put_text(name, PUBLIC_DIRECTORY "/");
+	tile_path_put(name, 0, index, TILE_WIDTH);
+	buf_put(name, slice_of("", 1));
+	check(buf_ok(name));
+	snprintf(place, sizeof place, "%s", (const char *)buf_peek(name).data);
+	settings_path(path, sizeof path, directory, place);
+	unsigned width = access(path, F_OK) == 0 ? TILE_WIDTH : 0;
+	if (width == 0) {
+		snprintf(place, sizeof place, "%s.p", (const char *)buf_peek(name).data);
+		settings_path(path, sizeof path, directory, place);
+		width = widest_partial(path);
+	}
+	if (width > tree_size(tree) % TILE_WIDTH)
+		error = is_older(place, size_text(arena, "a tile of a log of at least ", index * TILE_WIDTH + width,
+		    " leaves"), tree, arena, fault);
+	buf_destroy(name);
+	return error;
+}
+
+enum error
+recovery_check_published(const char *directory, const char *origin, const struct tree *tree,
+    const struct note_verifier *verifier, enum recovery_checkpoint *found, struct arena *arena, struct fault *fault)
+{
+	enum recovery_checkpoint checkpoint;
+
 	if (strcmp(origin, verifier->name) != 0) {
 		*fault = (struct fault){ ERROR_json_malformed, SLICE_LITERAL(SETTINGS_FILE ", origin"),
 			slice_of_text(origin), slice_of_text(verifier->name) };
 		return fault->error;
 	}
-	settings_path(path, sizeof path, directory, PUBLIC_DIRECTORY "/checkpoint");
-	/* None, or none of ours: it is published anew. */
-	if (settings_read_file(path, LIMIT_PROOF_SIZE, arena, &text, &ignored) != ERROR_NONE ||
-	    checkpoint_verify(text, verifier, &checkpoint, &ignored) != ERROR_NONE || checkpoint.size < tree_size(tree))
-		return ERROR_NONE;
-	merkle_frontier_root(tree_frontier(tree), &root);
-	if (checkpoint.size == tree_size(tree) && memcmp(&checkpoint.root, &root, sizeof root) == 0)
-		return ERROR_NONE;
-	*fault = (struct fault){
-		.error = ERROR_store_damaged,
-		.place = SLICE_LITERAL(PUBLIC_DIRECTORY "/checkpoint"),
-		.value = size_text(arena, "a signed log of ", checkpoint.size, " leaves"),
-		.expected = size_text(arena, "the log in the store, of ", tree_size(tree),
-		    " leaves: an older copy must not be served as the present"),
-	};
-	return fault->error;
+	enum error error = check_checkpoint(directory, tree, verifier, &checkpoint, arena, fault);
+	if (error == ERROR_NONE)
+		error = check_tiles(directory, tree, arena, fault);
+	if (found != NULL)
+		*found = checkpoint;
+	return error;
 }

@@ -322,6 +322,7 @@ start_storage(struct server *server, struct fault *fault)
 {
 	const char *directory = server->options->directory;
 	char keys[PATH_SIZE], public[PATH_SIZE];
+	enum recovery_checkpoint checkpoint = RECOVERY_CHECKPOINT_OURS;
 	enum error error;
 
 	settings_path(keys, sizeof keys, directory, KEYS_DIRECTORY);
@@ -360,12 +361,14 @@ start_storage(struct server *server, struct fault *fault)
 		error = recovery_check(server->store, server->arena, fault);
 	if (error == ERROR_NONE)
 		error = recovery_check_published(directory, server->settings.origin, server->tree,
-		    authority_log_verifier(server->authority), server->arena, fault);
+		    authority_log_verifier(server->authority), &checkpoint, server->arena, fault);
 	server->tls = (struct server_tls){ .directory = directory, .authority = server->authority, .log = server->log };
 	if (error == ERROR_NONE)
 		error = server_tls_open(&server->tls, loop_wall_ms(server->loop) / 1000, server->arena, fault);
 	if (error != ERROR_NONE)
 		return error;
+	server_log_bounds(server->log, checkpoint, tree_size(server->tree),
+	    leveldb_store_lacked_committed(server->store));
 	server_log_leftovers(server->log, leftover_remove(directory, tree_size(server->tree)));
 	return ERROR_NONE;
 }

@@ -12,6 +12,7 @@
 #include "server/office.h"
 #include "server/settings.h"
 #include "server/store/keyring.h"
+#include "server/store/leveldb.h"
 
 void
 server_log_name(const void *keyring, struct slice address, uint8_t *out)
@@ -144,6 +145,25 @@ server_log_restored(void *log, const char *file)
 	else
 		log_event(log, LOG_LEVEL_WARN, "publication_missing", log_setting("file", file),
 		    log_text("answer", "it was put back from its copy among the keys"));
+}
+
+#define UNPROVED "it proves no length of the log: of an older copy of the store only tiles and committed would tell"
+
+void
+server_log_bounds(struct log *log, enum recovery_checkpoint checkpoint, uint64_t log_size, bool lacked_committed)
+{
+	const struct log_field file = log_field_text("file", "checkpoint");
+
+	if (checkpoint == RECOVERY_CHECKPOINT_DAMAGED)
+		log_event(log, LOG_LEVEL_WARN, "publication_damaged", file,
+		    log_text("answer", "published anew; " UNPROVED));
+	/* An office that has no leaf yet has published none. */
+	else if (checkpoint == RECOVERY_CHECKPOINT_NONE && log_size != 0)
+		log_event(log, LOG_LEVEL_WARN, "publication_missing", file,
+		    log_text("answer", "published anew; " UNPROVED));
+	if (lacked_committed)
+		log_event(log, LOG_LEVEL_WARN, "committed_missing", log_text("file", LEVELDB_COMMITTED_FILE),
+		    log_text("answer", "noted anew; of an older copy of the store only what is published would tell"));
 }
 
 void

@@ -12,6 +12,7 @@
 #include "server/dispatch.h"
 #include "server/leftover.h"
 #include "server/log.h"
+#include "server/recovery.h"
 
 /* An answer, when it is given: `answer` when something was stored or the office failed, `read` when nothing was stored,
  * `refusal`, or `busy`. The office's own work, which nobody asked for, is for debugging only. */
@@ -39,6 +40,9 @@ void server_log_publication_changed(struct log *log, const char *file);
  * itself; `log`: a struct log); and the list of revocations, which is made anew. */
 void server_log_restored(void *log, const char *file);
 void server_log_crl_missing(struct log *log);
+/* At the start, what would tell that the store is an older copy and does not: the published checkpoint of a log of that
+ * size, DIR/committed. */
+void server_log_bounds(struct log *log, enum recovery_checkpoint checkpoint, uint64_t log_size, bool lacked_committed);
 /* The list of revocations that was published is none of the office's, or damaged, and is replaced. */
 void server_log_crl_damaged(struct log *log);
 /* No list could be made. */

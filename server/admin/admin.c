@@ -396,7 +396,7 @@ admin_office_run(struct admin_office *office, decide handler, const struct recor
 	run.entry.done = run_done;
 
 	enum error error = recovery_check_published(office->directory, office->settings.origin, office->tree,
-	    authority_log_verifier(office->authority), arena, fault);
+	    authority_log_verifier(office->authority), NULL, arena, fault);
 	if (error != ERROR_NONE)
 		return error;
 	if (view == NULL || RAND_bytes(context.random, sizeof context.random) != 1)

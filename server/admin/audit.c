@@ -374,6 +374,15 @@ audit_settle(struct audit *audit)
 		audit_disagree(audit, "store", slice_of_text(store_failure(audit->store)), "a disk that takes it");
 }
 
+/* The open has made it anew. */
+static void
+audit_committed(struct audit *audit)
+{
+	if (leveldb_store_lacked_committed(audit->store))
+		audit_disagree(audit, "store", SLICE_LITERAL(LEVELDB_COMMITTED_FILE),
+		    "the number of the last batch, by which an older copy is found; it is noted anew");
+}
+
 /* What is damaged itself, before what comes of it; and what a start reads, as it reads it. */
 static void
 audit_damage(struct audit *audit)
@@ -395,6 +404,7 @@ audit_run(struct audit *audit)
 	struct disk_failure failure = { .text = "" };
 
 	audit_damage(audit);
+	audit_committed(audit);
 	open_authority(audit);
 	audit_log_start(audit);
 	if (leveldb_store_walk_records(audit->store, visit_record, audit, &failure) != ERROR_NONE && !audit->is_damaged)

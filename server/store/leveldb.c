@@ -549,20 +549,6 @@ quiet_wait(struct leveldb_store *leveldb)
 	worker_wait(leveldb->flush.worker);
 }
 
-/* The last batch's number, a bound by which the next open finds damage. */
-static enum error
-committed_note(struct leveldb_store *leveldb)
-{
-	char text[24];
-
-	snprintf(text, sizeof text, "%llu", (unsigned long long)leveldb->number);
-	if (disk_write_file(NULL, leveldb->directory, LEVELDB_COMMITTED_FILE, slice_of_text(text)))
-		return ERROR_NONE;
-	int code = errno;
-	disk_failure_set(&leveldb->failure, code, LEVELDB_COMMITTED_FILE);
-	return disk_error(code);
-}
-
 static enum error
 leveldb_settle(struct store *store)
 {
@@ -578,10 +564,16 @@ leveldb_settle(struct store *store)
 			error = leveldb_mark(leveldb, &leveldb->failure);
 	}
 	if (error == ERROR_NONE)
-		error = committed_note(leveldb);
+		error = leveldb_committed_note(leveldb, leveldb->number, &leveldb->failure);
 	/* It stays so: what failed once is not tried again. */
 	leveldb->broken = error;
 	return error;
+}
+
+bool
+leveldb_store_lacked_committed(struct store *store)
+{
+	return leveldb_of_store(store)->lacked_committed;
 }
 
 static void

@@ -24,7 +24,11 @@
  * the journal turns. */
 #define LEVELDB_NICER 10
 
-/* In DIR: a lower bound of the last batch's number, written at an orderly close. */
+/* In DIR: a lower bound of the last batch's number, by which a start finds that db, journal and segments are an older
+ * copy. Written at the start, at an orderly close, and in between by the flusher whenever what a file of the journal
+ * held is durable elsewhere, so that no commit waits for it. What it cannot tell: an older copy that lacks no more than
+ * the journal's last two files held when the server was killed, and one of DIR as a whole, with this file. Then what is
+ * published tells (recovery.h), where that is not older too; and else nobody here. */
 #define LEVELDB_COMMITTED_FILE "committed"
 
 struct leveldb_config {
@@ -48,6 +52,9 @@ struct leveldb_config {
  * where. */
 must_check enum error leveldb_store_open(const struct leveldb_config *config, struct worker *committer,
     struct worker *reader, struct store **out, struct fault *fault);
+
+/* Was LEVELDB_COMMITTED_FILE gone at the open, of a store that was there? It is written anew. */
+must_check bool leveldb_store_lacked_committed(struct store *store);
 
 /* ---- reading everything, for the audit; what ends a walk is told in words in *failure ---- */
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A batch's way to the disk: the committer writes it to the journal, which is the commit, and applies it to segments
- * and LevelDB without a sync; the flusher makes that durable while the journal's other file is filled. */
+ * and LevelDB without a sync; the flusher makes that durable while the journal's other file is filled, and then notes
+ * how many batches are (LEVELDB_COMMITTED_FILE). */
 #include "server/store/leveldb_engine.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -82,6 +84,16 @@ leveldb_flusher_start(struct leveldb_store *leveldb, const char *path, bool crea
 	return opening.error;
 }
 
+enum error
+leveldb_committed_note(struct leveldb_store *leveldb, uint64_t number, struct disk_failure *failure)
+{
+	char text[24];
+
+	snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+	return disk_write_file(NULL, leveldb->directory, LEVELDB_COMMITTED_FILE, slice_of_text(text)) ? ERROR_NONE :
+	    write_failed(failure, LEVELDB_COMMITTED_FILE);
+}
+
 /* Segments first: what LevelDB knows as durable is so with its blobs. */
 static void
 flush_run(void *argument)
@@ -96,6 +108,8 @@ flush_run(void *argument)
 	if (flush->error == ERROR_NONE)
 		flush->error = disk_count(&leveldb->disk) ? db_flush(leveldb->db, &flush->failure) :
 		    write_failed(&flush->failure, "db: flush");
+	if (flush->error == ERROR_NONE && flush->number != 0)
+		flush->error = leveldb_committed_note(leveldb, flush->number, &flush->failure);
 	if (flush->error != ERROR_NONE)
 		atomic_store(&flush->has_failed, true);
 }
@@ -104,6 +118,7 @@ static enum error
 flush_start(struct leveldb_store *leveldb)
 {
 	segment_writer_hand_over(&leveldb->writer, &leveldb->flush.files);
+	leveldb->flush.number = leveldb->applied;
 	/* It has no other job. */
 	return worker_submit(leveldb->flush.worker, flush_run, nothing_done, leveldb) ? ERROR_NONE :
 	    ERROR_out_of_memory;
@@ -182,7 +197,10 @@ leveldb_batch_write(struct leveldb_store *leveldb, struct leveldb_batch *batch)
 		return error;
 	if (!journal_append(&leveldb->journal, &leveldb->disk, batch->header, batch->tag, body))
 		return journal_failed(leveldb, &batch->failure);
-	return leveldb_apply(leveldb, entry, true, &batch->failure);
+	error = leveldb_apply(leveldb, entry, true, &batch->failure);
+	if (error == ERROR_NONE)
+		leveldb->applied = batch->number;
+	return error;
 }
 
 enum error

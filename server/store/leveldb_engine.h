@@ -52,6 +52,7 @@ struct leveldb_batch {
 struct leveldb_flush {
 	struct worker *worker;
 	struct segment_files files;
+	uint64_t number; /* of the last batch that it makes durable; 0: not known yet */
 	enum error error; /* these two are the flusher's while it runs, and nobody's to change once it has failed */
 	struct disk_failure failure;
 	_Atomic bool has_failed;
@@ -85,6 +86,9 @@ struct leveldb_store {
 	/* The committer's, with the journal. */
 	struct segment_writer writer;
 	enum error broken; /* the first error: after it nothing is written */
+	uint64_t applied; /* the number of the last batch in segments and LevelDB; 0: none since the open */
+
+	bool lacked_committed;
 
 	_Atomic uint64_t space; /* bytes that the disk has free, beside what the journal has yet to grow by */
 };
@@ -125,6 +129,9 @@ must_check enum error leveldb_flusher_start(struct leveldb_store *leveldb, const
 must_check enum error leveldb_flush_now(struct leveldb_store *leveldb, struct disk_failure *failure);
 /* Says in the journal that everything up to leveldb->number is. */
 must_check enum error leveldb_mark(struct leveldb_store *leveldb, struct disk_failure *failure);
+/* Notes in DIR/committed that there were so many batches, durable without the journal. */
+must_check enum error leveldb_committed_note(struct leveldb_store *leveldb, uint64_t number,
+    struct disk_failure *failure);
 void leveldb_space_measure(struct leveldb_store *leveldb);
 
 /* Blocks until nothing is on its way. */

@@ -252,7 +252,7 @@ keys_check(struct leveldb_store *leveldb, const struct leveldb_config *config, s
 	return ERROR_NONE;
 }
 
-/* The number noted at the last orderly close is a lower bound. */
+/* The number noted last is a lower bound. */
 static enum error
 committed_check(struct leveldb_store *leveldb, const struct leveldb_config *config, struct fault *fault)
 {
@@ -260,16 +260,19 @@ committed_check(struct leveldb_store *leveldb, const struct leveldb_config *conf
 	uint64_t number;
 	size_t size;
 
-	if (!disk_read_file(leveldb->directory, LEVELDB_COMMITTED_FILE, text, sizeof text, &size))
-		return errno == ENOENT ? ERROR_NONE :
+	bool is_read = disk_read_file(leveldb->directory, LEVELDB_COMMITTED_FILE, text, sizeof text, &size);
+	leveldb->lacked_committed = !is_read && errno == ENOENT;
+	if (!is_read)
+		return leveldb->lacked_committed ? ERROR_NONE :
 		    disk_fault(fault, config->arena, ERROR_file_unreadable, errno, NULL, LEVELDB_COMMITTED_FILE);
 	if (!decimal_decode(slice_of(text, size), UINT64_MAX, &number))
 		return disk_fault(fault, config->arena, ERROR_store_damaged, 0, "a decimal number",
 		    LEVELDB_COMMITTED_FILE);
 	if (leveldb->number < number)
 		return disk_fault(fault, config->arena, ERROR_store_damaged, 0,
-		    "every batch up to the last orderly close", "db: the last batch is %llu",
-		    (unsigned long long)leveldb->number);
+		    "every batch that was there before: an older copy must not be served as the present",
+		    "db: the last batch is %llu, and " LEVELDB_COMMITTED_FILE " notes %llu",
+		    (unsigned long long)leveldb->number, (unsigned long long)number);
 	return ERROR_NONE;
 }
 
@@ -328,9 +331,13 @@ parts_open(struct leveldb_store *leveldb, const struct leveldb_config *config, s
 	if (error == ERROR_NONE && !config->create)
 		error = state_recover(leveldb, config, fault);
 	leveldb->marked = leveldb->number;
-	if (error != ERROR_NONE || leveldb->replay.is_marked)
+	/* After an orderly close nothing need be written; not even with a full disk. */
+	if (error == ERROR_NONE && !leveldb->replay.is_marked)
+		error = leveldb_mark(leveldb, &leveldb->failure);
+	else if (error != ERROR_NONE || !leveldb->lacked_committed)
 		return error;
-	error = leveldb_mark(leveldb, &leveldb->failure);
+	if (error == ERROR_NONE && !config->create)
+		error = leveldb_committed_note(leveldb, leveldb->number, &leveldb->failure);
 	return error == ERROR_NONE ? ERROR_NONE : open_failed(leveldb, config, error, fault);
 }
 

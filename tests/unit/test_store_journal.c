@@ -251,6 +251,94 @@ log_of_leveldb_is_not_trusted(void **state)
 	assert_all(shop, 10);
 }
 
+/* ---- the bound ---- */
+
+/* What DIR/committed notes. */
+static uint64_t
+committed(struct shop *shop)
+{
+	char path[100];
+	uint64_t number;
+	size_t size;
+
+	snprintf(path, sizeof path, "%s/committed", shop->directory->path);
+	uint8_t *bytes = file_read(path, &size);
+	assert_true(decimal_decode(slice_of(bytes, size), UINT64_MAX, &number));
+	free(bytes);
+	return number;
+}
+
+static const char *const parts[] = { "db", "journal", "segments", "committed" };
+
+#define PARTS (sizeof parts / sizeof parts[0])
+
+/* Copies the first parts aside, or back from there. */
+static void
+copy_parts(struct shop *shop, const char *aside, size_t count, bool is_back)
+{
+	char name[32];
+
+	for (size_t i = 0; i < count; i++) {
+		snprintf(name, sizeof name, "%s-%s", aside, parts[i]);
+		copy(shop, is_back ? name : parts[i], is_back ? parts[i] : name);
+	}
+}
+
+/* All of the store but the bound is older, and what there was last ended without a close. */
+static void
+an_older_copy_is_found_after_a_kill_too(void **state)
+{
+	struct shop *shop = *state;
+	char expected[100];
+
+	directory_close(shop->directory);
+	copy_parts(shop, "older", PARTS, false);
+	assert_int_equal(committed(shop), 0);
+	shop->directory->config.journal_size = SMALL_JOURNAL;
+	assert_int_equal(directory_open(shop->directory), ERROR_NONE);
+	commit(shop, 0, 20);
+	copy(shop, "committed", "killed-committed");
+	directory_close(shop->directory);
+	assert_int_equal(committed(shop), 20);
+	copy_parts(shop, "newest", PARTS - 1, false);
+
+	copy(shop, "killed-committed", "committed");
+	uint64_t noted = committed(shop);
+	/* Of the file that is written and the one before nothing need have been noted; a batch takes a page at least. */
+	assert_in_range(noted, 20 - 2 * SMALL_JOURNAL / 4096, 20);
+	copy_parts(shop, "older", PARTS - 1, true);
+	assert_int_equal(directory_open(shop->directory), ERROR_store_damaged);
+	snprintf(expected, sizeof expected, "db: the last batch is 0, and committed notes %llu",
+	    (unsigned long long)noted);
+	assert_true(slice_equal_text(shop->directory->fault.place, expected));
+	assert_int_equal(committed(shop), noted);
+	copy_parts(shop, "newest", PARTS - 1, true);
+	assert_int_equal(directory_open(shop->directory), ERROR_NONE);
+	assert_all(shop, 20);
+	/* With an older bound, too, the older copy is as good as any: that is for what is published. */
+	directory_close(shop->directory);
+	copy_parts(shop, "older", PARTS, true);
+	assert_int_equal(directory_open(shop->directory), ERROR_NONE);
+	assert_false(leveldb_store_lacked_committed(shop->directory->conformance.store));
+}
+
+static void
+a_bound_that_is_gone_is_told_and_made_anew(void **state)
+{
+	struct shop *shop = *state;
+	char path[100];
+
+	commit(shop, 0, 3);
+	directory_close(shop->directory);
+	snprintf(path, sizeof path, "%s/committed", shop->directory->path);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(directory_open(shop->directory), ERROR_NONE);
+	assert_true(leveldb_store_lacked_committed(shop->directory->conformance.store));
+	assert_int_equal(committed(shop), 3);
+	reopen(shop->directory);
+	assert_false(leveldb_store_lacked_committed(shop->directory->conformance.store));
+}
+
 /* The one file of LevelDB's whose name ends so; NULL when there is none. */
 static const char *
 db_file(struct shop *shop, const char *end)
@@ -295,7 +383,8 @@ logs_of_leveldb_are_kept_until_all_agrees(void **state)
 	assert_true(size > 1000);
 	for (int times = 0; times < 3; times++) {
 		assert_int_equal(directory_open(shop->directory), ERROR_store_damaged);
-		assert_true(slice_equal_text(shop->directory->fault.place, "db: the last batch is 0"));
+		assert_true(slice_equal_text(shop->directory->fault.place,
+		    "db: the last batch is 0, and committed notes 10"));
 		assert_file(db_file(shop, ".log.aside"), slice_of(bytes, size));
 	}
 	/* One that reads nothing touches nothing. */
@@ -636,6 +725,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(blobs_of_records_that_are_there_are_made_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(segment_of_any_length_is_made_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(log_of_leveldb_is_not_trusted, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_older_copy_is_found_after_a_kill_too, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_bound_that_is_gone_is_told_and_made_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(logs_of_leveldb_are_kept_until_all_agrees, setup, teardown),
 		cmocka_unit_test_setup_teardown(journal_older_than_the_tables_leaves_the_logs, setup, teardown),
 		cmocka_unit_test_setup_teardown(replay_can_be_done_again, setup, teardown),
