@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "client/blob.h"
+#include "client/hold.h"
 #include "client/problem.h"
 #include "protocol/digest.h"
 
@@ -165,45 +166,111 @@ sync_directory_of(const char *path)
 	return synced;
 }
 
-/* `path` with the suffix mkstemp asks for; the caller's. */
-static char *
-temporary_name(const char *path)
+static enum guichet_error
+fail_to_hold(struct guichet_problem *problem, const char *path, int why)
 {
-	static const char suffix[] = ".XXXXXX";
-	size_t size = strlen(path);
-	char *name = malloc(size + sizeof suffix);
+	errno = why;
+	return why == ENOMEM ? problem_set(problem, ERROR_out_of_memory, path, SLICE_EMPTY, NULL) :
+			       filesystem_fail(problem, path, "a directory that can be written");
+}
 
-	if (name == NULL)
-		return NULL;
-	memcpy(name, path, size);
-	memcpy(name + size, suffix, sizeof suffix);
-	return name;
+/* Under a name of its own until it is whole and on the disk. */
+static enum guichet_error
+write_beside(const char *path, struct guichet_bytes bytes, struct hold *out, struct guichet_problem *problem)
+{
+	int why = hold_take(path, HOLD_TEMPORARY, true, out);
+
+	if (why != 0)
+		return fail_to_hold(problem, path, why);
+	if (write_fully(out->fd, slice_of_public(bytes)) && fsync(out->fd) == 0)
+		return GUICHET_ERROR_none;
+	enum guichet_error error = filesystem_fail(problem, path, "a file that can be written");
+	hold_remove(out);
+	return error;
+}
+
+/* What was written has its own name now, or errno says why not. */
+static enum guichet_error
+end_write(const char *path, struct hold *written, bool is_named, struct guichet_problem *problem)
+{
+	if (!is_named) {
+		enum guichet_error error = errno == EEXIST ?
+		    problem_set(problem, ERROR_usage, path, slice_of_text(strerror(errno)), "no such file") :
+		    filesystem_fail(problem, path, "a file that can be written");
+		hold_remove(written);
+		return error;
+	}
+	hold_close(written);
+	if (!sync_directory_of(path))
+		return filesystem_fail(problem, path, "a directory that can be synced");
+	return GUICHET_ERROR_none;
 }
 
 enum guichet_error
 guichet_file_write(const char *path, struct guichet_bytes bytes, struct guichet_problem *problem)
 {
-	char *temporary = temporary_name(path);
-	enum guichet_error error = GUICHET_ERROR_none;
+	struct hold written;
+	enum guichet_error error = write_beside(path, bytes, &written, problem);
 
-	if (temporary == NULL)
-		return problem_set(problem, ERROR_out_of_memory, path, SLICE_EMPTY, NULL);
-	int fd = mkstemp(temporary);
-	if (fd < 0) {
-		error = filesystem_fail(problem, path, "a directory that can be written");
-		goto done;
+	if (error != GUICHET_ERROR_none)
+		return error;
+	return end_write(path, &written, rename(written.path, path) == 0, problem);
+}
+
+/* Gives what is named `from` that name, if nothing has it; false with errno, EEXIST when something has. */
+static bool
+name_new(const char *from, const char *path)
+{
+	if (link(from, path) == 0) {
+		unlink(from);
+		return true;
 	}
-	bool written = write_fully(fd, slice_of_public(bytes)) && fsync(fd) == 0;
-	if (close(fd) != 0 || !written || rename(temporary, path) != 0) {
-		error = filesystem_fail(problem, path, "a file that can be written");
-		unlink(temporary);
-		goto done;
-	}
-	if (!sync_directory_of(path))
-		error = filesystem_fail(problem, path, "a directory that can be synced");
-done:
-	free(temporary);
-	return error;
+	if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS)
+		return false;
+	/* There are disks that know one name for a file only: then an empty file has it first. */
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return false;
+	close(fd);
+	if (rename(from, path) == 0)
+		return true;
+	int why = errno;
+	unlink(path);
+	errno = why;
+	return false;
+}
+
+enum guichet_error
+filesystem_create(const char *path, struct guichet_bytes bytes, struct guichet_problem *problem)
+{
+	struct hold written;
+	enum guichet_error error = write_beside(path, bytes, &written, problem);
+
+	if (error != GUICHET_ERROR_none)
+		return error;
+	return end_write(path, &written, name_new(written.path, path), problem);
+}
+
+enum guichet_error
+filesystem_lock(const char *path, struct hold *out, struct guichet_problem *problem)
+{
+	int why = hold_take(path, HOLD_LOCK, false, out);
+
+	if (why == EWOULDBLOCK)
+		return problem_set(problem, ERROR_usage, path, SLICE_LITERAL("in use"), "a file that nobody works on");
+	return why == 0 ? filesystem_clear(path, problem) : fail_to_hold(problem, path, why);
+}
+
+enum guichet_error
+filesystem_clear(const char *path, struct guichet_problem *problem)
+{
+	struct hold left;
+	int why = hold_take(path, HOLD_TEMPORARY, false, &left);
+
+	if (why != 0 && why != EWOULDBLOCK)
+		return fail_to_hold(problem, path, why);
+	hold_remove(&left);
+	return GUICHET_ERROR_none;
 }
 
 enum guichet_error

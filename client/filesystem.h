@@ -6,6 +6,7 @@
 
 #include <guichet/guichet.h>
 
+#include "client/hold.h"
 #include "protocol/bytes.h"
 #include "protocol/limits.h"
 
@@ -20,6 +21,15 @@ must_check enum guichet_error filesystem_read_start(const char *path, uint8_t *a
  * whole is taken away again. */
 must_check enum guichet_error filesystem_write_new(const char *path, struct slice bytes,
     struct guichet_problem *problem);
+/* As guichet_file_write does, but never over anything: ERROR_usage when that name is taken, by whom and whenever it
+ * was. */
+must_check enum guichet_error filesystem_create(const char *path, struct guichet_bytes bytes,
+    struct guichet_problem *problem);
+/* Takes away what a process that was killed left of writing that file. */
+must_check enum guichet_error filesystem_clear(const char *path, struct guichet_problem *problem);
+/* Has a file for this process alone until hold_remove, which is the caller's, also on failure; what killed processes
+ * left of writing it goes. ERROR_usage when another has it. */
+must_check enum guichet_error filesystem_lock(const char *path, struct hold *out, struct guichet_problem *problem);
 /* Size and SHA-256 of a file, read in steps; ERROR_usage past size_max. */
 must_check enum guichet_error filesystem_digest(const char *path, uint64_t size_max, uint64_t *size,
     uint8_t digest[DIGEST_SIZE], struct guichet_problem *problem);

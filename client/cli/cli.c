@@ -14,6 +14,7 @@
 #include "client/cli/password.h"
 #include "client/cli/typed.h"
 #include "client/clock.h"
+#include "client/filesystem.h"
 #include "client/problem.h"
 #include "protocol/json.h"
 #include "protocol/limits.h"
@@ -231,9 +232,30 @@ cli_check_new(struct cli *cli, const char *path, struct guichet_bytes bytes)
 enum guichet_error
 cli_write_new(struct cli *cli, const char *path, struct guichet_bytes bytes)
 {
-	enum guichet_error error = cli_check_new(cli, path, bytes);
+	enum guichet_error error;
 
+	if (!is_there(path)) {
+		error = filesystem_create(path, bytes, cli->problem);
+		if (error != GUICHET_ERROR_usage)
+			return error;
+	}
+	error = cli_check_new(cli, path, bytes);
 	return error == GUICHET_ERROR_none ? guichet_file_write(path, bytes, cli->problem) : error;
+}
+
+enum guichet_error
+cli_hold(struct cli *cli, const char *path, const char *typed, const char *doing, struct hold *out)
+{
+	char expected[128];
+	enum guichet_error error = filesystem_lock(path, out, cli->problem);
+
+	if (error == GUICHET_ERROR_usage) {
+		snprintf(expected, sizeof expected, "a file that nobody works on: another guichet is %s", doing);
+		return problem_set(cli->problem, ERROR_usage, "--out", slice_of_text(typed), expected);
+	}
+	if (error != GUICHET_ERROR_none)
+		problem_set_place(cli->problem, typed);
+	return error;
 }
 
 static bool
@@ -265,22 +287,39 @@ cli_check_receipt_path(struct cli *cli, const char *path, struct guichet_bytes f
 	return same ? GUICHET_ERROR_none : refuse_overwriting(cli, path, EXPECT_SAME);
 }
 
+static enum guichet_error
+write_receipt(struct cli *cli, const char *path, struct guichet_bytes receipt, struct guichet_bytes filing_id)
+{
+	enum guichet_error error;
+
+	if (!is_there(path)) {
+		error = filesystem_create(path, receipt, cli->problem);
+		if (error != GUICHET_ERROR_usage)
+			return error;
+	}
+	error = cli_check_receipt_path(cli, path, filing_id);
+	return error == GUICHET_ERROR_none ? guichet_file_write(path, receipt, cli->problem) : error;
+}
+
+/* Of two that write here at once the one whose proof is there first goes on to its receipt; the other is refused its
+ * proof, so that the pair is never of two filings. */
 enum guichet_error
 cli_write_receipt(struct cli *cli, const char *path, struct guichet_bytes receipt, struct guichet_bytes proof)
 {
 	char *proof_path = cli_path_beside(path, ".json", ".tlog-proof");
 	uint8_t id[DIGEST_SIZE];
+	const struct guichet_bytes filing_id = { id, sizeof id };
 	enum guichet_error error;
 
 	if (proof_path == NULL || !read_filing_id(receipt, id)) {
 		free(proof_path);
 		return problem_set(cli->problem, ERROR_out_of_memory, path, SLICE_EMPTY, NULL);
 	}
-	error = cli_check_receipt_path(cli, path, (struct guichet_bytes){ id, sizeof id });
+	error = cli_check_receipt_path(cli, path, filing_id);
 	if (error == GUICHET_ERROR_none)
 		error = cli_write_new(cli, proof_path, proof);
 	if (error == GUICHET_ERROR_none)
-		error = guichet_file_write(path, receipt, cli->problem);
+		error = write_receipt(cli, path, receipt, filing_id);
 	free(proof_path);
 	return error;
 }

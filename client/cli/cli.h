@@ -9,6 +9,7 @@
 
 #include "client/cli/options.h"
 #include "client/cli/terminal.h"
+#include "client/hold.h"
 #include "protocol/buf.h"
 #include "protocol/limits.h"
 
@@ -100,6 +101,11 @@ enum exit_code cli_fail_usage(struct cli *cli, const char *place, const char *va
 /* What the rules advise, on stderr. */
 void cli_print_findings(const struct cli *cli);
 
+/* Has a file for this command alone from now to hold_remove, which is the caller's; what killed processes left of
+ * writing it goes. Usage when another guichet has it, saying what that is doing. `typed`: what was given for it. */
+must_check enum guichet_error cli_hold(struct cli *cli, const char *path, const char *typed, const char *doing,
+    struct hold *out);
+
 /* A name beside another: `path` with its ending replaced, or appended when it has another ending. NULL: no memory. */
 must_check char *cli_path_beside(const char *path, const char *ending, const char *replacement);
 
@@ -108,7 +114,7 @@ must_check char *cli_path_beside(const char *path, const char *ending, const cha
 must_check enum guichet_error cli_check_new(struct cli *cli, const char *path, struct guichet_bytes bytes);
 /* The same for what cannot be there already: a path at which nothing is. */
 must_check enum guichet_error cli_check_absent(struct cli *cli, const char *path);
-/* Checks that, and writes. */
+/* Checks that, and writes, over nothing that came meanwhile either. */
 must_check enum guichet_error cli_write_new(struct cli *cli, const char *path, struct guichet_bytes bytes);
 /* Is there nothing at that path, or a receipt of that filing? */
 must_check enum guichet_error cli_check_receipt_path(struct cli *cli, const char *path,

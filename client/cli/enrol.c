@@ -3,7 +3,6 @@
  * guichet enrol: a key pair made here, certified by the office, kept in a PKCS#12 file under a password (A1-A6). The
  * certificate revokes the one before it as soon as the office has made it, so the key that it is for is on disk before
  * it is asked for: the same command after a crash asks again with the same key. */
-#include <errno.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "client/cli/cli.h"
 #include "client/cli/password.h"
 #include "client/cli/typed.h"
+#include "client/filesystem.h"
 #include "client/problem.h"
 #include "client/request.h"
 #include "protocol/json.h"
@@ -25,30 +25,24 @@ struct task {
 	const char *path; /* of the key file */
 	char *waiting_path; /* of the key while it waits for its certificate */
 	bool resumes;
+	struct hold hold;
 	char password[PASSWORD_SIZE_MAX];
 };
 
-/* A certificate that cannot be written would be lost, and an old key file is not to be overwritten: looked at
- * first. */
+/* From before the office is asked to the end nobody else enrols into this file, and what was there before is not
+ * overwritten: a certificate that cannot be written would be lost, and revokes the other's. */
 static enum guichet_error
-check_target(struct cli *cli, const char *path)
+take_target(struct task *task)
 {
-	enum guichet_error error = cli_check_absent(cli, path);
+	struct cli *cli = task->cli;
+	enum guichet_error error = cli_hold(cli, task->path, task->path, "enrolling into this file", &task->hold);
 
-	if (error != GUICHET_ERROR_none)
-		return error;
-	char *directory = strdup(path), *slash = directory != NULL ? strrchr(directory, '/') : NULL;
-	const char *where = directory;
-	if (slash == NULL)
-		where = ".";
-	else
-		slash[slash == directory ? 1 : 0] = '\0';
-	bool writable = directory != NULL && access(where, W_OK | X_OK) == 0;
-	free(directory);
-	if (writable)
-		return GUICHET_ERROR_none;
-	return problem_set(cli->problem, ERROR_file_unreadable, path, slice_of_text(strerror(errno)),
-	    "a directory that can be written");
+	if (error == GUICHET_ERROR_none)
+		error = filesystem_clear(task->waiting_path, cli->problem);
+	if (error == GUICHET_ERROR_none)
+		error = cli_check_absent(cli, task->path);
+	task->resumes = access(task->waiting_path, F_OK) == 0;
+	return error;
 }
 
 /* The contract, for who has not accepted it yet (A6). */
@@ -127,8 +121,24 @@ save(const struct task *task, const char *path)
 	enum guichet_error error = guichet_identity_save(task->cli->identity, task->password, &file, problem);
 
 	if (error == GUICHET_ERROR_none)
-		error = guichet_file_write(path, guichet_blob_bytes(file), problem);
+		error = filesystem_create(path, guichet_blob_bytes(file), problem);
 	guichet_blob_destroy(file);
+	return error;
+}
+
+static enum guichet_error
+keep(const struct task *task)
+{
+	struct guichet_problem *problem = task->cli->problem;
+	enum guichet_error error = save(task, task->path);
+
+	if (error == GUICHET_ERROR_none)
+		unlink(task->waiting_path);
+	/* No guichet did that, since this one has the name. */
+	else if (error == GUICHET_ERROR_usage)
+		problem_set(problem, ERROR_usage, "--out", slice_of_text(task->path),
+		    "a file that does not exist yet: something else has come there, and is not overwritten; once it is "
+		    "moved away, the same command gets the certificate");
 	return error;
 }
 
@@ -253,16 +263,13 @@ run(struct task *task)
 	if (error == GUICHET_ERROR_none)
 		error = check_facts(cli);
 	if (error == GUICHET_ERROR_none)
-		error = check_target(cli, task->path);
-	task->resumes = access(task->waiting_path, F_OK) == 0;
+		error = take_target(task);
 	if (error == GUICHET_ERROR_none)
 		error = get_password(task);
 	if (error == GUICHET_ERROR_none)
 		error = enrol(task);
 	if (error == GUICHET_ERROR_none)
-		error = save(task, task->path);
-	if (error == GUICHET_ERROR_none)
-		unlink(task->waiting_path);
+		error = keep(task);
 	return error;
 }
 
@@ -270,7 +277,7 @@ enum exit_code
 cli_enrol(struct cli *cli)
 {
 	const char *key = cli_value(cli, OPTION_KEY);
-	struct task task = { .cli = cli, .path = cli_value(cli, OPTION_OUT) };
+	struct task task = { .cli = cli, .path = cli_value(cli, OPTION_OUT), .hold = HOLD_NONE };
 
 	if (key != NULL && key_algorithm_find(slice_of_text(key)) == 0)
 		return cli_fail_usage(cli, "--key", key, options_value(OPTION_KEY));
@@ -278,6 +285,7 @@ cli_enrol(struct cli *cli)
 	if (task.waiting_path == NULL)
 		return cli_fail_memory(cli);
 	enum guichet_error error = run(&task);
+	hold_remove(&task.hold);
 	OPENSSL_cleanse(task.password, sizeof task.password);
 	free(task.waiting_path);
 	if (error != GUICHET_ERROR_none)

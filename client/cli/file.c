@@ -9,6 +9,7 @@
 
 #include "client/blob.h"
 #include "client/cli/cli.h"
+#include "client/filesystem.h"
 #include "client/filing.h"
 #include "client/problem.h"
 #include "protocol/json.h"
@@ -24,6 +25,7 @@ struct task {
 	struct cli *cli;
 	const char *receipt_path;
 	char *saved_path;
+	struct hold hold;
 	bool is_resumed; /* it was signed by a run before this one */
 };
 
@@ -96,6 +98,24 @@ check_filing(struct task *task)
 
 	if (error == GUICHET_ERROR_none && guichet_problem_findings(cli->problem) != 0 && !cli->is_json)
 		cli_print_findings(cli);
+	return error;
+}
+
+/* From here to the end nobody else files under these names, so that what is signed, sent and kept is of one filing. */
+static enum guichet_error
+take_names(struct task *task)
+{
+	struct cli *cli = task->cli;
+	char *proof_path = cli_path_beside(task->receipt_path, ".json", ".tlog-proof");
+	enum guichet_error error = proof_path == NULL ?
+	    problem_set(cli->problem, ERROR_out_of_memory, task->receipt_path, SLICE_EMPTY, NULL) :
+	    cli_hold(cli, task->saved_path, task->receipt_path, "filing into this file", &task->hold);
+
+	if (error == GUICHET_ERROR_none)
+		error = filesystem_clear(proof_path, cli->problem);
+	if (error == GUICHET_ERROR_none)
+		error = filesystem_clear(task->receipt_path, cli->problem);
+	free(proof_path);
 	return error;
 }
 
@@ -342,6 +362,8 @@ run(struct task *task)
 		error = cli_open_identity(cli);
 	if (error == GUICHET_ERROR_none)
 		error = make_filing(task);
+	if (error == GUICHET_ERROR_none && !only_check)
+		error = take_names(task);
 	if (error == GUICHET_ERROR_none)
 		error = only_check ? check_filing(task) : sign_or_resume(task);
 	if (only_check && error == GUICHET_ERROR_none) {
@@ -376,11 +398,12 @@ cli_file(struct cli *cli)
 		return cli_fail_usage(cli, options_name(missing), "missing", "this option, or --check");
 	if (!replaces_is_good(cli))
 		return EXIT_CODE_USAGE;
-	struct task task = { .cli = cli, .receipt_path = out != NULL ? out : "receipt.json" };
+	struct task task = { .cli = cli, .receipt_path = out != NULL ? out : "receipt.json", .hold = HOLD_NONE };
 	task.saved_path = cli_path_beside(task.receipt_path, ".json", ".filing");
 	if (task.saved_path == NULL)
 		return cli_fail_memory(cli);
 	enum exit_code code = run(&task);
+	hold_remove(&task.hold);
 	free(task.saved_path);
 	return code;
 }

@@ -24,7 +24,8 @@ static const struct command commands[] = {
 	    "asked, the key is kept under that password in a file with .new at the end of its\n"
 	    "name, until the certificate is there: the same command again, whatever happened\n"
 	    "meanwhile, takes that key up, whatever --key says, and gets the one certificate.\n"
-	    "Once --out is there the command is refused: what is there is not overwritten." },
+	    "Once --out is there the command is refused: what is there is not overwritten.\n"
+	    "Two at once into one file: one is refused before the office is asked." },
 	{ "file", cli_file,
 	    BIT(TRUST),
 	    BIT(SERVER) | BIT(AS) | BIT(PASSWORD_FILE) | BIT(ATTACH) | BIT(CHECK) | BIT(REPLACES) | BIT(OFFLINE) |
@@ -38,8 +39,8 @@ static const struct command commands[] = {
 	    "changed since, are not asked again. It is signed anew only when the office\n"
 	    "refused the time at which it was signed: put this machine's clock right, and run\n"
 	    "the same command. Another filing under the same name takes the place of one\n"
-	    "that was kept so. --server and --as are needed unless --check\n"
-	    "is given." },
+	    "that was kept so; of two that file under one name at once, one is refused before\n"
+	    "anything is sent. --server and --as are needed unless --check is given." },
 	{ "filings", cli_filings,
 	    ONLINE,
 	    BIT(PASSWORD_FILE),

@@ -200,8 +200,10 @@ GUICHET_API struct guichet_record guichet_problem_finding(const struct guichet_p
  * out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_file_read(const char *path, size_t size_max, struct guichet_blob **out,
     struct guichet_problem *problem);
-/* Replaces a file wholly or not at all, also in a crash: writes beside it, syncs, renames. Readable by its owner
- * only, since all that is written here is private. Errors: file_unreadable, out_of_memory. */
+/* Replaces a file wholly or not at all, also in a crash: writes beside it (PATH.guichet-tmp, which the next call for
+ * that path takes away when a killed process left it), syncs, renames. Readable by its owner only, since all that is
+ * written here is private. Waits for another that is writing the same file. Errors: file_unreadable,
+ * out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_file_write(const char *path, struct guichet_bytes bytes,
     struct guichet_problem *problem);
 

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A file that one process at a time has, under a fixed name beside another: a lock, or what is being written and will
+ * get that other name. It is made anew each time, so nothing is ever written into a file of somebody else; one that a
+ * killed process left is taken away, which its lock, gone with the process, tells from one in use. */
+#ifndef GUICHET_CLIENT_HOLD_H
+#define GUICHET_CLIENT_HOLD_H
+
+#include <stdbool.h>
+
+#include "protocol/bytes.h"
+
+/* What is appended to the name of the other file: nobody calls a file of one's own so. */
+#define HOLD_LOCK ".guichet-lock"
+#define HOLD_TEMPORARY ".guichet-tmp"
+
+struct hold {
+	char *path;
+	int fd; /* open for reading and writing; -1: nothing is held */
+};
+
+#define HOLD_NONE ((struct hold){ NULL, -1 })
+
+/* Makes the file named `path` and `ending`, readable by its owner only, and has it. 0, or errno: EWOULDBLOCK when
+ * another has it, unless `waits`, which lasts as long as that one does; then *out is HOLD_NONE. */
+must_check int hold_take(const char *path, const char *ending, bool waits, struct hold *out);
+/* Lets go, and takes the name away; of none, nothing. */
+void hold_remove(struct hold *hold);
+/* Lets go of what has another name by now. */
+void hold_close(struct hold *hold);
+
+#endif
