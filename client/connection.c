@@ -26,8 +26,9 @@
 
 /* Connecting, TLS, hello, log-in: each has so long. */
 #define PHASE_TIMEOUT_MS 15000
-/* The longest wait, named by a refusal, after which a request is sent again by itself. */
-#define WAIT_WORTH_MS 60000
+/* The longest wait, named by a refusal, after which a request is sent again by itself: less than what is asked of who
+ * has failed to identify himself, which is to be looked at before it is repeated. */
+#define WAIT_WORTH_MS 5000
 /* Rounds of one step, so that one connection cannot hold an event loop. */
 #define ROUNDS_MAX 32
 /* Hello and log-in travel on this stream; requests have others. */

@@ -18,7 +18,8 @@ static const struct admin_command command = {
 };
 
 static enum error
-renew(const char *directory, const char *const *hosts, struct arena *arena, struct authority_renewal *out, struct fault *fault)
+renew(const char *directory, const char *const *hosts, struct arena *arena, struct authority_renewal *out,
+    struct fault *fault)
 {
 	char keys[PATH_SIZE], public[PATH_SIZE];
 	struct settings settings;

@@ -213,8 +213,8 @@ static const struct passing {
 	{ ERROR_disk_full, 20, true },
 	{ ERROR_internal, 20, true },
 	{ ERROR_filings_exceeded, 20, true },
-	{ ERROR_busy, 60001, false },
-	{ ERROR_attempts_exceeded, 3600000, false },
+	{ ERROR_busy, 5001, false },
+	{ ERROR_attempts_exceeded, 10000, false },
 	{ ERROR_upload_quota, LIMIT_RETRY_AFTER_MS, false },
 	{ ERROR_role_refused, 20, false },
 };

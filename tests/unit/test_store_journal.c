@@ -304,7 +304,7 @@ an_older_copy_is_found_after_a_kill_too(void **state)
 
 	copy(shop, "killed-committed", "committed");
 	uint64_t noted = committed(shop);
-	/* Of the file that is written and the one before nothing need have been noted; a batch takes a page at least. */
+	/* Of the file that is written and the one before nothing need be noted; a batch takes a page at least. */
 	assert_in_range(noted, 20 - 2 * SMALL_JOURNAL / 4096, 20);
 	copy_parts(shop, "older", PARTS - 1, true);
 	assert_int_equal(directory_open(shop->directory), ERROR_store_damaged);
