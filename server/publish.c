@@ -574,6 +574,8 @@ publisher_finish(struct publisher *publisher)
 {
 	uint64_t size;
 
+	if (publisher == NULL)
+		return;
 	publisher_wait(publisher);
 	do {
 		size = publisher->size;

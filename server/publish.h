@@ -53,7 +53,7 @@ void publisher_mend(struct publisher *publisher);
  * start it looks at all of them once, so what a crash left does not stay. */
 void publisher_tick(struct publisher *publisher);
 /* Writes all that was offered and waits for it: for an orderly stop. A single file that failed is not tried again: the
- * next start makes it anew, and a tool tells it. */
+ * next start makes it anew, and a tool tells it. NULL is allowed. */
 void publisher_finish(struct publisher *publisher);
 
 #endif

@@ -4,6 +4,7 @@
 #include "server/publish_watch.h"
 
 #include "server/loop.h"
+#include "server/store/disk.h"
 
 /* As they stand in the log, and what becomes of it. */
 static const struct {
@@ -53,6 +54,19 @@ publish_watch_done(struct publish_watch *watch, enum publish_work work, uint64_t
 	log_event(watch->log, LOG_LEVEL_INFO, "publish_resumed", log_field_text("work", works[work].name),
 	    log_uint("times", watched->times), log_uint("seconds", (now_ms - watched->began_ms) / 1000));
 	watched->last.step = NULL;
+}
+
+enum error
+publish_watch_error(const struct publish_watch *watch)
+{
+	static const enum publish_work published[] = { PUBLISH_LOG, PUBLISH_SINGLE, PUBLISH_MEND };
+
+	for (size_t i = 0; i < sizeof published / sizeof published[0]; i++) {
+		const struct publish_failure *last = &watch->works[published[i]].last;
+		if (last->step != NULL)
+			return last->code != 0 ? disk_error(last->code) : last->error;
+	}
+	return ERROR_NONE;
 }
 
 /* ---- for the publisher ---- */

@@ -77,6 +77,7 @@ struct server {
 	struct listener *listener;
 
 	bool is_stopping, is_drained;
+	bool lacks_crl; /* the newest list could not be made */
 	enum error failure;
 };
 
@@ -157,6 +158,7 @@ server_crl_made(void *context, struct content *pem)
 {
 	struct server *server = context;
 
+	server->lacks_crl = pem == NULL;
 	if (pem == NULL) {
 		server_log_crl_not_made(server->log);
 		return;
@@ -520,6 +522,21 @@ settle_store(struct server *server)
 		server_heed(server, error);
 }
 
+/* Why something is not published that should be; ERROR_NONE when all is. */
+static enum error
+settle_published(struct server *server)
+{
+	if (server->failure != ERROR_NONE)
+		return ERROR_NONE;
+	thread_wait(&server->committer);
+	thread_wait(&server->reader);
+	if (server->crl != NULL)
+		crl_finish(server->crl);
+	publisher_finish(server->publisher);
+	thread_wait(&server->scribe);
+	return server->lacks_crl ? ERROR_internal : publish_watch_error(&server->publish_watch);
+}
+
 /* Everything in the reverse order of its making; NULL is allowed everywhere. */
 static void
 server_destroy(struct server *server)
@@ -535,13 +552,6 @@ server_destroy(struct server *server)
 	/* After a failed commit jobs are left that will never be answered; they end with the process. */
 	if (server->failure != ERROR_NONE)
 		_exit(EXIT_FAILURE);
-	thread_wait(&server->committer);
-	thread_wait(&server->reader);
-	if (server->crl != NULL)
-		crl_finish(server->crl);
-	if (server->publisher != NULL)
-		publisher_finish(server->publisher);
-	thread_wait(&server->scribe);
 	dispatch_destroy(server->dispatch);
 	commit_destroy(server->commit);
 	office_release(server->office);
@@ -588,11 +598,13 @@ server_run(const struct server_options *options, struct arena *arena, struct fau
 		loop_timer_set(server->loop, &server->tick, loop_steady_ms(server->loop));
 		loop_run(server->loop);
 		settle_store(server);
+		enum error unpublished = settle_published(server);
 		log_settle(server->log);
-		log_event(server->log, LOG_LEVEL_INFO, "stopped", log_error("error", server->failure));
+		server_log_stopped(server->log, server->failure, unpublished);
 	} else {
 		/* They may be of what ends with the server. */
 		error = fault_keep(fault, arena);
+		(void)settle_published(server);
 	}
 	server_destroy(server);
 	return error;

@@ -129,6 +129,16 @@ server_log_not_settled(struct log *log, enum error error, const char *cause)
 }
 
 void
+server_log_stopped(struct log *log, enum error error, enum error unpublished)
+{
+	if (error == ERROR_NONE && unpublished != ERROR_NONE)
+		log_event(log, LOG_LEVEL_WARN, "stopped", log_error("error", unpublished),
+		    log_text("answer", "all is durable, and not all is published: the next start does that"));
+	else
+		log_event(log, LOG_LEVEL_INFO, "stopped", log_error("error", error));
+}
+
+void
 server_log_publication_changed(struct log *log, const char *file)
 {
 	log_event(log, LOG_LEVEL_INFO, "publication_changed", log_setting("file", file),

@@ -53,6 +53,8 @@ void server_log_leftovers(struct log *log, struct leftovers leftovers);
  * names files, records by their hashed keys, and what the system said. */
 void server_log_storage_failed(struct log *log, enum error error, const char *cause);
 void server_log_not_settled(struct log *log, enum error error, const char *cause);
+/* The last line: what the server stopped for, or why something is left unpublished by an orderly stop. */
+void server_log_stopped(struct log *log, enum error error, enum error unpublished);
 /* What stands in the files that the operator writes, and what should. `answer`: what is done instead, a constant. */
 void server_log_reload_refused(struct log *log, const struct fault *fault, const char *answer);
 

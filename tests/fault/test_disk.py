@@ -283,6 +283,13 @@ def test_a_full_disk_at_start_is_told_with_what_it_takes(office):
         said = office.log_text()[len(text):]
         told = re.search(r"No space left.*\b\d+ bytes free.*\bat least (\d+) bytes free", said, re.S)
         assert told and least <= int(told[1]) <= least + (32 << 20), said
+        # So do the others that open the store, of which README has the number.
+        for words in (["audit", office.directory], ["revoke", office.directory, "0" * 32]):
+            done = subprocess.run(list(map(str, [guichetd(), *words])), capture_output=True, text=True, check=False,
+                                  env={**os.environ, **preloaded("write:1+")})
+            said = done.stdout + done.stderr
+            assert done.returncode in (1, 3) and "No space left" in said and f"at least {told[1]} bytes free" in said, said
+        assert f"64 MiB free\n({FLOOR:,} bytes)" in (ROOT / "README.md").read_text(encoding="utf-8")
         office.start()
     assert office.stop() == 0
     all_is_there(office)

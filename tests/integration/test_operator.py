@@ -436,6 +436,27 @@ def test_orderly_stop(office, tmp_path, number):
     assert office.stop() == 0
 
 
+def test_a_stop_that_leaves_something_unpublished_says_so_last(office, tmp_path):
+    before = (office.public / "crl.pem").read_bytes()
+    office.start()
+    taxpayer = come(office, tmp_path / "someone")
+    serial = stranger_of(taxpayer).serial().hex()
+    # The next list comes in a minute, or at the stop.
+    wait_until(lambda: (office.public / "crl.pem").read_bytes() != before, "the list of this start")
+    hindrance = office.public / "crl.pem.new"
+    hindrance.mkdir()
+    taxpayer.asked("revoke")
+    assert office.stop() == 0
+    lines = office.log_text().splitlines()
+    assert " warn stopped error=file_unreadable answer=" in lines[-1]
+    assert any(" error publish_failed work=file file=crl.pem step=write reason=EEXIST " in line for line in lines[:-1])
+    hindrance.rmdir()
+    office.start()
+    assert office.stop() == 0
+    assert office.log_text().endswith(" info stopped error=none\n")
+    check_crl(office, serial)
+
+
 # ---- what the log has of it ----
 
 def test_the_log_has_what_was_stored_and_the_names_of_answers(office, tmp_path):

@@ -72,6 +72,29 @@ a_failure_that_lasts_is_told_when_it_begins_and_ends(void **state)
 }
 
 static void
+what_is_not_published_is_known_until_it_is(void **state)
+{
+	struct log_pipe *p = *state;
+	struct publish_watch watch = { .log = p->log };
+	const struct publish_failure sweeping = { PUBLISH_SWEEP, "remove", "tile/0/000.p", EACCES, ERROR_NONE };
+
+	assert_int_equal(publish_watch_error(&watch), ERROR_NONE);
+	(void)said(p, &watch, &sweeping, 0);
+	assert_int_equal(publish_watch_error(&watch), ERROR_NONE);
+	(void)said(p, &watch, &damaged, 0);
+	assert_int_equal(publish_watch_error(&watch), ERROR_store_damaged);
+	(void)said(p, &watch, &list, 0);
+	assert_int_equal(publish_watch_error(&watch), ERROR_file_unreadable);
+	(void)said(p, &watch, &full, 0);
+	assert_int_equal(publish_watch_error(&watch), ERROR_disk_full);
+	(void)said_of_end(p, &watch, PUBLISH_LOG, 0);
+	assert_int_equal(publish_watch_error(&watch), ERROR_file_unreadable);
+	(void)said_of_end(p, &watch, PUBLISH_SINGLE, 0);
+	(void)said_of_end(p, &watch, PUBLISH_MEND, 0);
+	assert_int_equal(publish_watch_error(&watch), ERROR_NONE);
+}
+
+static void
 another_reason_is_told_at_once(void **state)
 {
 	struct log_pipe *p = *state;
@@ -124,6 +147,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    a_failure_that_lasts_is_told_when_it_begins_and_ends, open_log, log_pipe_close),
+		cmocka_unit_test_setup_teardown(what_is_not_published_is_known_until_it_is, open_log, log_pipe_close),
 		cmocka_unit_test_setup_teardown(another_reason_is_told_at_once, open_log, log_pipe_close),
 		cmocka_unit_test_setup_teardown(each_kind_of_work_has_its_own, open_log, log_pipe_close),
 		cmocka_unit_test_setup_teardown(the_publishers_calls_reach_the_log, open_log, log_pipe_close),
