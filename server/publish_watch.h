@@ -24,8 +24,8 @@ struct publish_watch {
 	} works[PUBLISH_WORKS];
 };
 
-/* Why something is not published as it should be: the first of what failed last and has not been done since; sweeping is
- * not such. ERROR_NONE when all is. */
+/* Why something is not published as it should be: the first of what failed last and has not been done since, sweeping
+ * left aside. ERROR_NONE when all is. */
 enum error publish_watch_error(const struct publish_watch *watch);
 /* For publisher_create, with the watch as their context. */
 struct publisher_calls publish_watch_calls(struct publish_watch *watch);
