@@ -285,7 +285,7 @@ make_office(const struct prepare_plan *plan, struct fault *fault)
 	path_make(directory, "%s/%s", plan->directory, key_algorithm_name(plan->algorithm));
 	path_of(plan, "office-new", office);
 	path_of(plan, "register.csv", registry);
-	if ((mkdir(plan->directory, 0777) != 0 && errno != EEXIST) || (mkdir(directory, 0777) != 0 && errno != EEXIST))
+	if (!path_make_directories(directory))
 		return fault_set(fault, ERROR_file_unreadable, plan->directory, slice_of_text(strerror(errno)),
 		    "a directory that can be made");
 	say("taxpayers in the register", plan->taxpayers);

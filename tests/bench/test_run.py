@@ -32,7 +32,7 @@ def counts(output, words):
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("bench")
+    directory = tmp_path_factory.mktemp("bench") / "made" / "with what is above it"
     done = bench(directory, "prepare")
     assert done.returncode == 0, done.stderr
     assert f"{COUNT} signed filings" in done.stdout
@@ -55,6 +55,12 @@ def test_every_receipt_is_verified_and_the_same_again(prepared, scenario):
     assert counts(done.stdout, ["fetched", "same by name"]) == [256] * 2
     assert counts(done.stdout, ["refused", "lost", "unanswered", "unsent"]) == [0] * 4
     assert re.search(rf"^ +none +{COUNT}$", done.stdout, re.M)
+
+
+def test_where_nothing_can_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    done = bench(tmp_path / "file" / "bench", "floor")
+    assert done.returncode == 1 and f"{tmp_path}/file/bench: Not a directory" in done.stderr
 
 
 def test_enrolments_come_from_an_office_that_knows_nobody(prepared):
