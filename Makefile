@@ -34,6 +34,8 @@ dialect = $(if $(filter protocol/% client/%,$<),-D_POSIX_C_SOURCE=200809L,-D_GNU
 
 protocol_libs = -lssl -lcrypto -lz -lyajl
 server_libs = -lleveldb -lpthread
+# What libguichet.a needs. Debian gives yajl's static library a name of its own.
+static_libs = $(protocol_libs:-lyajl=$(if $(wildcard $(shell $(CC) -print-file-name=libyajl_s.a)),-lyajl_s,-lyajl))
 
 # ---- what is made of what ----
 
@@ -158,7 +160,7 @@ install: all ## programs, library, header and pkg-config file into DESTDIR and P
 	install -m 644 $(libraries) $(DESTDIR)$(PREFIX)/lib
 	ln -sf $(soname) $(DESTDIR)$(PREFIX)/lib/libguichet.so
 	install -m 644 client/include/guichet/guichet.h $(DESTDIR)$(PREFIX)/include/guichet
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(version)|; s|@LIBS@|$(protocol_libs)|' client/libguichet.pc.in \
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(version)|; s|@LIBS@|$(static_libs)|' client/libguichet.pc.in \
 	  >$(DESTDIR)$(PREFIX)/lib/pkgconfig/libguichet.pc
 
 demo: deps ## the main job on real input in front of the reader

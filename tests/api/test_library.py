@@ -98,6 +98,39 @@ def test_examples_build_against_the_installed_library_alone(installed, tmp_path,
 
 
 @pytest.fixture(scope="module")
+def installed_in_place(tmp_path_factory):
+    """`make install` as who has no packager does it; -> what pkg-config answers to some words."""
+    place = tmp_path_factory.mktemp("prefix")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    run("make", "-s", "install", f"PREFIX={place}", f"BUILD={BUILD}", cwd=ROOT, env=environment)
+    environment["PKG_CONFIG_PATH"] = str(place / "lib/pkgconfig")
+    return lambda *words: run("pkg-config", *words, "libguichet", env=environment).split()
+
+
+@pytest.mark.skipif(SANITIZED, reason="one build is enough")
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_link_statically_as_the_readme_says(installed_in_place, tmp_path, example):
+    readme = (ROOT / "README.md").read_text()
+    for line in re.findall(r"^cc (.*file_return\.c .*libguichet\))", readme, re.M):
+        words = []
+        for asked, plain in re.findall(r"\$\(pkg-config (.*?) libguichet\)|(\S+)", line):
+            words += installed_in_place(*asked.split()) if asked else [plain]
+        assert "file_return.c" in words
+        words[words.index("file_return.c")] = example
+        program = tmp_path / "program"
+        # libc warns that it looks names up with what is installed where the program runs.
+        run("cc", *words, "-o", program)
+        needs = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)
+        if "-static" in words:
+            assert "not a dynamic executable" in needs.stderr
+        else:
+            assert ("libguichet.so.0" in needs.stdout) == ("--libs" in line), line
+        if "--libs" not in line or "-static" in words:
+            assert subprocess.run([program], capture_output=True, check=False).returncode == 2
+    assert line.count("libguichet)") == 2  # the last of three: libguichet.a, all else shared
+
+
+@pytest.fixture(scope="module")
 def enrolled(offices, tmp_path_factory):
     """An office that is open, and somebody who has a certificate."""
     office = offices()
