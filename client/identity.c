@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pkcs12.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@
 #define ALGORITHM_DEFAULT KEY_RSA3072
 /* Key, certificate and wrapping. */
 #define PKCS12_SIZE_MAX ((size_t)64 * 1024)
+#define ALGORITHM_NAME_SIZE 64
 
 struct guichet_identity {
 	EVP_PKEY *key;
@@ -292,6 +294,43 @@ identity_of(EVP_PKEY *key, X509 *certificate, struct slice rest, struct guichet_
 	    "the certificate of the private key in the same file, or its request behind it");
 }
 
+/* What OpenSSL has just said that it cannot do, "RC2-40-CBC", empty when it does not say what; false when that is not
+ * why it failed. The password is checked before anything is decrypted, so a wrong one never comes to this. */
+static bool
+find_unsupported(char name[ALGORITHM_NAME_SIZE])
+{
+	static const char before[] = "Algorithm (";
+	unsigned long code;
+	const char *data;
+	int flags;
+
+	name[0] = '\0';
+	while ((code = ERR_get_error_all(NULL, NULL, NULL, &data, &flags)) != 0) {
+		if (ERR_GET_REASON(code) != ERR_R_UNSUPPORTED)
+			continue;
+		const char *at = (flags & ERR_TXT_STRING) != 0 ? strstr(data, before) : NULL;
+		if (at != NULL)
+			snprintf(name, ALGORITHM_NAME_SIZE, "%.*s", (int)strcspn(at + sizeof before - 1, " )"),
+			    at + sizeof before - 1);
+		return true;
+	}
+	return false;
+}
+
+static enum guichet_error
+cannot_parse(struct guichet_problem *problem)
+{
+	char name[ALGORITHM_NAME_SIZE], value[ALGORITHM_NAME_SIZE + 32];
+
+	if (!find_unsupported(name))
+		return problem_set(
+		    problem, ERROR_password_wrong, "key file", SLICE_EMPTY, "the password chosen at enrolment");
+	snprintf(value, sizeof value, "encryption not supported%s%s", name[0] != '\0' ? ": " : "", name);
+	return problem_set(problem, ERROR_key_failed, "key file", slice_of_text(value),
+	    "a file of today's encryption: openssl pkcs12 -legacy -in OLD.p12 -out KEY.pem && "
+	    "openssl pkcs12 -export -in KEY.pem -out NEW.p12");
+}
+
 enum guichet_error
 guichet_identity_open(
     struct guichet_bytes pkcs12, const char *password, struct guichet_identity **out, struct guichet_problem *problem)
@@ -302,13 +341,13 @@ guichet_identity_open(
 	enum guichet_error error;
 
 	*out = NULL;
+	ERR_clear_error();
 	PKCS12 *file = pkcs12.size <= PKCS12_SIZE_MAX ? d2i_PKCS12(NULL, &at, (long)pkcs12.size) : NULL;
 	if (file == NULL)
 		error = problem_set(problem, ERROR_password_wrong, "key file", SLICE_LITERAL("not a PKCS#12 file"),
 		    "the .p12 file that enrolment wrote");
 	else if (PKCS12_parse(file, password, &key, &certificate, NULL) != 1)
-		error = problem_set(
-		    problem, ERROR_password_wrong, "key file", SLICE_EMPTY, "the password chosen at enrolment");
+		error = cannot_parse(problem);
 	else
 		error = identity_of(
 		    key, certificate, slice_of(at, (size_t)(pkcs12.data + pkcs12.size - at)), out, problem);

@@ -3,6 +3,7 @@
 stop; and what the published CRL then says."""
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import subprocess
 import pytest
 import stranger
 from office import wait_until
-from taxpayer import FAILED, PASSWORD, REFUSED, USAGE, Taxpayer, households
+from taxpayer import FAILED, PASSWORD, REFUSED, USAGE, Taxpayer, guichet, households, program_of
 
 KINDS = ["professional", "agent", "operator", "consumer", "courier"]
 DIRECTORY_LOCKED = "a guichetd is using this directory"
@@ -479,3 +480,42 @@ def test_the_log_has_what_was_stored_and_the_names_of_answers(office, tmp_path):
     assert office.stop() == 0
     office.set_settings(log_level="loud")
     assert "guichet.json, log_level" in office.run("serve", office.directory, code=FAILED).stderr
+
+
+# ---- key files that others made ----
+
+def test_a_key_file_is_made_as_the_readme_says(office, tmp_path):
+    readme = (pathlib.Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"```\n(openssl req .*?)```", readme, re.S)[1]
+    taken = (tmp_path / "password", PASSWORD + "\n"), (tmp_path / "phrase", "a phrase\n")
+    for path, text in taken:
+        path.write_text(text, encoding="utf-8")
+    # What is asked for at a terminal comes from files here.
+    block = block.replace("openssl req", "openssl req -passout file:phrase").replace(
+        "-export", "-export -passin file:phrase -passout file:password").replace(" office ", f" {office.directory} ")
+    assert block.count(str(office.directory)) == 1 and block.count("file:") == 3
+    programs = {**os.environ, "PATH": f"{office.program.parent}:{os.environ['PATH']}"}
+    subprocess.run(["sh", "-e", "-c", block], cwd=tmp_path, env=programs, check=True, capture_output=True)
+    office.start()
+    told = guichet(program_of(office), "revoke", "--server", f"127.0.0.1:{office.port}", "--trust", office.public, "--as",
+                   tmp_path / "op.p12", "--password-file", tmp_path / "password", "--json")
+    assert len(json.loads(told.stdout)["serial"]) == 32
+
+
+def test_encryption_of_the_past_is_told_from_a_wrong_password(office, tmp_path):
+    taxpayer = come(office.start(), tmp_path)
+    (tmp_path / "wrong").write_text("another\n", encoding="utf-8")
+    password = f"pass:{PASSWORD}"
+    openssl("pkcs12", "-in", taxpayer.key_file, "-passin", password, "-nodes", "-out", tmp_path / "plain.pem")
+    old, new = tmp_path / "OLD.p12", tmp_path / "NEW.p12"
+    openssl("pkcs12", "-export", "-legacy", "-in", tmp_path / "plain.pem", "-passout", password, "-out", old)
+    words = "filings", *taxpayer.office_words(), "--as", old, "--json", "--password-file"
+    told = json.loads(taxpayer.run(*words, taxpayer.password_file, code=FAILED).stdout)
+    assert (told["error"], told["value"], told["place"]) == ("key_failed", "encryption not supported: RC2-40-CBC", str(old))
+    wrong = json.loads(taxpayer.run(*words, tmp_path / "wrong", code=FAILED).stdout)
+    assert wrong["error"] == "password_wrong" and "value" not in wrong
+    # What is said to do about it does.
+    mend = told["expected"].split(": ", 1)[1].replace(" && ", f" -passin {password} -passout {password} && ", 1)
+    subprocess.run(["sh", "-e", "-c", f"{mend} -passin {password} -passout {password}"], cwd=tmp_path, check=True,
+                   capture_output=True)
+    taxpayer.run("filings", *taxpayer.office_words(), "--as", new, *taxpayer.password_words())

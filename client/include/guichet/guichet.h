@@ -235,8 +235,9 @@ struct guichet_identity;
 GUICHET_CHECKED enum guichet_error guichet_identity_generate(const char *algorithm, struct guichet_identity **out,
     struct guichet_problem *problem);
 /* Opens what guichet_identity_save made, or any PKCS#12 file's bytes with a key and its certificate. The password is
- * read, not kept. Errors: password_wrong (also when the bytes are no PKCS#12), key_refused, proof_invalid (the
- * certificate is another key's), certificate_unknown (one that cannot be an office's), out_of_memory. */
+ * read, not kept. Errors: password_wrong (also when the bytes are no PKCS#12), key_failed (encrypted as OpenSSL does
+ * no more: the problem says how, and how to mend it), key_refused, proof_invalid (the certificate is another key's),
+ * certificate_unknown (one that cannot be an office's), out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_identity_open(struct guichet_bytes pkcs12, const char *password,
     struct guichet_identity **out, struct guichet_problem *problem);
 GUICHET_API void guichet_identity_destroy(struct guichet_identity *identity);
@@ -276,8 +277,8 @@ GUICHET_CHECKED enum guichet_error guichet_filing_set_replaces(struct guichet_fi
 GUICHET_API void guichet_filing_set_offline(struct guichet_filing *filing, bool is_offline);
 /* A return document, JSON, copied; its member "form" says which form it is. One that is no JSON or names no form is
  * taken all the same, so that guichet_filing_check tells what is wrong with all of them; it is not signed. Errors:
- * usage (larger than any return, too many, added twice, already signed), documents_too_large (with the returns added
- * before), out_of_memory. */
+ * document_refused with a finding (larger than any return), usage (too many, added twice, already signed),
+ * documents_too_large (with the returns added before), out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_filing_add_return(struct guichet_filing *filing,
     struct guichet_bytes content, struct guichet_problem *problem);
 /* An attachment by path: read now for its SHA-256, again when it is sent; it must not change meanwhile. `word` says
