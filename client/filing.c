@@ -179,17 +179,36 @@ filing_document_path(const struct guichet_filing *filing, size_t nth)
 	return filing->paths[nth] != NULL ? filing->paths[nth] : (const char *)filing->names[nth].data;
 }
 
+/* By the rule that any office refuses it by; it is not kept to be found beside other faults. */
+static enum guichet_error
+refuse_return_size(struct guichet_filing *filing, const char *name, struct guichet_problem *problem)
+{
+	char value[48], expected[48];
+	struct finding finding = { .rule = rule_find(RULE_json_malformed) };
+	const struct findings findings = { .items = &finding, .count = 1, .errors = 1 };
+	char *document = arena_alloc(filing->arena, strlen(name) + 1);
+
+	if (document == NULL)
+		return problem_set(problem, ERROR_out_of_memory, name, SLICE_EMPTY, NULL);
+	text_to_utf8(name, document);
+	snprintf(value, sizeof value, "more than %d bytes", LIMIT_RETURN_SIZE);
+	snprintf(expected, sizeof expected, "at most %d bytes", LIMIT_RETURN_SIZE);
+	finding.document = slice_of_text(document);
+	finding.value = slice_of_text(value);
+	finding.expected = slice_of_text(expected);
+	return problem_set_findings(problem, ERROR_document_refused, &findings);
+}
+
 /* The limits that this library knows; an office may announce others (file.c). */
 static enum guichet_error
-check_return_size(const struct guichet_filing *filing, const char *name, size_t size, struct guichet_problem *problem)
+check_return_size(struct guichet_filing *filing, const char *name, size_t size, struct guichet_problem *problem)
 {
 	size_t total = filing->returns_total + size;
 	char value[32];
 
-	snprintf(value, sizeof value, "%zu bytes", size > LIMIT_RETURN_SIZE ? size : total);
 	if (size > LIMIT_RETURN_SIZE)
-		return problem_set(problem, ERROR_usage, name, slice_of_text(value),
-		    "at most 128 KiB in one return document");
+		return refuse_return_size(filing, name, problem);
+	snprintf(value, sizeof value, "%zu bytes", total);
 	if (total > LIMIT_RETURNS_TOTAL)
 		return problem_set(problem, ERROR_documents_too_large, name, slice_of_text(value),
 		    "at most 256 KiB in all return documents of a filing");

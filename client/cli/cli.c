@@ -120,12 +120,13 @@ tell_retry(void *context, const struct guichet_problem *problem, uint64_t wait_m
 	const char *typed = typed_find(cli, slice_of_text(place), is_told, &is_typed);
 
 	cli_end(cli);
-	const char *const texts[] = { "guichet: ", guichet_problem_english(problem), " (",
-		typed != NULL ? typed : place,
-		guichet_problem_value(problem)[0] != '\0' ? ": " : "", guichet_problem_value(problem) };
+	const char *value = guichet_problem_value(problem), *where = typed != NULL ? typed : place;
+	bool has_both = where[0] != '\0' && value[0] != '\0', has_any = where[0] != '\0' || value[0] != '\0';
+	const char *const texts[] = { "guichet: ", guichet_problem_english(problem), has_any ? " (" : "", where,
+		has_both ? ": " : "", value, has_any ? ")" : "" };
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
 		terminal_print(stderr, slice_of_text(texts[i]), TERMINAL_LINE);
-	fprintf(stderr, "); trying again in %.1f s\n", (double)wait_ms / 1000);
+	fprintf(stderr, "; trying again in %.1f s\n", (double)wait_ms / 1000);
 }
 
 enum guichet_error

@@ -42,6 +42,7 @@ struct command {
 	const char *name;
 	cli_run *run;
 	unsigned needs, takes; /* sets of options: 1 << enum option_number */
+	unsigned ignores;      /* of no use here, but taken: so that all that call the office take the same words */
 	size_t arguments_min, arguments_max;
 	const char *arguments; /* as in the usage line */
 	const char *summary;

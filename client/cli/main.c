@@ -17,6 +17,7 @@ static const struct command commands[] = {
 	    BIT(SERVER) | BIT(TRUST) | BIT(SPI) | BIT(BIRTH_NAME) | BIT(FILER_NUMBER) | BIT(REFERENCE_INCOME) |
 	    BIT(EMAIL) | BIT(OUT),
 	    BIT(KEY) | BIT(ACCEPT_CONTRACT) | BIT(PASSWORD_FILE),
+	    BIT(AS),
 	    0, 0, "", "get a certificate",
 	    "Makes a key pair on this machine, has it certified by the office and writes\n"
 	    "both into the file named by --out (PKCS#12), under a password of your choice.\n"
@@ -30,6 +31,7 @@ static const struct command commands[] = {
 	    BIT(TRUST),
 	    BIT(SERVER) | BIT(AS) | BIT(PASSWORD_FILE) | BIT(ATTACH) | BIT(CHECK) | BIT(REPLACES) | BIT(OFFLINE) |
 	    BIT(OUT),
+	    0,
 	    1, SIZE_MAX, "RETURN.json [ANNEX.json]...", "sign and file a return",
 	    "Checks the documents, signs them, sends them, and writes the receipt\n"
 	    "(receipt.json, or what --out names) and its proof (receipt.tlog-proof beside\n"
@@ -44,11 +46,13 @@ static const struct command commands[] = {
 	{ "filings", cli_filings,
 	    ONLINE,
 	    BIT(PASSWORD_FILE),
+	    0,
 	    0, 0, "", "list one's own filings",
 	    "Newest first." },
 	{ "receipt", cli_receipt,
 	    ONLINE,
 	    BIT(PASSWORD_FILE) | BIT(OUT),
+	    0,
 	    1, 1, "NUMBER-or-ID", "fetch and print a receipt",
 	    "Prints the receipt in French, once it is verified to be the one asked for and in\n"
 	    "the office's log. With --out FILE.json also writes it, and its proof beside it\n"
@@ -57,6 +61,7 @@ static const struct command commands[] = {
 	{ "show", cli_show,
 	    ONLINE,
 	    BIT(PASSWORD_FILE) | BIT(OUT),
+	    0,
 	    1, 1, "NUMBER-or-ID", "show what was filed",
 	    "Prints what was signed, once it is verified: against the receipt in the office's\n"
 	    "log, and by the signer's signature. With --out DIR also fetches the documents\n"
@@ -64,6 +69,7 @@ static const struct command commands[] = {
 	{ "verify", cli_verify,
 	    BIT(TRUST),
 	    BIT(CHECKPOINT) | BIT(SERVER),
+	    BIT(AS) | BIT(PASSWORD_FILE),
 	    1, SIZE_MAX, "receipt.json [DOCUMENT]...", "verify a receipt, offline",
 	    "Needs nothing but the office's log.vkey in --trust, the receipt, and the proof\n"
 	    "beside it (receipt.tlog-proof). Says every check that was made; all hold, or\n"
@@ -74,6 +80,7 @@ static const struct command commands[] = {
 	{ "convert", cli_convert,
 	    BIT(OUT),
 	    BIT(INCOME_YEAR) | BIT(TRUST),
+	    0,
 	    2, 2, "irj FILE", "make return documents out of a file of returns",
 	    "Writes one JSON file for each return of an .irj file into the directory named\n"
 	    "by --out: 0001.json and so on. Donations that need a beneficiary get a\n"
@@ -82,6 +89,7 @@ static const struct command commands[] = {
 	{ "export-signature", cli_export_signature,
 	    ONLINE | BIT(OUT),
 	    BIT(PASSWORD_FILE),
+	    0,
 	    1, 1, "NUMBER-or-ID", "write a filing's signature for other tools",
 	    "Writes the signature (CMS, DER) to --out FILE.p7s and the signed text to\n"
 	    "FILE.manifest beside it, once both are verified as by show. Other tools verify\n"
@@ -91,12 +99,14 @@ static const struct command commands[] = {
 	{ "revoke", cli_revoke,
 	    ONLINE,
 	    BIT(PASSWORD_FILE) | BIT(SERIAL) | BIT(REASON),
+	    0,
 	    0, 0, "", "revoke a certificate",
 	    "One's own; an operator may name any by --serial. It cannot be undone. Of one that\n"
 	    "was revoked already it says since when and why, and changes nothing." },
 	{ "checkpoint", cli_checkpoint,
 	    BIT(SERVER) | BIT(TRUST),
 	    BIT(OUT),
+	    BIT(AS) | BIT(PASSWORD_FILE),
 	    0, 0, "", "print the log's newest checkpoint",
 	    "Keep it: verify --checkpoint shows later that nothing in the log was altered\n"
 	    "or dropped since." },
@@ -126,12 +136,25 @@ print_usage(FILE *to, const struct command *command)
 	fprintf(to, "%s%s\n", command->arguments[0] != '\0' ? " " : "", command->arguments);
 }
 
+static void
+print_ignored(const struct command *command)
+{
+	if (command->ignores == 0)
+		return;
+	printf("\nTaken as by the other commands that call the office, and of no use here:");
+	for (enum option_number option = 0; option < OPTION_COUNT; option++)
+		if (command->ignores & OPTION_BIT(option))
+			printf(" %s", options_name(option));
+	printf("\n");
+}
+
 static enum exit_code
 print_help(const struct command *command)
 {
 	print_usage(stdout, command);
 	printf("\n%s\n\n", command->about);
 	options_print_help(stdout, command->needs | command->takes | ALWAYS);
+	print_ignored(command);
 	printf("\nWith --json an error has its place as the protocol calls it, and as option what was\n"
 	       "typed for it: an option, an argument of the usage above, or a file.\n"
 	       "\nExit codes: 0 done; 1 failed here (a file, a password, a proof that does not hold);\n"
@@ -146,7 +169,7 @@ print_commands(FILE *to)
 	fprintf(to, "usage: guichet COMMAND ...\n\n");
 	for (size_t i = 0; i < COMMANDS_COUNT; i++)
 		fprintf(to, "  %-18s %s\n", commands[i].name, commands[i].summary);
-	fprintf(to, "\nguichet COMMAND --help says more. libguichet %s\n", guichet_version());
+	fprintf(to, "\nguichet COMMAND --help says more; guichet --version, which one this is (%s).\n", guichet_version());
 }
 
 static const struct command *
@@ -175,7 +198,8 @@ run(struct cli *cli, int count, char **argv)
 	const struct command *command = cli->command;
 	struct options_fault fault = { "", "" };
 
-	bool parsed = options_parse(count, argv, command->needs | command->takes | ALWAYS, &cli->options, &fault);
+	bool parsed = options_parse(
+	    count, argv, command->needs | command->takes | command->ignores | ALWAYS, &cli->options, &fault);
 	if (cli_value(cli, OPTION_HELP) != NULL)
 		return print_help(command);
 	if (!parsed) {
@@ -226,6 +250,10 @@ main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
 		print_commands(stdout);
+		return EXIT_CODE_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("guichet %s\n", guichet_version());
 		return EXIT_CODE_OK;
 	}
 	cli.problem = guichet_problem_create();

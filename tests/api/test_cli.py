@@ -102,6 +102,26 @@ def test_help_tells_options_and_exit_codes(command):
     assert all(len(line) <= 110 for line in text.splitlines()[1:])
 
 
+def test_version_is_the_librarys():
+    header = (ROOT / "client/include/guichet/guichet.h").read_text()
+    version = re.search(r'GUICHET_VERSION "(.*)"', header)[1]
+    assert guichet("--version") == f"guichet {version}\n" and f"({version})" in guichet("--help")
+
+
+def test_the_readme_shows_every_command():
+    shown = (ROOT / "README.md").read_text(encoding="utf-8").split("## The commands")[1].split("```")[1]
+    assert [command for command in COMMANDS if not re.search(rf"\b{command}\b", shown)] == []
+
+
+def test_every_command_that_calls_takes_the_same_words(office, holders):
+    holder = holders()
+    holder.file()
+    for words in (["checkpoint"], ["verify", holder.place / "receipt.json"]):
+        guichet(*words, *holder.me)
+        assert "of no use here: --as --password-file\n" in guichet(words[0], "--help")
+    assert "does not exist yet" in guichet(*holder.enrol_words(), "--as", holder.p12, code=USAGE)
+
+
 def test_commands_are_listed():
     text = guichet("--help")
     assert [line.split()[0] for line in text.splitlines() if line.startswith("  ")] == COMMANDS
@@ -248,6 +268,23 @@ def test_faults_of_all_documents_are_told(office, holders, tmp_path):
     name.write_bytes(b"{")
     check = ["file", "--check", "--trust", office.public, "--json", name]
     assert json.loads(guichet(*check, code=REFUSED))["findings"][0]["document"] == f"{tmp_path}/d?claration.json"
+
+
+@pytest.mark.parametrize("size", [128 * 1024 + 1, 30 << 20])
+def test_return_that_is_too_long_is_refused_by_the_rule(office, holders, tmp_path, size):
+    holder = holders()
+    name = os.fsdecode(b"d\xe9claration.json")
+    (tmp_path / name).write_bytes(b" " * (size - len(holder.person.content)) + holder.person.content)
+    for words in (["--check", "--trust", office.public], [*holder.me, "--out", holder.place / "receipt.json"]):
+        told = json.loads(guichet("file", *words, "--json", name, code=REFUSED, cwd=tmp_path))
+        assert told["error"] == "document_refused"
+        assert [(f["severity"], f["rule"], f["document"], f["value"], f["expected"]) for f in told["findings"]] == [
+            (1, 1, "d?claration.json", "more than 131072 bytes", "at most 131072 bytes")]
+        assert "at most 131072 bytes" in guichet("file", *words, name, code=REFUSED, cwd=tmp_path)
+    assert list(holder.place.glob("receipt*")) == []
+    # As long as one may be.
+    (tmp_path / name).write_bytes(b" " * (128 * 1024 - len(holder.person.content)) + holder.person.content)
+    guichet("file", "--check", "--trust", office.public, name, cwd=tmp_path)
 
 
 @pytest.mark.parametrize("name,value", [("no.json", "No such file or directory"), (".", "Is a directory")])

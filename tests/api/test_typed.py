@@ -160,6 +160,13 @@ def test_what_is_asked_again_later_is_named_alike(holder):
     assert "(--serial); trying again" in said and re.search(r"where: +--serial$", said, re.M)
 
 
+def test_what_is_asked_again_later_may_have_no_place(holder):
+    answers = iter([(43, {1: "nothing was accepted", 2: "non", 6: 1}), refusal("revoke_request.serial")])
+    with Liar(holder.office, {OPERATIONS["revoke"][0]: lambda _: next(answers)}) as liar:
+        said = holder.run(*commands(holder, f"127.0.0.1:{liar.port}")["revoke"], "--serial", "0" * 32, code=REFUSED).stderr
+    assert re.search(r"^guichet: nothing was accepted; trying again in [0-9.]+ s$", said, re.M)
+
+
 # ---- by a real office ----
 
 def test_a_real_office(office, holder, tmp_path):
