@@ -157,8 +157,7 @@ test: test-deps ## set everything up and run every test
 install: all ## programs, library, header and pkg-config file into DESTDIR and PREFIX
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include/guichet)
 	install $(addprefix $(BUILD)/bin/,guichetd guichet guichet-bench) $(DESTDIR)$(PREFIX)/bin
-	install -m 644 $(libraries) $(DESTDIR)$(PREFIX)/lib
-	ln -sf $(soname) $(DESTDIR)$(PREFIX)/lib/libguichet.so
+	install -m 644 $(libraries) $(DESTDIR)$(PREFIX)/lib && ln -sf $(soname) $(DESTDIR)$(PREFIX)/lib/libguichet.so
 	install -m 644 client/include/guichet/guichet.h $(DESTDIR)$(PREFIX)/include/guichet
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(version)|; s|@LIBS@|$(static_libs)|' client/libguichet.pc.in \
 	  >$(DESTDIR)$(PREFIX)/lib/pkgconfig/libguichet.pc

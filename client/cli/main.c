@@ -169,7 +169,8 @@ print_commands(FILE *to)
 	fprintf(to, "usage: guichet COMMAND ...\n\n");
 	for (size_t i = 0; i < COMMANDS_COUNT; i++)
 		fprintf(to, "  %-18s %s\n", commands[i].name, commands[i].summary);
-	fprintf(to, "\nguichet COMMAND --help says more; guichet --version, which one this is (%s).\n", guichet_version());
+	fprintf(to, "\nguichet COMMAND --help says more; guichet --version, which one this is (%s).\n",
+	    guichet_version());
 }
 
 static const struct command *
