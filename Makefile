@@ -132,7 +132,6 @@ $(fuzz_replays): $(BUILD)/tests/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/test
 $(fuzz_binaries): $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(server_lib) $(protocol_lib)
 	@mkdir -p $(@D)/corpus/$(*:fuzz_%=%)
 	$(CC) -fsanitize=fuzzer $(own_ldflags) $(LDFLAGS) -o $@ $^ $(protocol_libs) $(server_libs)
-
 $(tables): $(call object,tests/docs/tables.c tests/docs/sample.c) $(protocol_lib)
 	$(call link,$(protocol_libs))
 $(BUILD)/tests/load: $(call object,$(wildcard tests/fault/load.c tests/fault/verify.c)) $(client_lib) $(protocol_lib)
