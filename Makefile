@@ -74,8 +74,7 @@ FUZZ_SECONDS ?= 30
 all: $(addprefix $(BUILD)/bin/,guichetd guichet guichet-bench) $(libraries) ## build everything (default)
 
 $(BUILD)/obj/%.o: %.c
-	@mkdir -p $(@D)
-	@echo '  cc $<'
+	@mkdir -p $(@D) && echo '  cc $<'
 	$(Q)$(CC) $(own_cflags) $(dialect) $(CFLAGS) -c -o $@ $<
 
 # Files carried in programs, as numbers that a source includes.
@@ -95,8 +94,7 @@ $(BUILD)/lib/%.a:
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 define link
-	@mkdir -p $(@D)
-	@echo '  ld $@'
+	@mkdir -p $(@D) && echo '  ld $@'
 	$(Q)$(CC) $(own_ldflags) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1)
 endef
 
@@ -114,8 +112,7 @@ $(BUILD)/lib/$(soname): $(call object,$(library_src)) client/libguichet.map
 
 # One object whose hidden names are nobody's any more: a static library as closed as the shared one.
 $(BUILD)/lib/libguichet.a: $(call object,$(library_src))
-	@mkdir -p $(@D)
-	@echo '  ld $@'
+	@mkdir -p $(@D) && echo '  ld $@'
 	$(Q)$(LD) -r -o $(BUILD)/lib/libguichet.o $^ && $(OBJCOPY) --localize-hidden $(BUILD)/lib/libguichet.o
 	$(Q)rm -f $@ && $(AR) rcs $@ $(BUILD)/lib/libguichet.o
 

@@ -141,11 +141,8 @@ print_ignored(const struct command *command)
 {
 	if (command->ignores == 0)
 		return;
-	printf("\nTaken as by the other commands that call the office, and of no use here:");
-	for (enum option_number option = 0; option < OPTION_COUNT; option++)
-		if (command->ignores & OPTION_BIT(option))
-			printf(" %s", options_name(option));
-	printf("\n");
+	printf("\nOf no use here, and taken so that all that call the office take the same options:\n\n");
+	options_print_help(stdout, command->ignores);
 }
 
 static enum exit_code

@@ -118,7 +118,7 @@ def test_every_command_that_calls_takes_the_same_words(office, holders):
     holder.file()
     for words in (["checkpoint"], ["verify", holder.place / "receipt.json"]):
         guichet(*words, *holder.me)
-        assert "of no use here: --as --password-file\n" in guichet(words[0], "--help")
+        assert re.search(r"\nOf no use here.*:\n\n  --as .*\n  --password-file .*\n\n", guichet(words[0], "--help"))
     assert "does not exist yet" in guichet(*holder.enrol_words(), "--as", holder.p12, code=USAGE)
 
 
@@ -261,7 +261,8 @@ def test_faults_of_all_documents_are_told(office, holders, tmp_path):
     (tmp_path / "bad.json").write_text(json.dumps(document))
     words = ["file", *holder.me, "--json", "one.json", "bad.json", "other.json", "--out", holder.place / "receipt.json"]
     told = json.loads(guichet(*words, code=REFUSED, cwd=tmp_path))
-    assert [(f["document"], f["rule"]) for f in told["findings"]] == [("one.json", 1), ("2042", 40), ("other.json", 1)]
+    found = [(f["document"], f["rule"]) for f in told["findings"] if f["severity"] == 1]
+    assert found == [("one.json", 1), ("2042", 40), ("other.json", 1)]
     assert not (holder.place / "receipt.filing").exists()
     # A name in another encoding than JSON's is shown as far as it can be.
     name = tmp_path / os.fsdecode(b"d\xe9claration.json")
