@@ -63,6 +63,9 @@ line_next(struct conn_shared *shared)
 {
 	struct address_account *top = first_in_line(&shared->line);
 
+	/* Not to look through the whole line in vain. */
+	if (shared->handshakes >= shared->limits.handshakes_max)
+		return NULL;
 	while (top != NULL && !account_has_room(shared, top))
 		top = chain_owner(top->line.next, struct address_account, line);
 	if (top == NULL)
