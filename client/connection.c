@@ -26,8 +26,7 @@
 
 /* Connecting, TLS, hello, log-in: each has so long. */
 #define PHASE_TIMEOUT_MS 15000
-/* The longest wait, named by a refusal, after which a request is sent again by itself: less than what is asked of who
- * has failed to identify himself, which is to be looked at before it is repeated. */
+/* The longest wait, named by a refusal, after which a request is sent again by itself; it grows with each in vain. */
 #define WAIT_WORTH_MS 5000
 /* Rounds of one step, so that one connection cannot hold an event loop. */
 #define ROUNDS_MAX 32
@@ -309,13 +308,15 @@ read_refusal(const struct frame *frame, struct guichet_problem *problem)
 	return error;
 }
 
-/* What the office says passes by itself, and soon: whether to wait for more than that is the caller's to decide. */
+/* What the office says passes by itself, and soon: whether to wait for more than that is the caller's to decide. So is
+ * whether to repeat facts that have failed to identify anybody: it would be one more attempt. */
 static bool
 worth_waiting(const struct guichet_problem *problem)
 {
 	enum guichet_error error = guichet_problem_error(problem);
 
 	return guichet_error_retry(error) == GUICHET_RETRY_later && error != GUICHET_ERROR_out_of_memory &&
+	    error != GUICHET_ERROR_attempts_exceeded &&
 	    guichet_problem_retry_after_ms(problem) <= WAIT_WORTH_MS;
 }
 

@@ -92,8 +92,13 @@ void authority_check_kept(const char *keys_dir, const char *public_dir,
 must_check enum error authority_restore(const char *keys_dir, const char *public_dir,
     void (*restored)(void *context, const char *name), void *context, struct fault *fault);
 
-/* Will a client that trusts tls.pem as it is published accept the server's TLS certificate at `now`, and is the key the
- * certificate's? `now` 0: at whatever time. First ends a renewal that was cut short. ERROR_tls_failed, with the file,
+/* One process at a time reads or replaces the server's TLS key and certificate, which are two files; a server that runs
+ * holds it only while it reads them. A descriptor to close, which unlocks; negative, with the fault
+ * (ERROR_directory_locked, ERROR_file_unreadable), when it cannot be had at once, or after so many `tries`, at least 1,
+ * 10 ms apart. */
+must_check int authority_tls_lock(const char *keys_dir, unsigned tries, struct fault *fault);
+/* Under that lock: will a client that trusts tls.pem as it is published accept the server's TLS certificate at `now`,
+ * and is the key the certificate's? `now` 0: at whatever time. First ends a renewal that was cut short. ERROR_tls_failed, with the file,
  * what was found and what was expected, texts in the arena; or as authority_open. *not_after: the last second at which
  * it will. */
 must_check enum error authority_check_tls(const char *keys_dir, const char *public_dir, uint64_t now,

@@ -437,7 +437,7 @@ authority_renew_tls(const struct authority_plan *plan, struct authority_renewal 
 {
 	struct making making = { .plan = plan };
 	GENERAL_NAMES *hosts = NULL;
-	int lock = authority_tls_lock(plan->keys_dir, fault);
+	int lock = authority_tls_lock(plan->keys_dir, 1, fault);
 
 	if (lock < 0)
 		return fault->error;

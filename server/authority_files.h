@@ -59,13 +59,9 @@ must_check bool authority_file_rename(const char *dir, const char *from, const c
 /* Makes the directory's entries durable. Sets errno on failure. */
 must_check bool authority_directory_sync(const char *dir);
 
-/* One process at a time replaces the server's TLS key and certificate, or ends a replacement that was cut short, beside
- * a server that runs too. A descriptor to close, which unlocks; negative, with the fault (ERROR_directory_locked,
- * ERROR_file_unreadable), when it cannot be had at once. */
-must_check int authority_tls_lock(const char *keys_dir, struct fault *fault);
-/* Both under that lock. Replaces the server's TLS key and certificate. They are two names, so a crash may come between:
- * then the certificate is still there as the next one, for the key that is in force already, and authority_tls_settle
- * gives it its name. */
+/* Both under authority_tls_lock. Replaces the server's TLS key and certificate. They are two names, so a
+ * crash may come between: then the certificate is still there as the next one, for the key that is in force already,
+ * and authority_tls_settle gives it its name. */
 must_check enum error authority_tls_replace(const char *keys_dir, struct slice key, struct slice certificate,
     struct fault *fault);
 must_check enum error authority_tls_settle(const char *keys_dir, struct fault *fault);

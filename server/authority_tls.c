@@ -7,6 +7,7 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "protocol/buf.h"
@@ -26,21 +27,28 @@ settle_failed(struct fault *fault)
 }
 
 int
-authority_tls_lock(const char *keys_dir, struct fault *fault)
+authority_tls_lock(const char *keys_dir, unsigned tries, struct fault *fault)
 {
+	const struct timespec step = { .tv_nsec = 10L * 1000 * 1000 };
 	int directory = open(keys_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (directory >= 0 && flock(directory, LOCK_EX | LOCK_NB) == 0)
-		return directory;
-	if (directory >= 0 && errno == EWOULDBLOCK)
-		(void)fault_set(fault, ERROR_directory_locked, keys_dir, SLICE_LITERAL("a renewal under way"),
-		    "no other one at this moment: once more");
-	else
-		(void)fault_set(fault, ERROR_file_unreadable, keys_dir, slice_of_text(strerror(errno)),
-		    "a directory that can be locked");
-	if (directory >= 0)
-		close(directory);
-	return -1;
+	if (directory < 0) {
+		(void)fault_set(fault, ERROR_file_unreadable, "keys", slice_of_text(strerror(errno)),
+		    "a directory that can be opened");
+		return -1;
+	}
+	/* Any other failure is that of a file system that locks no directories: there the operator sees to it. */
+	while (flock(directory, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+		if (--tries == 0) {
+			(void)fault_set(fault, ERROR_directory_locked, "keys",
+			    SLICE_LITERAL("a renewal of the TLS certificate under way"),
+			    "its end, and then the same again");
+			close(directory);
+			return -1;
+		}
+		nanosleep(&step, NULL);
+	}
+	return directory;
 }
 
 enum error
@@ -215,14 +223,10 @@ authority_check_tls(const char *keys_dir, const char *public_dir, uint64_t now, 
     uint64_t *not_after, struct fault *fault)
 {
 	struct tls_files files = { .key = NULL };
-	int lock = authority_tls_lock(keys_dir, fault);
-
-	if (lock < 0)
-		return fault->error;
 	enum error error = authority_tls_settle(keys_dir, fault);
+
 	if (error == ERROR_NONE)
 		error = files_read(keys_dir, public_dir, &files, fault);
-	close(lock);
 	if (error == ERROR_NONE)
 		error = files_judge(&files, now, arena, not_after, fault);
 	files_free(&files);

@@ -17,7 +17,7 @@ static const struct {
 	{ "serve", admin_serve, "take connections until SIGTERM" },
 	{ "issue", admin_issue, "issue the first certificates of other roles (server stopped)" },
 	{ "revoke", admin_revoke, "revoke a certificate (server stopped)" },
-	{ "renew-tls", admin_renew_tls, "make a new TLS key and certificate (server stopped)" },
+	{ "renew-tls", admin_renew_tls, "make a new TLS key and certificate" },
 	{ "audit", admin_audit, "re-read everything and prove that it agrees (server stopped)" },
 	{ "address", admin_address, "say what stands for a network address in the log" },
 };

@@ -145,6 +145,21 @@ is_older(const char *place, struct slice value, const struct tree *tree, struct 
 	return fault->error;
 }
 
+/* What is not there says nothing; what cannot be looked at may say that the store is older. */
+static enum error
+is_hidden(const char *path, struct arena *arena, struct fault *fault)
+{
+	int reason = errno;
+	struct slice copy = SLICE_EMPTY;
+
+	if (reason == ENOENT)
+		return ERROR_NONE;
+	(void)!arena_copy(arena, slice_of_text(path), &copy);
+	*fault = (struct fault){ ERROR_file_unreadable, copy, slice_of_text(strerror(reason)),
+		SLICE_LITERAL("a file or directory that can be read: it may tell of a longer log") };
+	return fault->error;
+}
+
 /* None, or none of ours: it is published anew. */
 static enum error
 check_checkpoint(const char *directory, const struct tree *tree, const struct note_verifier *verifier,
@@ -158,7 +173,10 @@ check_checkpoint(const char *directory, const struct tree *tree, const struct no
 	struct hash root;
 
 	settings_path(path, sizeof path, directory, place);
-	*found = access(path, F_OK) != 0 && errno == ENOENT ? RECOVERY_CHECKPOINT_NONE : RECOVERY_CHECKPOINT_DAMAGED;
+	*found = RECOVERY_CHECKPOINT_NONE;
+	if (access(path, R_OK) != 0)
+		return is_hidden(path, arena, fault);
+	*found = RECOVERY_CHECKPOINT_DAMAGED;
 	if (settings_read_file(path, LIMIT_PROOF_SIZE, arena, &text, &ignored) != ERROR_NONE ||
 	    checkpoint_verify(text, verifier, &checkpoint, &ignored) != ERROR_NONE)
 		return ERROR_NONE;
@@ -171,19 +189,23 @@ check_checkpoint(const char *directory, const struct tree *tree, const struct no
 }
 
 /* The widest of the partial tiles in a directory; 0 when it has none. */
-static unsigned
-widest_partial(const char *path)
+static enum error
+widest_partial(const char *path, uint64_t *widest, struct arena *arena, struct fault *fault)
 {
 	const struct dirent *entry;
 	DIR *partials = opendir(path);
-	uint64_t widest = 0, width;
+	uint64_t width;
 
-	while (partials != NULL && (entry = readdir(partials)) != NULL)
-		if (decimal_decode(slice_of_text(entry->d_name), TILE_WIDTH - 1, &width) && width > widest)
-			widest = width;
-	if (partials != NULL)
-		closedir(partials);
-	return (unsigned)widest;
+	*widest = 0;
+	if (partials == NULL)
+		return is_hidden(path, arena, fault);
+	errno = 0;
+	while ((entry = readdir(partials)) != NULL)
+		if (decimal_decode(slice_of_text(entry->d_name), TILE_WIDTH - 1, &width) && width > *widest)
+			*widest = width;
+	enum error error = errno == 0 ? ERROR_NONE : is_hidden(path, arena, fault);
+	closedir(partials);
+	return error;
 }
 
 /* Of a longer log the tile that the next leaf goes into was published, full or with that leaf: one place to look at,
@@ -204,13 +226,15 @@ check_tiles(const char *directory, const struct tree *tree, struct arena *arena,
 	check(buf_ok(name));
 	snprintf(place, sizeof place, "%s", (const char *)buf_peek(name).data);
 	settings_path(path, sizeof path, directory, place);
-	unsigned width = access(path, F_OK) == 0 ? TILE_WIDTH : 0;
-	if (width == 0) {
+	uint64_t width = TILE_WIDTH;
+	if (access(path, F_OK) != 0) {
+		error = is_hidden(path, arena, fault);
 		snprintf(place, sizeof place, "%s.p", (const char *)buf_peek(name).data);
 		settings_path(path, sizeof path, directory, place);
-		width = widest_partial(path);
+		if (error == ERROR_NONE)
+			error = widest_partial(path, &width, arena, fault);
 	}
-	if (width > tree_size(tree) % TILE_WIDTH)
+	if (error == ERROR_NONE && width > tree_size(tree) % TILE_WIDTH)
 		error = is_older(place, size_text(arena, "a tile of a log of at least ", index * TILE_WIDTH + width,
 		    " leaves"), tree, arena, fault);
 	buf_destroy(name);

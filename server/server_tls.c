@@ -3,6 +3,8 @@
  * One configuration for as long as the server runs; a reload changes what it shows. */
 #include "server/server_tls.h"
 
+#include <unistd.h>
+
 #include "protocol/net/tls_config.h"
 #include "server/authority.h"
 #include "server/log.h"
@@ -14,25 +16,33 @@
 /* Certificates, as texts, and what is wrong with them. */
 #define RELOAD_ARENA ((size_t)64 * 1024)
 
+/* Waits for a renewal under way: a start for a second, a reload, which must not keep the loop, not at all. */
+#define START_TRIES 100
+#define RELOAD_TRIES 1
+
 static enum error
-tls_read(const struct server_tls *tls, uint64_t now, struct arena *arena, struct tls_config **config,
+tls_read(const struct server_tls *tls, uint64_t now, unsigned tries, struct arena *arena, struct tls_config **config,
     uint64_t *not_after, struct fault *fault)
 {
 	char keys[PATH_SIZE], public[PATH_SIZE];
 
 	settings_path(keys, sizeof keys, tls->directory, KEYS_DIRECTORY);
 	settings_path(public, sizeof public, tls->directory, PUBLIC_DIRECTORY);
+	int lock = authority_tls_lock(keys, tries, fault);
+	if (lock < 0)
+		return fault->error;
 	enum error error = authority_check_tls(keys, public, now, arena, not_after, fault);
-	if (error != ERROR_NONE)
-		return error;
-	return tls_config_create_server(authority_tls_certificate_path(tls->authority),
-	    authority_tls_key_path(tls->authority), config, fault);
+	if (error == ERROR_NONE)
+		error = tls_config_create_server(authority_tls_certificate_path(tls->authority),
+		    authority_tls_key_path(tls->authority), config, fault);
+	close(lock);
+	return error;
 }
 
 enum error
 server_tls_open(struct server_tls *tls, uint64_t now, struct arena *arena, struct fault *fault)
 {
-	return tls_read(tls, now, arena, &tls->config, &tls->not_after, fault);
+	return tls_read(tls, now, START_TRIES, arena, &tls->config, &tls->not_after, fault);
 }
 
 void
@@ -43,7 +53,7 @@ server_tls_reload(struct server_tls *tls, uint64_t now)
 	uint64_t not_after = 0;
 	struct fault fault = { .error = ERROR_out_of_memory };
 
-	if (arena == NULL || tls_read(tls, now, arena, &newer, &not_after, &fault) != ERROR_NONE) {
+	if (arena == NULL || tls_read(tls, now, RELOAD_TRIES, arena, &newer, &not_after, &fault) != ERROR_NONE) {
 		server_log_reload_refused(tls->log, &fault, "the TLS certificate of before is shown");
 	} else if (tls_config_shows_same(tls->config, newer)) {
 		tls_config_destroy(newer);

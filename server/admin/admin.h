@@ -31,7 +31,7 @@ enum admin_times { ADMIN_MAYBE = 0, ADMIN_ONCE = 1, ADMIN_SEVERAL };
 
 /* Values of an option that may be there several times. */
 #define ADMIN_VALUES_MAX 32
-#define ADMIN_VALUES_TOO_MANY "at most 32 of them"
+#define ADMIN_VALUES_TEXT "at most 32 of them"
 
 /* One option, parsed and told in --help. With a value, `value` is set to it, borrowed from argv; with several it is an
  * array of ADMIN_VALUES_MAX + 1, all NULL, filled from the beginning. Without one, `is_given` is set. At most 64. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "protocol/json.h"
 #include "server/admin/admin.h"
@@ -18,6 +19,8 @@
 #include "server/worker.h"
 
 /* Memory of one record and what it names: a filing's archive blob twice, its returns inflated. */
+/* A renewal of the TLS certificate is waited for, for a second. */
+#define LOCK_TRIES 100
 #define ARENA_MAX ((size_t)160 * 1024 * 1024)
 /* Entries of the archive in one go. */
 #define WALK_STEP ((size_t)1024)
@@ -353,8 +356,11 @@ open_authority(struct audit *audit)
 	settings_path(public, sizeof public, audit->directory, PUBLIC_DIRECTORY);
 	/* Also what no start reads: the roots' keys certify when something has gone wrong. */
 	authority_check_kept(keys, public, kept_wrong, audit);
-	if (authority_check_tls(keys, public, 0, audit->open, &not_after, &fault) != ERROR_NONE)
+	int lock = authority_tls_lock(keys, LOCK_TRIES, &fault);
+	if (lock < 0 || authority_check_tls(keys, public, 0, audit->open, &not_after, &fault) != ERROR_NONE)
 		audit_disagree_fault(audit, "authority", &fault);
+	if (lock >= 0)
+		close(lock);
 	if (authority_open(keys, public, &authority, &fault) != ERROR_NONE) {
 		audit_disagree_fault(audit, "authority", &fault);
 		return;
@@ -489,7 +495,7 @@ admin_audit(int argc, char **argv)
 		return ADMIN_FAILED;
 	const struct admin_option options[] = {
 		{ "--checkpoint", "FILE",
-		    "a checkpoint kept elsewhere, which the log has to extend; as often as there are",
+		    "a checkpoint kept elsewhere, which the log has to extend; " ADMIN_VALUES_TEXT,
 		    audit->kept_paths, NULL, ADMIN_SEVERAL },
 		ADMIN_JSON(&audit->as_json),
 		ADMIN_OPTIONS_END,

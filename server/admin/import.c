@@ -261,18 +261,19 @@ taxpayer_take(struct import *import, const struct rec_taxpayer *taxpayer, const 
 	enum error error = store_get_now(import->store, key, import->arena, &found, &before);
 	if (error == ERROR_NONE && found)
 		error = record_decode(record_taxpayer(), before, import->arena, &earlier);
-	if (error == ERROR_NONE)
-		error = household_touch(import, taxpayer->household, &joined);
-	if (error == ERROR_NONE && found && !slice_equal(earlier.household, taxpayer->household))
-		error = household_touch(import, earlier.household, &left);
-	if (error == ERROR_NONE && left != NULL)
+	bool moves = error == ERROR_NONE && found && !slice_equal(earlier.household, taxpayer->household);
+	if (moves)
 		error = household_has_filed(import, earlier.household, &has_filed);
-	if (error != ERROR_NONE)
-		return error;
-	if (has_filed) {
+	if (error == ERROR_NONE && has_filed) {
 		*bad = "the household as before: it has filed in the open campaign";
 		return ERROR_NONE;
 	}
+	if (error == ERROR_NONE)
+		error = household_touch(import, taxpayer->household, &joined);
+	if (error == ERROR_NONE && moves)
+		error = household_touch(import, earlier.household, &left);
+	if (error != ERROR_NONE)
+		return error;
 	if (joined->record.members_count == PERSONS_MAX && !household_has(&joined->record, taxpayer->spi)) {
 		*bad = "a household of at most 16 members";
 		return ERROR_NONE;

@@ -213,7 +213,7 @@ admin_init(int argc, char **argv)
 		{ "--origin", "ORIGIN",
 		    "the office's name in all that is signed for it, for ever (default: guichet.example/YEAR)",
 		    &origin, NULL, ADMIN_MAYBE },
-		{ "--host", "NAME", "a DNS name or address of the server besides localhost; at most 32 of them", hosts,
+		{ "--host", "NAME", "a DNS name or address of the server besides localhost; " ADMIN_VALUES_TEXT, hosts,
 		    NULL, ADMIN_SEVERAL },
 		ADMIN_JSON(&as_json),
 		ADMIN_OPTIONS_END,

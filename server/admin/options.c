@@ -110,7 +110,7 @@ take_value(struct line *line, const struct admin_option *option, const char *val
 	while (option->times == ADMIN_SEVERAL && option->value[count] != NULL)
 		count++;
 	if (count == ADMIN_VALUES_MAX)
-		return usage_error(line, "the option is there too often", option->name, "", ADMIN_VALUES_TOO_MANY);
+		return usage_error(line, "the option is there too often", option->name, "", ADMIN_VALUES_TEXT);
 	option->value[count] = value;
 	return true;
 }

@@ -75,7 +75,7 @@ admin_renew_tls(int argc, char **argv)
 	bool as_json = false;
 	const struct admin_option options[] = {
 		{ "--host", "NAME",
-		    "a name or address besides localhost; at most 32 of them (default: as in the one before)",
+		    "a name or address besides localhost; " ADMIN_VALUES_TEXT " (default: as in the one before)",
 		    hosts, NULL, ADMIN_SEVERAL },
 		ADMIN_JSON(&as_json),
 		ADMIN_OPTIONS_END,

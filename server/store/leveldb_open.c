@@ -332,12 +332,15 @@ parts_open(struct leveldb_store *leveldb, const struct leveldb_config *config, s
 		error = state_recover(leveldb, config, fault);
 	leveldb->marked = leveldb->number;
 	/* After an orderly close nothing need be written; not even with a full disk. */
-	if (error == ERROR_NONE && !leveldb->replay.is_marked)
-		error = leveldb_mark(leveldb, &leveldb->failure);
-	else if (error != ERROR_NONE || !leveldb->lacked_committed)
+	bool is_noted = leveldb->replay.is_marked && !leveldb->lacked_committed;
+	if (error != ERROR_NONE || is_noted)
 		return error;
+	if (!leveldb->replay.is_marked)
+		error = leveldb_mark(leveldb, &leveldb->failure);
+	/* A bound that cannot be noted is no reason not to serve: the stop notes it, and says when it cannot. */
+	struct disk_failure ignored = { .text = "" };
 	if (error == ERROR_NONE && !config->create)
-		error = leveldb_committed_note(leveldb, leveldb->number, &leveldb->failure);
+		(void)!leveldb_committed_note(leveldb, leveldb->number, &ignored);
 	return error == ERROR_NONE ? ERROR_NONE : open_failed(leveldb, config, error, fault);
 }
 

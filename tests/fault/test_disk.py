@@ -203,8 +203,12 @@ def test_power_cut_in_the_first_life(tmp_path, journal, part):
     count = tmp_path / "count"
     assert first_life("whole", "power:1000000", FAIL_COUNT=str(count))[0] == 0
     calls = int(re.search(r"^power (\d+)$", count.read_text(), re.M)[1])
-    # What is not synced is gone without exception: of numbers that three divides.
-    code, acknowledged = first_life("cut", f"power:{calls * part // 30 * 3}")
+    # What is not synced is gone without exception: of numbers that three divides. How many calls there are depends on
+    # what came together into a batch: a life that had fewer is lived again.
+    for attempt in range(5):
+        code, acknowledged = first_life(f"cut{attempt}", f"power:{calls * part // 30 * 3}")
+        if code == -9:
+            break
     assert code == -9 and acknowledged > 0
 
 

@@ -234,11 +234,11 @@ def test_an_office_may_have_several_hosts(office, tmp_path):
     office.run("init", tmp_path / "named", *named)
     hosts = hosts_of(tmp_path / "named" / "keys" / "tls-server.pem")
     assert hosts >= {"DNS:counter.example", "IP Address:192.0.2.7", "IP Address:2001:DB8:0:0:0:0:0:7", "DNS:localhost"}
-    many = [word for number in range(17) for word in ("--host", f"h{number}.example")]
+    many = [word for number in range(33) for word in ("--host", f"h{number}.example")]
     told = json.loads(office.run("init", tmp_path / "many", "--json", *many, code=USAGE).stdout)
-    assert (told["place"], told["expected"]) == ("--host", "at most 16 of them") and not (tmp_path / "many").exists()
+    assert (told["place"], told["expected"]) == ("--host", "at most 32 of them") and not (tmp_path / "many").exists()
     office.run("init", tmp_path / "many", *many[2:])
-    assert hosts_of(tmp_path / "many" / "keys" / "tls-server.pem") >= {f"DNS:h{number}.example" for number in range(1, 17)}
+    assert hosts_of(tmp_path / "many" / "keys" / "tls-server.pem") >= {f"DNS:h{number}.example" for number in range(1, 33)}
 
 
 def test_version_of_guichetd(office):

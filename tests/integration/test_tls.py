@@ -120,9 +120,21 @@ def test_one_renewal_at_a_time(office):
     fcntl.flock(directory, fcntl.LOCK_EX)
     for told in (office.run("renew-tls", office.directory, code=REFUSED).stderr,
                  office.run("serve", office.directory, options=["--listen", "127.0.0.1:0"], code=REFUSED).stderr):
-        assert "a renewal under way" in told
+        assert "a renewal of the TLS certificate under way" in told
     os.close(directory)
-    office.run("renew-tls", office.directory)
+    office.start()
+    before = served(office)
+    office.run("renew-tls", office.directory, options=["--host", "one.example", "--host", "two.example"])
+    directory = os.open(office.keys, os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    reload(office, " error reload_refused error=directory_locked ")
+    assert served(office) == before
+    os.close(directory)
+    reload(office, " info tls_renewed ")
+    shown = subprocess.run(["openssl", "x509", "-inform", "DER", "-noout", "-ext", "subjectAltName"], input=served(office),
+                           capture_output=True, check=True).stdout
+    assert b"DNS:one.example" in shown and b"DNS:two.example" in shown
+    assert office.stop() == 0
 
 
 def test_a_foreign_certificate_is_mended_by_a_renewal(office):

@@ -214,7 +214,7 @@ static const struct passing {
 	{ ERROR_internal, 20, true },
 	{ ERROR_filings_exceeded, 20, true },
 	{ ERROR_busy, 5001, false },
-	{ ERROR_attempts_exceeded, 10000, false },
+	{ ERROR_attempts_exceeded, 20, false },
 	{ ERROR_upload_quota, LIMIT_RETRY_AFTER_MS, false },
 	{ ERROR_role_refused, 20, false },
 };

@@ -267,6 +267,7 @@ stall_is_in_the_latencies(void **state)
 	struct outcome *outcome = run_open(plan(), stall_at_50);
 	/* What came at the very end may be unsent on a machine that was busy then. */
 	assert_int_equal(outcome->answered + outcome->unsent, 300);
+	assert_true(outcome->answered >= 200);
 	assert_int_equal(histogram_count(outcome->latency), 300);
 	assert_true(histogram_max_ns(outcome->latency) >= 140 * MS);
 	/* Of 150 arrivals in 150 ms a hundred waited for 50 ms and more: a third of all. */

@@ -339,7 +339,8 @@ GUICHET_API void guichet_destroy(struct guichet *guichet);
  * connection when one is open and speaks for another. */
 GUICHET_API void guichet_login(struct guichet *guichet, const struct guichet_identity *identity);
 /* How often a request is sent, at least 1, before server_stopping, unreachable, timed_out, or a refusal that says when
- * to send it again becomes its error; 4 at first. A refusal that names more than five seconds is its error at once. */
+ * to send it again becomes its error; 4 at first. attempts_exceeded, and what names more
+ * than five seconds, is its error at once. */
 GUICHET_API void guichet_set_attempts(struct guichet *guichet, unsigned attempts);
 /* How long one answer may take, in milliseconds; 60,000 at first. */
 GUICHET_API void guichet_set_timeout(struct guichet *guichet, uint64_t timeout_ms);
