@@ -98,9 +98,9 @@ must_check enum error authority_restore(const char *keys_dir, const char *public
  * 10 ms apart. */
 must_check int authority_tls_lock(const char *keys_dir, unsigned tries, struct fault *fault);
 /* Under that lock: will a client that trusts tls.pem as it is published accept the server's TLS certificate at `now`,
- * and is the key the certificate's? `now` 0: at whatever time. First ends a renewal that was cut short. ERROR_tls_failed, with the file,
- * what was found and what was expected, texts in the arena; or as authority_open. *not_after: the last second at which
- * it will. */
+ * and is the key the certificate's? `now` 0: at whatever time. First ends a renewal that was cut short.
+ * ERROR_tls_failed, with the file, what was found and what was expected, texts in the arena; or as authority_open.
+ * *not_after: the last second at which it will. */
 must_check enum error authority_check_tls(const char *keys_dir, const char *public_dir, uint64_t now,
     struct arena *arena, uint64_t *not_after, struct fault *fault);
 
