@@ -126,9 +126,10 @@ dispatch_admit(struct dispatch *dispatch, const struct frame *frame, const struc
 		return refuse_waiting(dispatch, operation, arrival->waited_ms, fault);
 	/* Who only reads is heard a while longer, so that a crowd of writers does not hide the server. */
 	size_t jobs_max = dispatch->config.jobs_max * (operation->writes ? 1 : 2);
-	if (jobs->count >= jobs_max)
+	size_t requests = jobs->count - jobs->own_count;
+	if (requests >= jobs_max)
 		return number_fault_set(
-		    fault, ERROR_busy, "requests under way", jobs->count, "fewer than %zu", jobs_max);
+		    fault, ERROR_busy, "requests under way", requests, "fewer than %zu", jobs_max);
 	if (jobs->memory >= JOBS_MEMORY_MAX)
 		return number_fault_set(fault, ERROR_busy, "bytes of requests under way", jobs->memory,
 		    "fewer than %zu", JOBS_MEMORY_MAX);
@@ -164,8 +165,11 @@ dispatch_work(struct dispatch *dispatch, decide handler, uint64_t now_ms)
 	static const struct operation own_work = { 0, "own_work", message_nothing, message_done, ROLE_NOBODY, true,
 	    true, "", "" };
 	const struct job_plan plan = { dispatch->office, NULL, &own_work, handler, 0, now_ms };
-	struct job *job = dispatch->jobs.is_stopping ? NULL : job_create(&dispatch->jobs, &plan);
 
+	/* Another of the kind would read the same, and wait for the first in conflict with it. */
+	if (dispatch->jobs.is_stopping || jobs_have_own(&dispatch->jobs, handler))
+		return;
+	struct job *job = job_create(&dispatch->jobs, &plan);
 	if (job != NULL)
 		job_begin_own(job);
 }

@@ -68,7 +68,8 @@ void dispatch_submit(struct dispatch *dispatch, struct dispatch_asker *asker, co
 void dispatch_refuse(struct dispatch *dispatch, struct dispatch_asker *asker, const struct frame *request,
     const struct fault *fault);
 /* A decision of the office's own, for nobody: a step of sweeping, for instance. Its request is NULL. What cannot be
- * done now is left to the next call. */
+ * done now is left to the next call, and so is all of it while the work that this handler began before is under way.
+ * It is none of the requests of jobs_max. */
 void dispatch_work(struct dispatch *dispatch, decide handler, uint64_t now_ms);
 /* The asker is gone: what is under way for it runs to its end and is not answered. */
 void dispatch_forget(struct dispatch *dispatch, struct dispatch_asker *asker);

@@ -92,6 +92,22 @@ jobs_forget(struct jobs *jobs, const struct dispatch_asker *asker)
 			job->asker = NULL;
 }
 
+static bool
+job_is_own(const struct job *job)
+{
+	return job->operation->number == 0;
+}
+
+bool
+jobs_have_own(const struct jobs *jobs, decide handler)
+{
+	const struct job *job = jobs->own_count == 0 ? NULL : jobs->first;
+
+	while (job != NULL && !(job_is_own(job) && job->handler == handler))
+		job = job->next;
+	return job != NULL;
+}
+
 /* Do too many requests from this address wait for each other already? The last of them waits for as many batches, and
  * each is looked at again after every one. */
 static bool
@@ -203,6 +219,7 @@ job_create(struct jobs *jobs, const struct job_plan *plan)
 		job->next->previous = job;
 	jobs->first = job;
 	jobs->count++;
+	jobs->own_count += job_is_own(job);
 	return job;
 }
 
@@ -218,6 +235,7 @@ job_destroy(struct job *job)
 	if (job->next != NULL)
 		job->next->previous = job->previous;
 	jobs->count--;
+	jobs->own_count -= job_is_own(job);
 	jobs->memory -= job->memory;
 	room_promise(&jobs->room, job->promised, 0);
 	office_release(job->office);

@@ -13,13 +13,14 @@
 struct dispatch_asker;
 struct dispatch_config;
 
-/* All that are under way and what they share. Others look at the count and the memory only. */
+/* All that are under way and what they share. Others look at the counts and the memory only. */
 struct jobs {
 	const struct dispatch_config *config;
 	struct answer *answer;
 	struct room room;
 	struct job *first;
 	size_t count;
+	size_t own_count; /* of them, the office's own work */
 	size_t memory; /* bytes that all of them hold */
 	struct job *spares; /* nobody's; only their arenas mean anything */
 	size_t spares_count;
@@ -32,6 +33,8 @@ must_check bool jobs_open(struct jobs *jobs, const struct dispatch_config *confi
 void jobs_close(struct jobs *jobs);
 /* The asker is gone: its jobs run to their end and are not answered. */
 void jobs_forget(struct jobs *jobs, const struct dispatch_asker *asker);
+/* Is a piece of the office's own work with this handler under way? */
+must_check bool jobs_have_own(const struct jobs *jobs, decide handler);
 /* Answers a request that becomes no job. */
 void jobs_refuse(struct jobs *jobs, const struct office *office, struct dispatch_asker *asker,
     const struct frame *request, uint64_t now_ms, const struct fault *fault);
@@ -40,7 +43,7 @@ void jobs_refuse(struct jobs *jobs, const struct office *office, struct dispatch
 struct job_plan {
 	struct office *office;        /* a reference is taken: later ones are not seen */
 	struct dispatch_asker *asker; /* borrowed until jobs_forget; NULL: nobody's */
-	const struct operation *operation;
+	const struct operation *operation; /* number 0: the office's own work */
 	decide handler;
 	uint32_t stream;
 	uint64_t now_ms; /* since 1970: the time of all that is decided */

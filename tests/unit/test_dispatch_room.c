@@ -23,20 +23,33 @@ static bool own_has_more;
 
 /* Counts as decide_count does, a counter of its own. */
 static enum outcome
-decide_own(struct decision *decision, const void *nothing)
+count_own(struct decision *decision, char name)
 {
-	uint8_t id[DIGEST_SIZE] = { 'o' }, digest[DIGEST_SIZE] = { 0 };
+	uint8_t id[DIGEST_SIZE] = { (uint8_t)name }, digest[DIGEST_SIZE] = { 0 };
 	const struct msg_part_request request = { .id = slice_of(id, sizeof id),
 		.digest = slice_of(digest, sizeof digest) };
 	struct msg_part_answer ignored;
 	void *answer = decision->effects->answer;
 
-	(void)nothing;
 	decision->effects->answer = &ignored;
 	enum outcome outcome = decide_count(decision, &request);
 	decision->effects->answer = answer;
 	decision->effects->has_more = own_has_more;
 	return outcome;
+}
+
+static enum outcome
+decide_own(struct decision *decision, const void *nothing)
+{
+	(void)nothing;
+	return count_own(decision, 'o');
+}
+
+static enum outcome
+decide_other_own(struct decision *decision, const void *nothing)
+{
+	(void)nothing;
+	return count_own(decision, 'p');
 }
 
 static void
@@ -194,12 +207,44 @@ own_work_goes_on_while_there_is_more(void **state)
 	process_destroy(process);
 }
 
+/* A tick comes while the batch of the last one's step is not written yet: there is one of a kind, however slow the disk,
+ * and it takes no client's place. */
+static void
+own_work_does_not_pile_up(void **state)
+{
+	struct process *process = process_create(&late);
+
+	(void)state;
+	own_has_more = true;
+	for (int tick = 0; tick < 3 * JOBS_MAX; tick++)
+		work(process);
+	assert_int_equal(dispatch_jobs(process->dispatch), 1);
+	dispatch_work(process->dispatch, decide_other_own, process->arrival.at_ms);
+	assert_int_equal(dispatch_jobs(process->dispatch), 2);
+	for (uint32_t stream = 1; stream <= JOBS_MAX; stream++)
+		ask(process, stream, (struct wish){ 'a', 'b', 0, 0 });
+	assert_int_equal(process->asked->count, 0);
+	ask(process, JOBS_MAX + 1, (struct wish){ 'a', 'b', 0, 0 });
+	assert_int_equal(process->asked->status[JOBS_MAX + 1], ERROR_busy);
+	drain(process);
+	assert_int_equal(counter(process, 'a'), JOBS_MAX);
+	assert_int_equal(counter(process, 'o'), 50);
+	assert_int_equal(counter(process, 'p'), 50);
+	/* The next tick begins anew. */
+	own_has_more = false;
+	work(process);
+	drain(process);
+	assert_int_equal(counter(process, 'o'), 51);
+	process_destroy(process);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_writes_nothing_needs_no_room),
 		cmocka_unit_test(own_work_goes_on_while_there_is_more),
+		cmocka_unit_test(own_work_does_not_pile_up),
 		cmocka_unit_test(a_repetition_waits_for_the_first_without_room),
 		cmocka_unit_test(what_cannot_wait_uses_the_reserve),
 		cmocka_unit_test(room_is_promised_once),
