@@ -436,11 +436,14 @@ crl_made(void *context, struct content *pem)
 	publisher_write(writing->publisher, AUTHORITY_CRL_FILE, pem);
 }
 
+/* Only of the list: the publisher sweeps too, and what full tiles have made superfluous may stay where it is. */
 static void
 crl_not_written(void *context, const struct publish_failure *failure)
 {
 	struct crl_writing *writing = context;
 
+	if (failure->work != PUBLISH_SINGLE)
+		return;
 	writing->has_failed = true;
 	writing->reason = failure->code;
 }

@@ -143,6 +143,23 @@ def test_more_are_revoked_than_are_read_at_a_step(office):
     assert re.search(r"600\s+revocations in the published list", audited)
 
 
+def test_a_list_that_is_written_is_told_so_whatever_else_stays(office, tmp_path):
+    revoke_many(office, 300)
+    office.start()
+    assert office.stop() == 0
+    _, csr = make_request(tmp_path, "agent")
+    issued = json.loads(office.run("issue", office.directory, options=["--kind", "agent", "--csr", csr, "--json"]).stdout)
+    # Superfluous once the tile is full, and it cannot be removed: a directory is no tile.
+    (office.public / "tile" / "0" / "000.p" / "1").mkdir(parents=True)
+    told = json.loads(office.run("revoke", office.directory, issued["serial"], options=["--json"]).stdout)
+    assert told["serial"] == issued["serial"] and not told["was_revoked"]
+    check_crl(office, issued["serial"])
+    # The list itself cannot be.
+    (office.public / "crl.pem.new").mkdir()
+    said = office.run("revoke", office.directory, issued["serial"], code=FAILED).stderr
+    assert "public/crl.pem" in said and "File exists" in said
+
+
 @pytest.mark.parametrize("command", [["revoke", "0" * 32], ["import"], ["issue"], ["audit"], ["serve"]],
                          ids=" ".join)
 def test_offline_commands_refuse_while_a_server_runs(office, tmp_path, command):
