@@ -207,8 +207,8 @@ own_work_goes_on_while_there_is_more(void **state)
 	process_destroy(process);
 }
 
-/* A tick comes while the batch of the last one's step is not written yet: there is one of a kind, however slow the disk,
- * and it takes no client's place. */
+/* A tick comes while the batch of the last one's step is not written yet: there is one of a kind, however slow the
+ * disk, and it takes no client's place. */
 static void
 own_work_does_not_pile_up(void **state)
 {
