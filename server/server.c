@@ -318,33 +318,23 @@ start_machine(struct server *server, struct fault *fault)
 	return ERROR_NONE;
 }
 
-/* Keys, store, log: everything that must agree before the first connection. */
+/* Keys, store, log. With the store its lock is had: nothing is changed before that. */
 static enum error
 start_storage(struct server *server, struct fault *fault)
 {
 	const char *directory = server->options->directory;
-	char keys[PATH_SIZE], public[PATH_SIZE];
-	enum recovery_checkpoint checkpoint = RECOVERY_CHECKPOINT_OURS;
-	enum error error;
+	char keys[PATH_SIZE];
+	enum error error = settings_load(directory, server->arena, &server->settings, fault);
 
 	settings_path(keys, sizeof keys, directory, KEYS_DIRECTORY);
-	settings_path(public, sizeof public, directory, PUBLIC_DIRECTORY);
-	error = settings_load(directory, server->arena, &server->settings, fault);
+	if (error == ERROR_NONE)
+		error = keyring_open(keys, server->arena, &server->keyring, fault);
 	if (error != ERROR_NONE)
 		return error;
 	log_set_level(server->log, server->settings.log_level);
 	server->disk_watch = (struct disk_watch){ .log = server->log, .reserve = server->settings.disk_reserve };
 	server->publish_watch = (struct publish_watch){ .log = server->log, .loop = server->loop };
 	take_limits(server);
-	error = authority_restore(keys, public, server_log_restored, server->log, fault);
-	if (error == ERROR_NONE)
-		error = authority_open(keys, public, &server->authority, fault);
-	if (error == ERROR_NONE)
-		error = authority_open(keys, public, &server->scribe_authority, fault);
-	if (error == ERROR_NONE)
-		error = keyring_open(keys, server->arena, &server->keyring, fault);
-	if (error != ERROR_NONE)
-		return error;
 	log_name_addresses(server->log, server_log_name, server->keyring);
 	const struct leveldb_config config = {
 		.directory = directory,
@@ -355,12 +345,33 @@ start_storage(struct server *server, struct fault *fault)
 		.fail_errno = server->options->fail_errno,
 		.journal_size = server->options->journal_size,
 	};
-	error = leveldb_store_open(
-	    &config, server->committer.worker, server->reader.worker, &server->store, fault);
+	error = leveldb_store_open(&config, server->committer.worker, server->reader.worker, &server->store, fault);
+	if (error != ERROR_NONE)
+		return error;
+	if (leveldb_store_lacked_committed(server->store))
+		server_log_committed_missing(server->log);
+	error = tree_open(server->store, &server->tree, fault);
+	return error == ERROR_NONE ? recovery_check(server->store, server->arena, fault) : error;
+}
+
+/* What is published, and what signs it: it must agree with the log before the first connection. */
+static enum error
+start_authority(struct server *server, struct fault *fault)
+{
+	const char *directory = server->options->directory;
+	char keys[PATH_SIZE], public[PATH_SIZE];
+	enum recovery_checkpoint checkpoint = RECOVERY_CHECKPOINT_OURS;
+
+	settings_path(keys, sizeof keys, directory, KEYS_DIRECTORY);
+	settings_path(public, sizeof public, directory, PUBLIC_DIRECTORY);
+	enum error error = authority_restore(keys, public, server_log_restored, server->log, fault);
+	/* DIR/public itself may have been made. */
 	if (error == ERROR_NONE)
-		error = tree_open(server->store, &server->tree, fault);
+		error = settings_sync_directory(directory, server->arena, fault);
 	if (error == ERROR_NONE)
-		error = recovery_check(server->store, server->arena, fault);
+		error = authority_open(keys, public, &server->authority, fault);
+	if (error == ERROR_NONE)
+		error = authority_open(keys, public, &server->scribe_authority, fault);
 	if (error == ERROR_NONE)
 		error = recovery_check_published(directory, server->settings.origin, server->tree,
 		    authority_log_verifier(server->authority), &checkpoint, server->arena, fault);
@@ -369,8 +380,7 @@ start_storage(struct server *server, struct fault *fault)
 		error = server_tls_open(&server->tls, loop_wall_ms(server->loop) / 1000, server->arena, fault);
 	if (error != ERROR_NONE)
 		return error;
-	server_log_bounds(server->log, checkpoint, tree_size(server->tree),
-	    leveldb_store_lacked_committed(server->store));
+	server_log_checkpoint(server->log, checkpoint, tree_size(server->tree));
 	server_log_leftovers(server->log, leftover_remove(directory, tree_size(server->tree)));
 	return ERROR_NONE;
 }
@@ -578,15 +588,14 @@ enum error
 server_run(const struct server_options *options, struct arena *arena, struct fault *fault)
 {
 	static enum error (*const steps[])(struct server *server, struct fault *fault) = {
-		start_machine, start_storage, start_office, start_log, start_dispatch, start_listening,
+		start_machine, start_storage, start_authority, start_office, start_log, start_dispatch, start_listening,
 	};
 	struct server *server = calloc(1, sizeof *server);
 	enum error error = ERROR_NONE;
 
 	if (server == NULL)
 		return no_memory(fault);
-	server->options = options;
-	server->arena = arena;
+	*server = (struct server){ .options = options, .arena = arena };
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0] && error == ERROR_NONE; i++)
 		error = steps[i](server, fault);
 	if (error == ERROR_NONE) {

@@ -157,10 +157,17 @@ server_log_restored(void *log, const char *file)
 		    log_text("answer", "it was put back from its copy among the keys"));
 }
 
+void
+server_log_committed_missing(struct log *log)
+{
+	log_event(log, LOG_LEVEL_WARN, "committed_missing", log_text("file", LEVELDB_COMMITTED_FILE),
+	    log_text("answer", "noted anew; of an older copy of the store only what is published would tell"));
+}
+
 #define UNPROVED "it proves no length of the log: of an older copy of the store only tiles and committed would tell"
 
 void
-server_log_bounds(struct log *log, enum recovery_checkpoint checkpoint, uint64_t log_size, bool lacked_committed)
+server_log_checkpoint(struct log *log, enum recovery_checkpoint checkpoint, uint64_t log_size)
 {
 	const struct log_field file = log_field_text("file", "checkpoint");
 
@@ -171,9 +178,6 @@ server_log_bounds(struct log *log, enum recovery_checkpoint checkpoint, uint64_t
 	else if (checkpoint == RECOVERY_CHECKPOINT_NONE && log_size != 0)
 		log_event(log, LOG_LEVEL_WARN, "publication_missing", file,
 		    log_text("answer", "published anew; " UNPROVED));
-	if (lacked_committed)
-		log_event(log, LOG_LEVEL_WARN, "committed_missing", log_text("file", LEVELDB_COMMITTED_FILE),
-		    log_text("answer", "noted anew; of an older copy of the store only what is published would tell"));
 }
 
 void

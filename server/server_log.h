@@ -40,9 +40,10 @@ void server_log_publication_changed(struct log *log, const char *file);
  * itself; `log`: a struct log); and the list of revocations, which is made anew. */
 void server_log_restored(void *log, const char *file);
 void server_log_crl_missing(struct log *log);
-/* At the start, what would tell that the store is an older copy and does not: the published checkpoint of a log of that
- * size, DIR/committed. */
-void server_log_bounds(struct log *log, enum recovery_checkpoint checkpoint, uint64_t log_size, bool lacked_committed);
+/* At the start, what would tell that the store is an older copy and does not: DIR/committed, and the published
+ * checkpoint of a log of that size. */
+void server_log_committed_missing(struct log *log);
+void server_log_checkpoint(struct log *log, enum recovery_checkpoint checkpoint, uint64_t log_size);
 /* The list of revocations that was published is none of the office's, or damaged, and is replaced. */
 void server_log_crl_damaged(struct log *log);
 /* No list could be made. */

@@ -67,6 +67,19 @@ settings_path(char *out, size_t size, const char *directory, const char *name)
 	check(written > 0 && (size_t)written < size);
 }
 
+enum error
+settings_sync_directory(const char *directory, struct arena *arena, struct fault *fault)
+{
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool is_synced = fd >= 0 && disk_sync_directory(NULL, fd);
+	int reason = errno;
+
+	if (fd >= 0)
+		close(fd);
+	return is_synced ? ERROR_NONE :
+	    disk_fault(fault, arena, disk_error(reason), reason, "a directory that can be synced", "%s", directory);
+}
+
 /* Says which file and why not, by errno as disk_open_file sets it. */
 static enum error
 unreadable(const char *path, struct arena *arena, struct fault *fault)

@@ -41,6 +41,8 @@ struct settings {
 /* A path under DIR, NUL-terminated; `size` bytes at `out` (cut short is our mistake: checked). */
 void settings_path(char *out, size_t size, const char *directory, const char *name);
 #define PATH_SIZE ((size_t)4096)
+/* Makes the names in DIR durable. ERROR_file_unreadable, ERROR_disk_full with its path; the texts live in the arena. */
+must_check enum error settings_sync_directory(const char *directory, struct arena *arena, struct fault *fault);
 /* Bytes in the name of DIR: the rest of a path is for the longest of what is under it, with room to spare. */
 #define DIRECTORY_MAX ((size_t)3072)
 #define DIRECTORY_MAX_TEXT "3072"

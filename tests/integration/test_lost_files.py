@@ -258,6 +258,21 @@ def test_a_second_server_is_told_that_the_directory_is_locked(offices):
     audit(office)
 
 
+def test_a_second_server_changes_nothing(offices, tmp_path):
+    office = offices()
+    office.start()
+    tls = shutil.move(office.tls_pem, tmp_path / "tls.pem")
+    serve_refused(office, REFUSED)
+    assert not office.tls_pem.exists()
+    public = shutil.move(office.public, tmp_path / "public")
+    serve_refused(office, REFUSED)
+    assert not office.public.exists()
+    shutil.move(public, office.public)
+    shutil.move(tls, office.tls_pem)
+    assert office.stop() == 0
+    audit(office)
+
+
 # ---- damage ----
 
 def test_every_key_file_is_tried_by_the_audit(offices):
