@@ -22,13 +22,13 @@
 /* Names of published tiles that are looked at with one tick, some milliseconds of the worker's time. */
 #define LOOK_MAX ((size_t)1024)
 /* Tiles of 8 KB each, as read from the store and as they are sealed there. */
-#define JOB_ARENA ((size_t)8 * 1024 * 1024)
+#define TASK_ARENA ((size_t)8 * 1024 * 1024)
 /* Behind a tile's name: the directory of the partial ones. */
 #define PARTIAL ".p"
 
 /* The loop's until it is submitted, then the worker's until it is done. Of a sweep the files are directories, of a
  * tile's partial ones. */
-struct job {
+struct publish_task {
 	struct publisher *publisher;
 	struct publish_failure failure;
 	struct arena *arena;     /* of files that come from the log: their bytes */
@@ -66,49 +66,49 @@ struct publisher {
 /* ---- on the worker's thread ---- */
 
 static void
-job_run(void *argument)
+task_run(void *argument)
 {
-	struct job *job = argument;
+	struct publish_task *task = argument;
 
-	publish_write_files(job->publisher->directory, job->files, job->count, job->offer != 0, &job->failure);
+	publish_write_files(task->publisher->directory, task->files, task->count, task->offer != 0, &task->failure);
 }
 
 static void
 sweep_run(void *argument)
 {
-	struct job *job = argument;
+	struct publish_task *task = argument;
 
-	publish_remove_partials(job->publisher->directory, job->files, job->count, &job->failure);
+	publish_remove_partials(task->publisher->directory, task->files, task->count, &task->failure);
 }
 
 static void
 look_run(void *argument)
 {
-	struct job *job = argument;
+	struct publish_task *task = argument;
 
-	job->missing_count = publish_look(job->publisher->directory, &job->walk, LOOK_MAX, job->missing, FILES_MAX);
+	task->missing_count = publish_look(task->publisher->directory, &task->walk, LOOK_MAX, task->missing, FILES_MAX);
 }
 
-/* ---- jobs ---- */
+/* ---- tasks ---- */
 
 static void
-job_free(struct job *job)
+task_free(struct publish_task *task)
 {
-	arena_destroy(job->arena);
-	free(job);
+	arena_destroy(task->arena);
+	free(task);
 }
 
-/* Tells what became of a job: its failure, or that this kind of work is done again. True when it is. */
+/* Tells what became of a task: its failure, or that this kind of work is done again. True when it is. */
 static bool
-job_tell(const struct job *job)
+task_tell(const struct publish_task *task)
 {
-	const struct publisher_calls *calls = &job->publisher->calls;
+	const struct publisher_calls *calls = &task->publisher->calls;
 
-	if (job->failure.step != NULL)
-		calls->failed(calls->context, &job->failure);
+	if (task->failure.step != NULL)
+		calls->failed(calls->context, &task->failure);
 	else if (calls->done != NULL)
-		calls->done(calls->context, job->failure.work);
-	return job->failure.step == NULL;
+		calls->done(calls->context, task->failure.work);
+	return task->failure.step == NULL;
 }
 
 static void
@@ -120,19 +120,19 @@ offer_forget(struct publisher *publisher)
 
 /* A step of the log has ended, well or with a failure. */
 static void
-step_end(struct job *job)
+step_end(struct publish_task *task)
 {
-	struct publisher *publisher = job->publisher;
+	struct publisher *publisher = task->publisher;
 
 	publisher->is_writing = false;
-	if (job_tell(job)) {
-		publisher->size = job->size_after;
-		if (job->offer != 0)
-			publisher->covered = job->size_after;
-		if (job->offer == publisher->offer)
+	if (task_tell(task)) {
+		publisher->size = task->size_after;
+		if (task->offer != 0)
+			publisher->covered = task->size_after;
+		if (task->offer == publisher->offer)
 			offer_forget(publisher);
 	}
-	job_free(job);
+	task_free(task);
 }
 
 static void
@@ -142,30 +142,30 @@ step_done(void *argument)
 }
 
 /* NULL when memory is short, which is told. */
-static struct job *
-job_create(struct publisher *publisher, enum publish_work work, const char *file)
+static struct publish_task *
+task_create(struct publisher *publisher, enum publish_work work, const char *file)
 {
-	struct job *job = calloc(1, sizeof *job);
+	struct publish_task *task = calloc(1, sizeof *task);
 
-	if (job == NULL) {
+	if (task == NULL) {
 		const struct publish_failure failure = { work, "memory", file, ENOMEM, ERROR_NONE };
 		publisher->calls.failed(publisher->calls.context, &failure);
 		return NULL;
 	}
-	job->publisher = publisher;
-	job->failure.work = work;
-	return job;
+	task->publisher = publisher;
+	task->failure.work = work;
+	return task;
 }
 
 /* False, with the failure noted, when the worker has too much to do. */
 static bool
-job_submit(struct job *job, worker_half run, worker_half done)
+task_submit(struct publish_task *task, worker_half run, worker_half done)
 {
-	struct publish_failure *failure = &job->failure;
-	const char *file = job->count == 0 ? "tile" : job->files[0].name;
+	struct publish_failure *failure = &task->failure;
+	const char *file = task->count == 0 ? "tile" : task->files[0].name;
 
-	/* Once submitted the job is the worker's: not even looked at. */
-	if (worker_submit(job->publisher->worker, run, done, job))
+	/* Once submitted the task is the worker's: not even looked at. */
+	if (worker_submit(task->publisher->worker, run, done, task))
 		return true;
 	publish_failure_set(failure, "queue", file, EAGAIN);
 	return false;
@@ -173,11 +173,11 @@ job_submit(struct job *job, worker_half run, worker_half done)
 
 /* Adds a file; `name` is copied and cut short only by our own mistake. */
 static struct publish_file *
-job_add(struct job *job, struct slice name, struct slice bytes)
+task_add(struct publish_task *task, struct slice name, struct slice bytes)
 {
-	struct publish_file *file = &job->files[job->count++];
+	struct publish_file *file = &task->files[task->count++];
 
-	check(job->count <= FILES_MAX && name.size < sizeof file->name);
+	check(task->count <= FILES_MAX && name.size < sizeof file->name);
 	memcpy(file->name, name.data, name.size);
 	file->bytes = bytes;
 	return file;
@@ -268,9 +268,9 @@ publisher_offer_checkpoint(struct publisher *publisher, struct slice text)
 
 /* Adds one tile of a level: its hashes if it is the one in progress, which the tree holds; else a read of them. */
 static bool
-job_add_tile(struct job *job, unsigned level, uint64_t index, unsigned width)
+task_add_tile(struct publish_task *task, unsigned level, uint64_t index, unsigned width)
 {
-	const struct publisher *publisher = job->publisher;
+	const struct publisher *publisher = task->publisher;
 	uint8_t level_byte = (uint8_t)level;
 	uint64_t partial_index;
 	unsigned partial_width;
@@ -280,28 +280,28 @@ job_add_tile(struct job *job, unsigned level, uint64_t index, unsigned width)
 		return false;
 	tile_path_put(name, level, index, width);
 	check(buf_ok(name));
-	struct publish_file *file = job_add(job, buf_peek(name), SLICE_EMPTY);
+	struct publish_file *file = task_add(task, buf_peek(name), SLICE_EMPTY);
 	buf_destroy(name);
 	const struct hash *partial = tree_partial_tile(publisher->tree, level, &partial_index, &partial_width);
 	if (partial != NULL && index == partial_index && width <= partial_width)
-		return arena_copy(job->arena, slice_of(partial, width * sizeof *partial), &file->bytes);
+		return arena_copy(task->arena, slice_of(partial, width * sizeof *partial), &file->bytes);
 	file->width = width;
-	struct store_read *read = &job->reads[job->reads_count++];
+	struct store_read *read = &task->reads[task->reads_count++];
 	read->kind = STORE_GET;
-	read->arena = job->arena;
-	read->key = KEY_MAKE(job->arena, KEY_tile, slice_of(&level_byte, 1), key_part_u64(job->arena, index));
+	read->arena = task->arena;
+	read->key = KEY_MAKE(task->arena, KEY_tile, slice_of(&level_byte, 1), key_part_u64(task->arena, index));
 	return read->key.size != 0;
 }
 
 /* The tiles of one level that a log of `size` has and one of `from` had not. */
 static bool
-job_add_level(struct job *job, unsigned level, uint64_t from, uint64_t size)
+task_add_level(struct publish_task *task, unsigned level, uint64_t from, uint64_t size)
 {
 	uint64_t nodes_from = from >> (8 * level), nodes = size >> (8 * level);
 
 	for (uint64_t index = nodes_from / TILE_WIDTH; index * TILE_WIDTH < nodes; index++) {
 		uint64_t left = nodes - index * TILE_WIDTH;
-		if (!job_add_tile(job, level, index, left < TILE_WIDTH ? (unsigned)left : TILE_WIDTH))
+		if (!task_add_tile(task, level, index, left < TILE_WIDTH ? (unsigned)left : TILE_WIDTH))
 			return false;
 	}
 	return true;
@@ -309,9 +309,9 @@ job_add_level(struct job *job, unsigned level, uint64_t from, uint64_t size)
 
 /* All that goes into the step: full tiles are only asked for. */
 static bool
-job_fill(struct job *job)
+task_fill(struct publish_task *task)
 {
-	struct publisher *publisher = job->publisher;
+	struct publisher *publisher = task->publisher;
 	struct slice text;
 	/* Every level may add a tile that was in progress before and one that is now; the checkpoint is a file too. */
 	uint64_t target = publisher->offered_size, step = TILE_WIDTH * (FILES_MAX - 2 * TREE_LEVELS);
@@ -319,28 +319,28 @@ job_fill(struct job *job)
 	/* Far behind (a first start on an old store): go on by full tiles, the checkpoint comes with the last step. */
 	if (target - publisher->size > step)
 		target = (publisher->size + step) / TILE_WIDTH * TILE_WIDTH;
-	job->size_after = target;
-	job->arena = arena_create(JOB_ARENA);
-	bool is_good = job->arena != NULL;
+	task->size_after = target;
+	task->arena = arena_create(TASK_ARENA);
+	bool is_good = task->arena != NULL;
 	for (unsigned level = 0; level < TREE_LEVELS && is_good; level++)
-		is_good = job_add_level(job, level, publisher->size, target);
+		is_good = task_add_level(task, level, publisher->size, target);
 	if (!is_good || target != publisher->offered_size)
 		return is_good;
-	job->offer = publisher->offer;
-	if (!arena_copy(job->arena, slice_of(publisher->offered, publisher->offered_bytes), &text))
+	task->offer = publisher->offer;
+	if (!arena_copy(task->arena, slice_of(publisher->offered, publisher->offered_bytes), &text))
 		return false;
-	(void)job_add(job, SLICE_LITERAL("checkpoint"), text);
+	(void)task_add(task, SLICE_LITERAL("checkpoint"), text);
 	return true;
 }
 
 /* What was read becomes the files' bytes. */
 static void
-job_take_reads(struct job *job, enum error error)
+task_take_reads(struct publish_task *task, enum error error)
 {
-	const struct store_read *read = job->reads;
+	const struct store_read *read = task->reads;
 
-	for (size_t i = 0; i < job->count; i++) {
-		struct publish_file *file = &job->files[i];
+	for (size_t i = 0; i < task->count; i++) {
+		struct publish_file *file = &task->files[i];
 		if (file->width == 0)
 			continue;
 		size_t size = file->width * sizeof(struct hash);
@@ -348,8 +348,8 @@ job_take_reads(struct job *job, enum error error)
 			error = read->error != ERROR_NONE || (read->found && read->value.size >= size) ? read->error :
 			    ERROR_store_damaged;
 		if (error != ERROR_NONE) {
-			publish_failure_set(&job->failure, "read", file->name, 0);
-			job->failure.error = error;
+			publish_failure_set(&task->failure, "read", file->name, 0);
+			task->failure.error = error;
 			return;
 		}
 		file->bytes = slice_of(read->value.data, size);
@@ -360,20 +360,20 @@ job_take_reads(struct job *job, enum error error)
 static void
 step_read_done(void *context, enum error error)
 {
-	struct job *job = context;
+	struct publish_task *task = context;
 
-	job_take_reads(job, error);
-	if (job->failure.step != NULL || !job_submit(job, job_run, step_done))
-		step_end(job);
+	task_take_reads(task, error);
+	if (task->failure.step != NULL || !task_submit(task, task_run, step_done))
+		step_end(task);
 }
 
 /* Fills the files from the store, and goes on with `done`. */
 static void
-job_read(struct job *job, void (*done)(void *context, enum error error))
+task_read(struct publish_task *task, void (*done)(void *context, enum error error))
 {
-	if (job->reads_count == 0 ||
-	    store_read(job->publisher->store, job->reads, job->reads_count, done, job) == STORE_READY)
-		done(job, ERROR_NONE);
+	if (task->reads_count == 0 ||
+	    store_read(task->publisher->store, task->reads, task->reads_count, done, task) == STORE_READY)
+		done(task, ERROR_NONE);
 }
 
 static void
@@ -381,33 +381,33 @@ publisher_step(struct publisher *publisher)
 {
 	if (publisher->is_writing || publisher->offered == NULL)
 		return;
-	struct job *job = job_create(publisher, PUBLISH_LOG, "checkpoint");
-	if (job == NULL)
+	struct publish_task *task = task_create(publisher, PUBLISH_LOG, "checkpoint");
+	if (task == NULL)
 		return;
 	publisher->is_writing = true;
-	if (job_fill(job)) {
-		job_read(job, step_read_done);
+	if (task_fill(task)) {
+		task_read(task, step_read_done);
 		return;
 	}
-	publish_failure_set(&job->failure, "memory", "tile", ENOMEM);
-	step_end(job);
+	publish_failure_set(&task->failure, "memory", "tile", ENOMEM);
+	step_end(task);
 }
 
 /* ---- what was published before ---- */
 
 static void
-mend_end(struct job *job)
+mend_end(struct publish_task *task)
 {
-	struct publisher *publisher = job->publisher;
+	struct publisher *publisher = task->publisher;
 
 	publisher->is_looking = false;
 	/* One that fails is looked for again. */
-	if (job_tell(job)) {
-		publisher->walk = job->walk;
-		if (job->count != 0 && publisher->calls.mended != NULL)
-			publisher->calls.mended(publisher->calls.context, job->files[0].name, job->count);
+	if (task_tell(task)) {
+		publisher->walk = task->walk;
+		if (task->count != 0 && publisher->calls.mended != NULL)
+			publisher->calls.mended(publisher->calls.context, task->files[0].name, task->count);
 	}
-	job_free(job);
+	task_free(task);
 }
 
 static void
@@ -419,34 +419,34 @@ mend_done(void *argument)
 static void
 mend_read_done(void *context, enum error error)
 {
-	struct job *job = context;
+	struct publish_task *task = context;
 
-	job_take_reads(job, error);
-	if (job->failure.step != NULL || !job_submit(job, job_run, mend_done))
-		mend_end(job);
+	task_take_reads(task, error);
+	if (task->failure.step != NULL || !task_submit(task, task_run, mend_done))
+		mend_end(task);
 }
 
 /* What a look found missing is read and written. */
 static void
 look_done(void *argument)
 {
-	struct job *job = argument;
+	struct publish_task *task = argument;
 	bool is_good = true;
 
-	if (job->missing_count == 0) {
-		mend_end(job);
+	if (task->missing_count == 0) {
+		mend_end(task);
 		return;
 	}
-	job->arena = arena_create(JOB_ARENA);
-	is_good = job->arena != NULL;
-	for (size_t i = 0; i < job->missing_count && is_good; i++)
-		is_good = job_add_tile(job, job->missing[i].level, job->missing[i].index, job->missing[i].width);
+	task->arena = arena_create(TASK_ARENA);
+	is_good = task->arena != NULL;
+	for (size_t i = 0; i < task->missing_count && is_good; i++)
+		is_good = task_add_tile(task, task->missing[i].level, task->missing[i].index, task->missing[i].width);
 	if (is_good) {
-		job_read(job, mend_read_done);
+		task_read(task, mend_read_done);
 		return;
 	}
-	publish_failure_set(&job->failure, "memory", "tile", ENOMEM);
-	mend_end(job);
+	publish_failure_set(&task->failure, "memory", "tile", ENOMEM);
+	mend_end(task);
 }
 
 static void
@@ -457,13 +457,13 @@ publisher_look(struct publisher *publisher)
 
 	if (publisher->is_looking || !publish_place_next(&ahead, &place))
 		return;
-	struct job *job = job_create(publisher, PUBLISH_MEND, "tile");
-	if (job == NULL)
+	struct publish_task *task = task_create(publisher, PUBLISH_MEND, "tile");
+	if (task == NULL)
 		return;
-	job->walk = publisher->walk;
+	task->walk = publisher->walk;
 	publisher->is_looking = true;
-	if (!job_submit(job, look_run, look_done))
-		mend_end(job);
+	if (!task_submit(task, look_run, look_done))
+		mend_end(task);
 }
 
 void
@@ -478,12 +478,12 @@ publisher_mend(struct publisher *publisher)
 static void
 sweep_done(void *argument)
 {
-	struct job *job = argument;
+	struct publish_task *task = argument;
 
-	job->publisher->is_sweeping = false;
-	if (job->failure.step != NULL)
-		(void)!job_tell(job);
-	job_free(job);
+	task->publisher->is_sweeping = false;
+	if (task->failure.step != NULL)
+		(void)!task_tell(task);
+	task_free(task);
 }
 
 /* How many tiles of a level are full in the published checkpoint. */
@@ -505,7 +505,7 @@ sweep_is_due(const struct publisher *publisher)
 
 /* Adds the directory of a tile's partial ones. */
 static bool
-job_add_partials(struct job *job, unsigned level, uint64_t index)
+task_add_partials(struct publish_task *task, unsigned level, uint64_t index)
 {
 	struct buf *name = buf_create(PUBLISH_NAME_MAX - 1);
 
@@ -514,7 +514,7 @@ job_add_partials(struct job *job, unsigned level, uint64_t index)
 	tile_path_put(name, level, index, TILE_WIDTH);
 	buf_put_text(name, PARTIAL);
 	check(buf_ok(name));
-	(void)job_add(job, buf_peek(name), SLICE_EMPTY);
+	(void)task_add(task, buf_peek(name), SLICE_EMPTY);
 	buf_destroy(name);
 	return true;
 }
@@ -524,19 +524,19 @@ static void
 publisher_sweep(struct publisher *publisher)
 {
 	uint64_t swept[TREE_LEVELS];
-	struct job *job = sweep_is_due(publisher) ? job_create(publisher, PUBLISH_SWEEP, "tile") : NULL;
-	bool is_good = job != NULL;
+	struct publish_task *task = sweep_is_due(publisher) ? task_create(publisher, PUBLISH_SWEEP, "tile") : NULL;
+	bool is_good = task != NULL;
 
 	memcpy(swept, publisher->swept, sizeof swept);
 	for (unsigned level = 0; level < TREE_LEVELS && is_good; level++) {
 		uint64_t covered = tiles_covered(publisher, level);
-		for (; swept[level] < covered && job->count < FILES_MAX && is_good; swept[level]++)
-			is_good = job_add_partials(job, level, swept[level]);
+		for (; swept[level] < covered && task->count < FILES_MAX && is_good; swept[level]++)
+			is_good = task_add_partials(task, level, swept[level]);
 	}
 	/* With too little memory or too much to do, the next tick will do. */
-	if (!is_good || !worker_submit(publisher->worker, sweep_run, sweep_done, job)) {
-		if (job != NULL)
-			job_free(job);
+	if (!is_good || !worker_submit(publisher->worker, sweep_run, sweep_done, task)) {
+		if (task != NULL)
+			task_free(task);
 		return;
 	}
 	memcpy(publisher->swept, swept, sizeof swept);

@@ -10,7 +10,7 @@
 #include "protocol/check.h"
 
 /* The loop's until it is submitted, then the worker's until it is done. */
-struct job {
+struct single_task {
 	struct publish_singles *singles;
 	struct publish_single single;
 	struct publish_file file;
@@ -43,36 +43,36 @@ single_failed(struct publish_singles *singles, const struct publish_single *sing
 }
 
 static void
-job_free(struct job *job)
+single_task_free(struct single_task *task)
 {
-	content_release(job->single.content);
-	free(job);
+	content_release(task->single.content);
+	free(task);
 }
 
 static void
-job_run(void *argument)
+single_task_run(void *argument)
 {
-	struct job *job = argument;
+	struct single_task *task = argument;
 
-	publish_write_files(job->singles->directory, &job->file, 1, false, &job->failure);
+	publish_write_files(task->singles->directory, &task->file, 1, false, &task->failure);
 }
 
 static void
-job_done(void *argument)
+single_task_done(void *argument)
 {
-	struct job *job = argument;
-	struct publish_singles *singles = job->singles;
+	struct single_task *task = argument;
+	struct publish_singles *singles = task->singles;
 
 	singles->under_way--;
-	if (job->failure.step != NULL) {
-		single_failed(singles, &job->single, &job->failure);
+	if (task->failure.step != NULL) {
+		single_failed(singles, &task->single, &task->failure);
 	} else {
-		if (singles->unwritten.number < job->single.number)
+		if (singles->unwritten.number < task->single.number)
 			unwritten_forget(singles);
 		if (singles->calls->done != NULL)
 			singles->calls->done(singles->calls->context, PUBLISH_SINGLE);
 	}
-	job_free(job);
+	single_task_free(task);
 }
 
 static void
@@ -80,22 +80,22 @@ single_submit(struct publish_singles *singles, const struct publish_single *sing
 {
 	const struct publish_failure short_of_memory = { PUBLISH_SINGLE, "memory", single->name, ENOMEM, ERROR_NONE },
 				     too_busy = { PUBLISH_SINGLE, "queue", single->name, EAGAIN, ERROR_NONE };
-	struct job *job = calloc(1, sizeof *job);
+	struct single_task *task = calloc(1, sizeof *task);
 
-	if (job == NULL) {
+	if (task == NULL) {
 		single_failed(singles, single, &short_of_memory);
 		return;
 	}
-	*job = (struct job){ .singles = singles, .single = *single, .failure = { .work = PUBLISH_SINGLE } };
-	job->file.bytes = content_bytes(content_hold(single->content));
-	int size = snprintf(job->file.name, sizeof job->file.name, "%s", single->name);
-	check(size > 0 && size < (int)sizeof job->file.name);
-	if (worker_submit(singles->worker, job_run, job_done, job)) {
+	*task = (struct single_task){ .singles = singles, .single = *single, .failure = { .work = PUBLISH_SINGLE } };
+	task->file.bytes = content_bytes(content_hold(single->content));
+	int size = snprintf(task->file.name, sizeof task->file.name, "%s", single->name);
+	check(size > 0 && size < (int)sizeof task->file.name);
+	if (worker_submit(singles->worker, single_task_run, single_task_done, task)) {
 		singles->under_way++;
 		return;
 	}
 	single_failed(singles, single, &too_busy);
-	job_free(job);
+	single_task_free(task);
 }
 
 void
