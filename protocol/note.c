@@ -475,5 +475,5 @@ tile_path_put(struct buf *buf, unsigned level, uint64_t index, unsigned width)
 	while (count-- > 0)
 		buf_put_format(buf, count > 0 ? "/x%03u" : "/%03u", groups[count]);
 	if (width < 256)
-		buf_put_format(buf, ".p/%u", width);
+		buf_put_format(buf, TILE_PARTIALS "/%u", width);
 }

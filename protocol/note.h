@@ -56,6 +56,8 @@ must_check enum error tlog_proof_parse(struct slice text, uint64_t *index, struc
 must_check enum error tlog_proof_verify(struct slice text, struct slice body, const struct note_verifier *verifier,
     struct checkpoint *out, uint64_t *index, struct fault *fault);
 
+/* Behind a tile's path: the directory of the partial ones, each named by its width. */
+#define TILE_PARTIALS ".p"
 /* Appends the path of a tile as tlog-tiles has it, "tile/0/x001/234", with ".p/5" behind it when width < 256. Level at
  * most 63, width 1 to 256 (asserted). */
 void tile_path_put(struct buf *buf, unsigned level, uint64_t index, unsigned width);

@@ -140,7 +140,7 @@ tiles_remove(int directory, uint64_t log_size, struct leftovers *found)
 		buf_clear(name);
 		buf_put_text(name, PUBLIC_DIRECTORY "/");
 		tile_path_put(name, level, (log_size >> (8 * level)) / TILE_WIDTH, TILE_WIDTH);
-		buf_put_text(name, ".p");
+		buf_put_text(name, TILE_PARTIALS);
 		check(buf_ok(name));
 		struct slice partials = buf_peek(name);
 		memcpy(path, partials.data, partials.size);

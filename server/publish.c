@@ -14,7 +14,6 @@
 #include "server/publish_single.h"
 #include "server/settings.h"
 #include "server/store/disk.h"
-#include "server/store/keys.h"
 #include "server/tree.h"
 
 /* Files of one step; the rest goes with the next tick. */
@@ -23,8 +22,6 @@
 #define LOOK_MAX ((size_t)1024)
 /* Tiles of 8 KB each, as read from the store and as they are sealed there. */
 #define TASK_ARENA ((size_t)8 * 1024 * 1024)
-/* Behind a tile's name: the directory of the partial ones. */
-#define PARTIAL ".p"
 
 /* The loop's until it is submitted, then the worker's until it is done. Of a sweep the files are directories, of a
  * tile's partial ones. */
@@ -271,7 +268,6 @@ static bool
 task_add_tile(struct publish_task *task, unsigned level, uint64_t index, unsigned width)
 {
 	const struct publisher *publisher = task->publisher;
-	uint8_t level_byte = (uint8_t)level;
 	uint64_t partial_index;
 	unsigned partial_width;
 	struct buf *name = buf_create(PUBLISH_NAME_MAX - 1);
@@ -289,7 +285,7 @@ task_add_tile(struct publish_task *task, unsigned level, uint64_t index, unsigne
 	struct store_read *read = &task->reads[task->reads_count++];
 	read->kind = STORE_GET;
 	read->arena = task->arena;
-	read->key = KEY_MAKE(task->arena, KEY_tile, slice_of(&level_byte, 1), key_part_u64(task->arena, index));
+	read->key = tree_tile_key(task->arena, level, index);
 	return read->key.size != 0;
 }
 
@@ -512,7 +508,7 @@ task_add_partials(struct publish_task *task, unsigned level, uint64_t index)
 	if (name == NULL)
 		return false;
 	tile_path_put(name, level, index, TILE_WIDTH);
-	buf_put_text(name, PARTIAL);
+	buf_put_text(name, TILE_PARTIALS);
 	check(buf_ok(name));
 	(void)task_add(task, buf_peek(name), SLICE_EMPTY);
 	buf_destroy(name);

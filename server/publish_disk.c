@@ -109,7 +109,7 @@ partials_remove(int directory, const char *name, struct publish_failure *failure
 
 	if (fd < 0 && errno == ENOENT)
 		return;
-	snprintf(full, sizeof full, "%.*s", (int)(strlen(name) - strlen(".p")), name);
+	snprintf(full, sizeof full, "%.*s", (int)(strlen(name) - strlen(TILE_PARTIALS)), name);
 	DIR *partials = fd >= 0 && faccessat(directory, full, F_OK, 0) == 0 ? fdopendir(fd) : NULL;
 	if (partials == NULL) {
 		if (fd < 0 || errno != ENOENT)
