@@ -557,12 +557,21 @@ publisher_tick(struct publisher *publisher)
 	publisher_advance(publisher);
 }
 
-/* What is being read, and what that leads to. */
+static bool
+publisher_is_idle(const struct publisher *publisher)
+{
+	return !publisher->is_writing && !publisher->is_looking && !publisher->is_sweeping &&
+	    publisher->singles.under_way == 0;
+}
+
+/* What is read is then written, and what a look finds missing is read first. */
 static void
 publisher_wait(struct publisher *publisher)
 {
-	store_wait(publisher->store);
-	worker_wait(publisher->worker);
+	do {
+		store_wait(publisher->store);
+		worker_wait(publisher->worker);
+	} while (!publisher_is_idle(publisher));
 }
 
 void

@@ -191,6 +191,22 @@ what_cannot_be_mended_is_tried_again(void **state)
 	assert_int_equal(published(press, "tile/0/005"), 8192);
 }
 
+/* What a look finds is read, then written, before the end: also from a store that takes its time. */
+static void
+what_is_missing_is_there_before_the_end(void **state)
+{
+	struct press *press = *state;
+
+	publish_and_start(press);
+	remove_file(press, "tile/0/005");
+	memory_store_defer(press->fixture->store, true, false);
+	publisher_mend(press->publisher);
+	publisher_finish(press->publisher);
+	assert_int_equal(memory_store_pending(press->fixture->store), 0);
+	assert_int_equal(press->mended, 1);
+	assert_int_equal(published(press, "tile/0/005"), 8192);
+}
+
 static void
 a_tile_that_the_store_lacks_is_told_as_its_damage(void **state)
 {
@@ -221,6 +237,7 @@ main(void)
 		PRESS_TEST(a_full_tile_stands_for_its_partial_ones),
 		PRESS_TEST(a_look_is_bounded_and_goes_on),
 		PRESS_TEST(what_cannot_be_mended_is_tried_again),
+		PRESS_TEST(what_is_missing_is_there_before_the_end),
 		PRESS_TEST(a_tile_that_the_store_lacks_is_told_as_its_damage),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
