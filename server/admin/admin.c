@@ -229,7 +229,13 @@ open_storage(struct admin_office *office, struct arena *arena, struct fault *fau
 		.reserve = office->settings.disk_reserve,
 	};
 	error = leveldb_store_open(&config, office->worker, office->worker, &office->store, fault);
-	return error == ERROR_NONE ? tree_open(office->store, &office->tree, fault) : error;
+	if (error != ERROR_NONE)
+		return error;
+	/* Now or never: it is there again. */
+	if (leveldb_store_lacked_committed(office->store))
+		fprintf(stderr, "guichetd: " LEVELDB_COMMITTED_FILE " was missing and is noted anew; "
+		    "of an older copy of the store only what is published would tell\n");
+	return tree_open(office->store, &office->tree, fault);
 }
 
 static enum error

@@ -98,7 +98,8 @@ must_check enum error admin_settle(struct store *store, struct arena *arena, str
 
 struct admin_office;
 
-/* Opens keys, store and log; refuses with ERROR_directory_locked while a server holds DIR. */
+/* Opens keys, store and log; refuses with ERROR_directory_locked while a server holds DIR. That DIR/committed was gone
+ * (leveldb.h) is said on stderr. */
 must_check enum error admin_office_open(
     const char *directory, struct arena *arena, struct admin_office **out, struct fault *fault);
 /* After all that was written to it: a disk that fails at what is left to do is told, its words in `arena`. */

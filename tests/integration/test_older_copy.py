@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was signed and published is never taken back: a store put back from an older copy is not served, nor an office
 under another name than its log's."""
+import json
 import shutil
+import subprocess
 
+import generate
 import pytest
 from office import Office, wait_until
 from taxpayer import households
@@ -132,6 +135,26 @@ def test_what_is_gone_of_what_would_tell_is_said(office):
     assert office.stop() == 0
     assert log_size(office) == size and office.log_text().count(" warn publication_") == 2
     assert office.log_text().count("committed_missing") == 1
+
+
+def test_whoever_notes_committed_anew_says_so(office, tmp_path):
+    office.start()
+    assert office.stop() == 0
+    csr, missing = tmp_path / "csr", "guichetd: committed was missing and is noted anew"
+    subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                    tmp_path / "key", "-subj", "/CN=agent", "-out", csr], check=True, capture_output=True)
+    register = tmp_path / "register.csv"
+    generate.register_write(register, generate.generate(1, 5, office.campaign()["income_year"])[0])
+
+    def told(command, *words, options=()):
+        (office.directory / COMMITTED).unlink()
+        first, again = (office.run(command, *words, options=[*options, "--json"]) for _ in range(2))
+        assert first.stderr.startswith(missing) and first.stderr.count("\n") == 1 and not again.stderr
+        return json.loads(first.stdout)
+
+    told("import", "taxpayers", office.directory, register)
+    serial = told("issue", office.directory, options=["--kind", "agent", "--csr", csr])["serial"]
+    assert told("revoke", office.directory, serial)["serial"] == serial
 
 
 def test_a_new_office_lacks_nothing(offices):
