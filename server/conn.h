@@ -12,7 +12,8 @@
  * last answers away. Every state in which we wait for the peer has a deadline.
  *
  * Fairness: a turn lasts a few milliseconds, and who has had much of late is served behind the others (share.h). All
- * that can be short is counted for each network address too, and the address that holds most gives way (evict.h).
+ * that can be short is counted for each network address too, and the address that holds most does without: its
+ * handshakes wait, its frames are refused as busy, its connections are evicted (evict.h).
  *
  * Back-pressure: nothing is read while the session wants no more, but a frame that has begun is read to its end
  * whatever happens, so that its time of reception is the time it arrived; it is held until the session wants it.

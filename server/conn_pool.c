@@ -134,7 +134,7 @@ pool_look_again(struct conn_pool *pool)
 }
 
 static void
-pool_tell_shed(struct conn_pool *pool)
+pool_tell_evicted(struct conn_pool *pool)
 {
 	if (pool->evicted != 0 || pool->refused != 0)
 		log_event(pool->shared.log, LOG_LEVEL_WARN, "connections_evicted", log_uint("evicted", pool->evicted),
@@ -148,7 +148,7 @@ void
 conn_pool_tick(struct conn_pool *pool)
 {
 	pool_look_again(pool);
-	pool_tell_shed(pool);
+	pool_tell_evicted(pool);
 }
 
 void
@@ -158,7 +158,7 @@ conn_pool_destroy(struct conn_pool *pool)
 		return;
 	pool_end_all(pool);
 	/* There is room now, but for nobody any more: whom pool->room would tell may be gone. */
-	pool_tell_shed(pool);
+	pool_tell_evicted(pool);
 	loop_timer_stop(pool->shared.loop, &pool->drain_timer);
 	loop_forget(pool->shared.loop, &pool->drained_task);
 	conn_share_end(&pool->shared);

@@ -12,8 +12,8 @@
 #include "server/conn.h"
 #include "server/log.h"
 #include "server/loop.h"
-#include "server/timeouts.h"
 #include "server/share.h"
+#include "server/timeouts.h"
 
 struct session;
 

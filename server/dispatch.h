@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From a request's frame to its answer: decode, gate, decide (again and again until what it reads is loaded), commit,
- * answer. Every request is answered exactly once, unless its asker has gone or a failed commit ends the process. */
+ * Where requests come in, and their answers go out: which of them become jobs (job.h: decoded, decided, committed), and
+ * what is said to the others. Every request is answered exactly once, unless its asker has gone or a failed commit ends
+ * the process. */
 #ifndef GUICHET_DISPATCH_H
 #define GUICHET_DISPATCH_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Lines about answers and reloads. */
+ * A function for each line, with its words and its level. */
 #include "server/server_log.h"
 
 #include <stdio.h>

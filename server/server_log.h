@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the server tells its text log of its requests and reloads, and how much of it.
+ * What the server tells its text log: of its requests, how much of it; of its start, reloads, what is published and the
+ * store; and of its stop.
  *
  * What was accepted and stored has its line, always: it costs whoever asks more than the line, and the answer's
  * correlation id is what people ask about. So has what failed here. Refusals, and answers for which nothing was stored,
@@ -27,7 +28,7 @@ void server_log_connections_limited(struct log *log, uint64_t most);
 void server_log_tls_expires(struct log *log, uint64_t days_left);
 /* Another one is shown from now on. */
 void server_log_tls_renewed(struct log *log, uint64_t not_after);
-/* Something stored could not be read, of the request of that correlation id. The cause is store_failure's. */
+/* Something stored could not be read, of the request of that correlation id. The cause is view_cause's. */
 void server_log_unreadable(struct log *log, enum error error, const char *cause, const uint8_t *correlation);
 /* Requests that are answered busy since each was decided COMMIT_CONFLICTS_MAX times in vain. */
 void server_log_gave_up(struct log *log, size_t count);

@@ -21,7 +21,8 @@ struct settings {
 	uint64_t enrolments_per_second; /* that are taken however busy the server is */
 	uint64_t jobs_max;             /* requests under way */
 	uint64_t batch_max;            /* decisions in one commit */
-	/* What is shared among network addresses: when it is short, the one that holds most gives way (evict.h). */
+	/* What is shared among network addresses: when it is short, the one that holds most does without, and its
+	 * connections are evicted (evict.h). */
 	uint64_t connections_max;
 	uint64_t handshakes_max; /* one address has half of them at most */
 	uint64_t buffered_max;   /* bytes of memory for frames and answers; one address's, all have twice as much */

@@ -61,7 +61,7 @@ def test_when_time_ends():
     assert f"at most {latest}, the last second of the year 9999" in TEXT
 
 
-def test_when_connections_evict():
+def test_when_connections_are_evicted():
     header = (ROOT / "server/evict.h").read_text()
     numbers = {name: int(value) for name, value in re.findall(r"^#define (EVICT_\w+) (\d+)$", header, re.M)}
     assert f"more than a {numbers['EVICT_PART']}th of all" in TEXT

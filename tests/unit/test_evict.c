@@ -70,7 +70,7 @@ waits_for_peer(int standing)
 }
 
 static void
-those_with_least_under_way_evict_first(void **state)
+those_with_least_under_way_are_evicted_first(void **state)
 {
 	enum standing standing;
 
@@ -154,7 +154,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(something_is_left_for_whoever_comes),
-		cmocka_unit_test(those_with_least_under_way_evict_first),
+		cmocka_unit_test(those_with_least_under_way_are_evicted_first),
 		cmocka_unit_test(who_holds_little_loses_nothing_that_is_under_way),
 		cmocka_unit_test(what_nothing_happens_on_gives_way_whoever_holds_it),
 		cmocka_unit_test(an_address_replaces_its_own_only_after_a_while),
