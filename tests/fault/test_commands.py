@@ -3,6 +3,7 @@
 left that would stand in the way of the same command when there is room."""
 import os
 import re
+import shutil
 import subprocess
 
 import generate
@@ -33,6 +34,20 @@ def test_an_import_tells_the_store_that_failed(offices, call, code):
     said = failing(call, office.program, "import", "taxpayers", office.directory, register, code=code)
     assert re.search(r"^  where: +(db|journal|segments)\b", said, re.M) and str(register) not in said, said
     assert f"{len(rows)} taxpayers taken" in office.import_taxpayers(register).stdout
+
+
+def test_a_start_that_makes_the_published_directory_makes_its_name_durable(offices):
+    office = offices()
+    serve = office.program, "serve", office.directory, "--listen", "127.0.0.1:0"
+    told = []
+    # Without a fault it ends with what only the operator has.
+    while not told or "campaign.json" not in told[-1]:
+        shutil.rmtree(office.public)
+        told.append(failing(f"sync:{len(told) + 1}", *serve, code=FAILED))
+        office.public.mkdir(exist_ok=True)
+    assert office.tls_pem.exists()
+    synced = f"where:    {office.directory}\n  found:    Input/output error\n  expected: a directory that can be synced\n"
+    assert any(synced in said for said in told), told
 
 
 def test_a_conversion_leaves_no_half_of_a_document(tmp_path):
