@@ -174,12 +174,15 @@ fail_to_hold(struct guichet_problem *problem, const char *path, int why)
 			       filesystem_fail(problem, path, "a directory that can be written");
 }
 
-/* Under a name of its own until it is whole and on the disk. */
+/* Under a name of its own until it is whole and on the disk: the fixed one, under which one waits for another, where that
+ * can be had. */
 static enum guichet_error
 write_beside(const char *path, struct guichet_bytes bytes, struct hold *out, struct guichet_problem *problem)
 {
 	int why = hold_take(path, HOLD_TEMPORARY, true, out);
 
+	if (why == EEXIST || why == ENOLCK)
+		why = hold_take_unique(path, HOLD_TEMPORARY, out);
 	if (why != 0)
 		return fail_to_hold(problem, path, why);
 	if (write_fully(out->fd, slice_of_public(bytes)) && fsync(out->fd) == 0)
@@ -255,10 +258,16 @@ enum guichet_error
 filesystem_lock(const char *path, struct hold *out, struct guichet_problem *problem)
 {
 	int why = hold_take(path, HOLD_LOCK, false, out);
+	char name[512];
 
 	if (why == EWOULDBLOCK)
 		return problem_set(problem, ERROR_usage, path, SLICE_LITERAL("in use"), "a file that nobody works on");
-	return why == 0 ? filesystem_clear(path, problem) : fail_to_hold(problem, path, why);
+	if (why == EEXIST) {
+		snprintf(name, sizeof name, "%s" HOLD_LOCK, path);
+		return problem_set(problem, ERROR_file_unreadable, path, slice_of_text(name),
+		    "no such file, or one that this user can take away: whoever has it may be at work");
+	}
+	return why == 0 || why == ENOLCK ? filesystem_clear(path, problem) : fail_to_hold(problem, path, why);
 }
 
 enum guichet_error
@@ -267,7 +276,7 @@ filesystem_clear(const char *path, struct guichet_problem *problem)
 	struct hold left;
 	int why = hold_take(path, HOLD_TEMPORARY, false, &left);
 
-	if (why != 0 && why != EWOULDBLOCK)
+	if (why != 0 && why != EWOULDBLOCK && why != EEXIST && why != ENOLCK)
 		return fail_to_hold(problem, path, why);
 	hold_remove(&left);
 	return GUICHET_ERROR_none;

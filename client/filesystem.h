@@ -25,10 +25,11 @@ must_check enum guichet_error filesystem_write_new(const char *path, struct slic
  * was. */
 must_check enum guichet_error filesystem_create(const char *path, struct guichet_bytes bytes,
     struct guichet_problem *problem);
-/* Takes away what a process that was killed left of writing that file. */
+/* Takes away what a process that was killed left of writing that file; not what another user's did, nor what no lock
+ * tells from what is in use. */
 must_check enum guichet_error filesystem_clear(const char *path, struct guichet_problem *problem);
 /* Has a file for this process alone until hold_remove, which is the caller's, also on failure; what killed processes
- * left of writing it goes. ERROR_usage when another has it. */
+ * left of writing it goes. ERROR_usage when another has it. Where files cannot be locked nobody is kept out. */
 must_check enum guichet_error filesystem_lock(const char *path, struct hold *out, struct guichet_problem *problem);
 /* Size and SHA-256 of a file, read in steps; ERROR_usage past size_max. */
 must_check enum guichet_error filesystem_digest(const char *path, uint64_t size_max, uint64_t *size,

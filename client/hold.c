@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -22,12 +23,17 @@ has_name(int fd, const char *path)
 	    own.st_ino == named.st_ino;
 }
 
+/* False with errno, which is ENOLCK whatever a file system says that has no locks. */
 static bool
 lock(int fd, bool waits)
 {
-	while (flock(fd, waits ? LOCK_EX : LOCK_EX | LOCK_NB) != 0)
-		if (errno != EINTR)
-			return false;
+	while (flock(fd, waits ? LOCK_EX : LOCK_EX | LOCK_NB) != 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno == ENOSYS || errno == EOPNOTSUPP)
+			errno = ENOLCK;
+		return false;
+	}
 	return true;
 }
 
@@ -40,16 +46,24 @@ close_keeping_errno(int fd)
 	errno = kept;
 }
 
+/* Is this why something cannot be opened or removed that is another user's, a link, a directory or a socket? */
+static bool
+is_of_others(int why)
+{
+	return why == EACCES || why == EPERM || why == ELOOP || why == EISDIR || why == ENXIO;
+}
+
 /* Of a file that is there: waits for whoever has it, and takes it away when nobody does. False with errno. */
 static bool
 remove_left(const char *path, bool waits)
 {
 	int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	bool good = fd < 0 ? errno == ENOENT : lock(fd, waits) && (!has_name(fd, path) || unlink(path) == 0);
 
-	if (fd < 0)
-		return errno == ENOENT;
-	bool good = lock(fd, waits) && (!has_name(fd, path) || unlink(path) == 0);
-	close_keeping_errno(fd);
+	if (!good && is_of_others(errno))
+		errno = EEXIST;
+	if (fd >= 0)
+		close_keeping_errno(fd);
 	return good;
 }
 
@@ -78,27 +92,62 @@ make(const char *path, bool waits)
 	return -1;
 }
 
+/* The three in one, the caller's; NULL when memory is short. */
+static char *
+join(const char *path, const char *ending, const char *rest)
+{
+	size_t size = strlen(path) + strlen(ending) + strlen(rest) + 1;
+	char *name = malloc(size);
+
+	if (name != NULL)
+		snprintf(name, size, "%s%s%s", path, ending, rest);
+	return name;
+}
+
+/* What was made, or errno says why not, under that name, which is taken. 0, or errno. */
+static int
+finish(int fd, char *name, struct hold *out)
+{
+	int why = errno;
+
+	if (fd >= 0) {
+		*out = (struct hold){ name, fd };
+		return 0;
+	}
+	free(name);
+	return why;
+}
+
 int
 hold_take(const char *path, const char *ending, bool waits, struct hold *out)
 {
-	size_t size = strlen(path), ending_size = strlen(ending) + 1;
-	char *name = malloc(size + ending_size);
+	char *name = join(path, ending, "");
+	int fd;
 
 	*out = HOLD_NONE;
 	if (name == NULL)
 		return ENOMEM;
-	memcpy(name, path, size);
-	memcpy(name + size, ending, ending_size);
 	do
-		out->fd = make(name, waits);
-	while (out->fd < 0 && errno == 0);
-	if (out->fd >= 0) {
-		out->path = name;
-		return 0;
+		fd = make(name, waits);
+	while (fd < 0 && errno == 0);
+	return finish(fd, name, out);
+}
+
+int
+hold_take_unique(const char *path, const char *ending, struct hold *out)
+{
+	char *name = join(path, ending, "-XXXXXX");
+
+	*out = HOLD_NONE;
+	if (name == NULL)
+		return ENOMEM;
+	int fd = mkstemp(name);
+	if (fd >= 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+		unlink(name);
+		close_keeping_errno(fd);
+		fd = -1;
 	}
-	int why = errno;
-	free(name);
-	return why;
+	return finish(fd, name, out);
 }
 
 void

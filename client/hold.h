@@ -10,7 +10,7 @@
 
 #include "protocol/bytes.h"
 
-/* What is appended to the name of the other file: nobody calls a file of one's own so. */
+/* What is appended to the name of the other file: nobody calls a file of their own so. */
 #define HOLD_LOCK ".guichet-lock"
 #define HOLD_TEMPORARY ".guichet-tmp"
 
@@ -21,9 +21,13 @@ struct hold {
 
 #define HOLD_NONE ((struct hold){ NULL, -1 })
 
-/* Makes the file named `path` and `ending`, readable by its owner only, and has it. 0, or errno: EWOULDBLOCK when
- * another has it, unless `waits`, which lasts as long as that one does; then *out is HOLD_NONE. */
+/* Makes the file named `path` and `ending`, readable by its owner only, and has it. 0, or errno; then *out is HOLD_NONE:
+ * EWOULDBLOCK when another has it, unless `waits`, which lasts as long as that one does; EEXIST when what has that name
+ * is another user's, or no file, and stays; ENOLCK where files cannot be locked, on NFS without a lock daemon say. */
 must_check int hold_take(const char *path, const char *ending, bool waits, struct hold *out);
+/* For where that cannot be had: a file whose name goes on behind the ending in a way that nobody else's does. Nobody
+ * waits for it, and what a killed process leaves of it stays. 0, or errno. */
+must_check int hold_take_unique(const char *path, const char *ending, struct hold *out);
 /* Lets go, and takes the name away; of none, nothing. */
 void hold_remove(struct hold *hold);
 /* Lets go of what has another name by now. */

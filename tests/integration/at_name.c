@@ -5,7 +5,8 @@
  *   AT_NAME=before:ENDING     the process is killed before a name with that ending is given
  *   AT_NAME=after:ENDING      right after that
  *   AT_NAME=taken:ENDING      something else, "precious", has just got the name
- *   AT_NAME=unlinked:ENDING   a file can have one name only, as on a disk without links */
+ *   AT_NAME=unlinked:ENDING   a file can have one name only, as on a disk without links
+ *   AT_NAME=unlocked:         no file can be locked, as on NFS without a lock daemon */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 static bool
@@ -37,13 +39,21 @@ take(const char *name)
 		abort();
 }
 
+/* The function behind ours; a pointer to a function fits a pointer to an object in POSIX. */
+static void
+next_of(const char *name, void *function)
+{
+	void *found = dlsym(RTLD_NEXT, name);
+
+	memcpy(function, &found, sizeof found);
+}
+
 static int
 give(const char *call, const char *from, const char *to)
 {
 	int (*next)(const char *, const char *);
-	void *found = dlsym(RTLD_NEXT, call);
 
-	memcpy(&next, &found, sizeof next);
+	next_of(call, &next);
 	if (is_wished("before", to))
 		raise(SIGKILL);
 	if (is_wished("taken", to))
@@ -68,4 +78,17 @@ int
 rename(const char *from, const char *to)
 {
 	return give("rename", from, to);
+}
+
+int
+flock(int fd, int operation)
+{
+	int (*next)(int, int);
+
+	if (is_wished("unlocked", "")) {
+		errno = ENOLCK;
+		return -1;
+	}
+	next_of("flock", &next);
+	return next(fd, operation);
 }

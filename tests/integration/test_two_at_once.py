@@ -16,6 +16,8 @@ from taxpayer import FAILED, USAGE, Taxpayer, households, program_of
 SOURCE = pathlib.Path(__file__).with_name("at_name.c")
 SANITIZED = "san-" in os.environ.get("GUICHET_BUILD", "")
 OURS = ".guichet-tmp", ".guichet-lock"
+# Of someone who has enrolled and filed.
+EVERYTHING = ["2042.json", "me.p12", "password", "receipt.json", "receipt.tlog-proof"]
 
 
 @pytest.fixture(scope="module")
@@ -185,8 +187,23 @@ def test_a_disk_without_links(someone, at_name):
     assert someone.key_file.stat().st_mode & 0o777 == 0o600
     someone.run(*file_words(someone), environment=environment)
     someone.verify(someone.return_file)
-    assert sorted(path.name for path in someone.place.iterdir()) == [
-        "2042.json", "me.p12", "password", "receipt.json", "receipt.tlog-proof"]
+    assert sorted(path.name for path in someone.place.iterdir()) == EVERYTHING
+
+
+def test_a_disk_without_locks(someone, at_name):
+    """Nobody waits there, and what cannot be told from what is in use stays; all else is as anywhere."""
+    environment = at_name("unlocked", "")
+    someone.run(*someone.enrol_words(), environment=environment)
+    assert sorted(path.name for path in someone.place.iterdir()) == ["2042.json", "me.p12", "password"]
+    left = someone.place / "receipt.filing.guichet-tmp"
+    left.write_text("left")
+    someone.run(*file_words(someone), environment=environment)
+    someone.run(*file_words(someone), environment=environment)
+    assert left.read_text() == "left"
+    left.unlink()
+    someone.verify(someone.return_file)
+    assert sorted(path.name for path in someone.place.iterdir()) == EVERYTHING
+    assert filings(someone) == [someone.receipt()["number"]]
 
 
 # ---- one that was killed ----
@@ -229,8 +246,15 @@ def test_filing_that_was_killed_leaves_nothing_to_the_next(holder, at_name, mome
     holder.verify(holder.return_file)
 
 
-def test_somebody_elses_file_of_the_temporary_name_is_told(holder):
-    """What cannot be taken away is said, not written into."""
-    (holder.place / "receipt.filing.guichet-tmp").mkdir()
+def test_what_cannot_be_taken_away_stays(holder):
+    """Another name is written under; but whoever has a lock that cannot be looked at may be at work."""
+    for name in "receipt.filing", "receipt.tlog-proof", "receipt.json":
+        (holder.place / f"{name}.guichet-tmp").mkdir()
+    lock = holder.place / "receipt.filing.guichet-lock"
+    lock.symlink_to("nowhere")
     told = holder.refused(code=FAILED)
-    assert told["place"] == "receipt.json" and told["value"] == "Is a directory" and filings(holder) == []
+    assert (told["place"], told["value"]) == ("receipt.json", lock.name) and filings(holder) == []
+    lock.unlink()
+    holder.file()
+    assert len(left_in(holder.place)) == 3 and filings(holder) == [holder.receipt()["number"]]
+    holder.verify(holder.return_file)

@@ -202,8 +202,9 @@ GUICHET_CHECKED enum guichet_error guichet_file_read(const char *path, size_t si
     struct guichet_problem *problem);
 /* Replaces a file wholly or not at all, also in a crash: writes beside it (PATH.guichet-tmp, which the next call for
  * that path takes away when a killed process left it), syncs, renames. Readable by its owner only, since all that is
- * written here is private. Waits for another that is writing the same file. Errors: file_unreadable,
- * out_of_memory. */
+ * written here is private. Waits for another that is writing the same file. Where files cannot be locked, or something
+ * of another user has that name, nobody waits: it is called PATH.guichet-tmp-XXXXXX, six characters that nobody else
+ * has, and stays when its process is killed. Errors: file_unreadable, out_of_memory. */
 GUICHET_CHECKED enum guichet_error guichet_file_write(const char *path, struct guichet_bytes bytes,
     struct guichet_problem *problem);
 
