@@ -126,6 +126,15 @@ write_fully(int fd, struct slice bytes)
 	return true;
 }
 
+/* For a name that must be nobody's. */
+static enum guichet_error
+fail_to_make(struct guichet_problem *problem, const char *path, const char *expected)
+{
+	return errno == EEXIST ?
+	    problem_set(problem, ERROR_usage, path, slice_of_text(strerror(errno)), "no such file") :
+	    filesystem_fail(problem, path, expected);
+}
+
 enum guichet_error
 filesystem_write_new(const char *path, struct slice bytes, struct guichet_problem *problem)
 {
@@ -133,7 +142,7 @@ filesystem_write_new(const char *path, struct slice bytes, struct guichet_proble
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 
 	if (fd < 0)
-		return filesystem_fail(problem, path, "a directory that can be written");
+		return fail_to_make(problem, path, "a directory that can be written");
 	bool written = write_fully(fd, bytes);
 	if (!written)
 		error = filesystem_fail(problem, path, "a disk with room for it");
@@ -166,6 +175,20 @@ sync_directory_of(const char *path)
 	return synced;
 }
 
+enum guichet_error
+filesystem_sync(const char *path, struct guichet_problem *problem)
+{
+	int fd;
+	enum guichet_error error = filesystem_open(path, &fd, problem);
+
+	if (error != GUICHET_ERROR_none)
+		return error;
+	if (fsync(fd) != 0 || !sync_directory_of(path))
+		error = filesystem_fail(problem, path, "a file that can be synced");
+	close(fd);
+	return error;
+}
+
 static enum guichet_error
 fail_to_hold(struct guichet_problem *problem, const char *path, int why)
 {
@@ -174,7 +197,7 @@ fail_to_hold(struct guichet_problem *problem, const char *path, int why)
 			       filesystem_fail(problem, path, "a directory that can be written");
 }
 
-/* Under a name of its own until it is whole and on the disk: the fixed one, under which one waits for another, where that
+/* Under a name of its own until it is whole and on the disk: the fixed one, by which one waits for another, where that
  * can be had. */
 static enum guichet_error
 write_beside(const char *path, struct guichet_bytes bytes, struct hold *out, struct guichet_problem *problem)
@@ -197,9 +220,7 @@ static enum guichet_error
 end_write(const char *path, struct hold *written, bool is_named, struct guichet_problem *problem)
 {
 	if (!is_named) {
-		enum guichet_error error = errno == EEXIST ?
-		    problem_set(problem, ERROR_usage, path, slice_of_text(strerror(errno)), "no such file") :
-		    filesystem_fail(problem, path, "a file that can be written");
+		enum guichet_error error = fail_to_make(problem, path, "a file that can be written");
 		hold_remove(written);
 		return error;
 	}

@@ -17,14 +17,16 @@ must_check enum guichet_error filesystem_open(const char *path, int *fd, struct 
 /* The first bytes of a file, at most `size`; *got: how many there are. */
 must_check enum guichet_error filesystem_read_start(const char *path, uint8_t *at, size_t size, size_t *got,
     struct guichet_problem *problem);
-/* Writes a file where none is, without waiting for the disk: for what is easily made again. What cannot be written
- * whole is taken away again. */
+/* Writes a file where none is, ERROR_usage where something is, without waiting for the disk: for what is easily made
+ * again. What cannot be written whole is taken away again. */
 must_check enum guichet_error filesystem_write_new(const char *path, struct slice bytes,
     struct guichet_problem *problem);
 /* As guichet_file_write does, but never over anything: ERROR_usage when that name is taken, by whom and whenever it
  * was. */
 must_check enum guichet_error filesystem_create(const char *path, struct guichet_bytes bytes,
     struct guichet_problem *problem);
+/* Waits until a file that is there, and its name, are on the disk. */
+must_check enum guichet_error filesystem_sync(const char *path, struct guichet_problem *problem);
 /* Takes away what a process that was killed left of writing that file; not what another user's did, nor what no lock
  * tells from what is in use. */
 must_check enum guichet_error filesystem_clear(const char *path, struct guichet_problem *problem);

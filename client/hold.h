@@ -21,9 +21,9 @@ struct hold {
 
 #define HOLD_NONE ((struct hold){ NULL, -1 })
 
-/* Makes the file named `path` and `ending`, readable by its owner only, and has it. 0, or errno; then *out is HOLD_NONE:
- * EWOULDBLOCK when another has it, unless `waits`, which lasts as long as that one does; EEXIST when what has that name
- * is another user's, or no file, and stays; ENOLCK where files cannot be locked, on NFS without a lock daemon say. */
+/* Makes the file named `path` and `ending`, readable by its owner only, and has it. 0, or errno, and then *out is
+ * HOLD_NONE: EWOULDBLOCK when another has it, unless `waits`, which lasts as long as that one does; EEXIST when what
+ * has that name is another user's, or no file, and stays; ENOLCK where files cannot be locked. */
 must_check int hold_take(const char *path, const char *ending, bool waits, struct hold *out);
 /* For where that cannot be had: a file whose name goes on behind the ending in a way that nobody else's does. Nobody
  * waits for it, and what a killed process leaves of it stays. 0, or errno. */

@@ -216,14 +216,14 @@ cli_check_absent(struct cli *cli, const char *path)
 }
 
 enum guichet_error
-cli_check_new(struct cli *cli, const char *path, struct guichet_bytes bytes)
+cli_check_same(struct cli *cli, const char *path, struct guichet_bytes bytes)
 {
 	struct guichet_blob *present = NULL;
 	struct stat status;
 
-	/* Nothing replaces a directory: whoever writes is told what is in the way. */
-	if (!is_there(path) || (stat(path, &status) == 0 && S_ISDIR(status.st_mode)))
-		return GUICHET_ERROR_none;
+	if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+		return problem_set(cli->problem, ERROR_file_unreadable, path, slice_of_text(strerror(EISDIR)),
+		    "a file, not a directory");
 	bool same = guichet_file_read(path, bytes.size, &present, NULL) == GUICHET_ERROR_none &&
 	    slice_equal(slice_of_public(guichet_blob_bytes(present)), slice_of_public(bytes));
 	guichet_blob_destroy(present);
@@ -231,17 +231,21 @@ cli_check_new(struct cli *cli, const char *path, struct guichet_bytes bytes)
 }
 
 enum guichet_error
+cli_check_new(struct cli *cli, const char *path, struct guichet_bytes bytes)
+{
+	return is_there(path) ? cli_check_same(cli, path, bytes) : GUICHET_ERROR_none;
+}
+
+enum guichet_error
 cli_write_new(struct cli *cli, const char *path, struct guichet_bytes bytes)
 {
-	enum guichet_error error;
+	enum guichet_error error =
+	    is_there(path) ? GUICHET_ERROR_usage : filesystem_create(path, bytes, cli->problem);
 
-	if (!is_there(path)) {
-		error = filesystem_create(path, bytes, cli->problem);
-		if (error != GUICHET_ERROR_usage)
-			return error;
-	}
-	error = cli_check_new(cli, path, bytes);
-	return error == GUICHET_ERROR_none ? guichet_file_write(path, bytes, cli->problem) : error;
+	if (error != GUICHET_ERROR_usage)
+		return error;
+	error = cli_check_same(cli, path, bytes);
+	return error == GUICHET_ERROR_none ? filesystem_sync(path, cli->problem) : error;
 }
 
 enum guichet_error
@@ -288,39 +292,20 @@ cli_check_receipt_path(struct cli *cli, const char *path, struct guichet_bytes f
 	return same ? GUICHET_ERROR_none : refuse_overwriting(cli, path, EXPECT_SAME);
 }
 
-static enum guichet_error
-write_receipt(struct cli *cli, const char *path, struct guichet_bytes receipt, struct guichet_bytes filing_id)
-{
-	enum guichet_error error;
-
-	if (!is_there(path)) {
-		error = filesystem_create(path, receipt, cli->problem);
-		if (error != GUICHET_ERROR_usage)
-			return error;
-	}
-	error = cli_check_receipt_path(cli, path, filing_id);
-	return error == GUICHET_ERROR_none ? guichet_file_write(path, receipt, cli->problem) : error;
-}
-
 /* Of two that write here at once the one whose proof is there first goes on to its receipt; the other is refused its
  * proof, so that the pair is never of two filings. */
 enum guichet_error
 cli_write_receipt(struct cli *cli, const char *path, struct guichet_bytes receipt, struct guichet_bytes proof)
 {
 	char *proof_path = cli_path_beside(path, ".json", ".tlog-proof");
-	uint8_t id[DIGEST_SIZE];
-	const struct guichet_bytes filing_id = { id, sizeof id };
-	enum guichet_error error;
 
-	if (proof_path == NULL || !read_filing_id(receipt, id)) {
-		free(proof_path);
+	if (proof_path == NULL)
 		return problem_set(cli->problem, ERROR_out_of_memory, path, SLICE_EMPTY, NULL);
-	}
-	error = cli_check_receipt_path(cli, path, filing_id);
+	enum guichet_error error = cli_check_new(cli, path, receipt);
 	if (error == GUICHET_ERROR_none)
 		error = cli_write_new(cli, proof_path, proof);
 	if (error == GUICHET_ERROR_none)
-		error = write_receipt(cli, path, receipt, filing_id);
+		error = cli_write_new(cli, path, receipt);
 	free(proof_path);
 	return error;
 }

@@ -113,14 +113,16 @@ must_check char *cli_path_beside(const char *path, const char *ending, const cha
 /* Nothing that is there is overwritten: usage, naming the path, in every command. A file that holds these very bytes
  * already may stay; whoever asks again is answered as before. */
 must_check enum guichet_error cli_check_new(struct cli *cli, const char *path, struct guichet_bytes bytes);
+/* The same where something is. */
+must_check enum guichet_error cli_check_same(struct cli *cli, const char *path, struct guichet_bytes bytes);
 /* The same for what cannot be there already: a path at which nothing is. */
 must_check enum guichet_error cli_check_absent(struct cli *cli, const char *path);
-/* Checks that, and writes, over nothing that came meanwhile either. */
+/* Writes by that rule, over nothing that came meanwhile either. */
 must_check enum guichet_error cli_write_new(struct cli *cli, const char *path, struct guichet_bytes bytes);
-/* Is there nothing at that path, or a receipt of that filing? */
+/* Is there nothing at that path, or a receipt of that filing? As far as is known before the receipt is. */
 must_check enum guichet_error cli_check_receipt_path(struct cli *cli, const char *path,
     struct guichet_bytes filing_id);
-/* Receipt and proof into two files, the receipt last: whoever sees it finds the proof. Both paths are checked again. */
+/* Receipt and proof into two files by the same rule, the receipt last: whoever sees it finds the proof. */
 must_check enum guichet_error cli_write_receipt(struct cli *cli, const char *path, struct guichet_bytes receipt,
     struct guichet_bytes proof);
 /* Prints text on stdout, lines as they are: see terminal.h. */

@@ -39,22 +39,19 @@ static enum error
 write_document(void *context, size_t number, struct slice document, struct fault *fault)
 {
 	struct output *output = context;
-	struct stat status;
+	const struct guichet_bytes bytes = { document.data, document.size };
 	char path[4096];
 	int size = snprintf(path, sizeof path, "%s/%04zu.json", output->directory, number);
 
 	if (size < 0 || (size_t)size >= sizeof path)
 		return fault_set(fault, ERROR_usage, "--out", SLICE_EMPTY, "a shorter path");
-	if (cli_check_new(output->cli, path, (struct guichet_bytes){ document.data, document.size }) !=
-	    GUICHET_ERROR_none) {
+	/* Not worth a sync each: whoever loses them converts again. */
+	enum guichet_error error = filesystem_write_new(path, document, output->cli->problem);
+	if (error == GUICHET_ERROR_usage)
+		error = cli_check_same(output->cli, path, bytes);
+	if (error != GUICHET_ERROR_none) {
 		output->failed = true;
-		return fault_set(fault, ERROR_usage, "--out", SLICE_EMPTY, NULL);
-	}
-	/* A file that is there holds these very bytes. Not worth a sync each: whoever loses them converts again. */
-	if (lstat(path, &status) != 0 &&
-	    filesystem_write_new(path, document, output->cli->problem) != GUICHET_ERROR_none) {
-		output->failed = true;
-		return fault_set(fault, ERROR_file_unreadable, "--out", SLICE_EMPTY, NULL);
+		return fault_set(fault, (enum error)error, "--out", SLICE_EMPTY, NULL);
 	}
 	output->count = number;
 	return ERROR_NONE;

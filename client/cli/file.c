@@ -164,7 +164,7 @@ supply_documents(struct task *task, struct guichet_filing *saved)
 
 /* What was signed for another filing gives way, as the command's own; what is no filing is somebody else's. */
 static enum guichet_error
-check_saved_path(struct task *task)
+replace_saved(struct task *task, struct guichet_bytes bytes)
 {
 	struct guichet_blob *saved = NULL;
 	struct guichet_filing *filing = NULL;
@@ -173,7 +173,10 @@ check_saved_path(struct task *task)
 
 	guichet_blob_destroy(saved);
 	guichet_filing_destroy(filing);
-	return is_filing ? GUICHET_ERROR_none : cli_check_absent(task->cli, task->saved_path);
+	if (is_filing)
+		return guichet_file_write(task->saved_path, bytes, task->cli->problem);
+	return problem_set(task->cli->problem, ERROR_usage, "--out", slice_of_text(task->saved_path),
+	    "no such file, or a filing that an earlier run signed: what is there is not overwritten");
 }
 
 static enum guichet_error
@@ -183,8 +186,11 @@ save(struct task *task)
 	struct guichet_blob *saved = NULL;
 	enum guichet_error error = guichet_filing_save(task->cli->filing, &saved, problem);
 
-	if (error == GUICHET_ERROR_none)
-		error = guichet_file_write(task->saved_path, guichet_blob_bytes(saved), problem);
+	if (error == GUICHET_ERROR_none) {
+		error = filesystem_create(task->saved_path, guichet_blob_bytes(saved), problem);
+		if (error == GUICHET_ERROR_usage)
+			error = replace_saved(task, guichet_blob_bytes(saved));
+	}
 	guichet_blob_destroy(saved);
 	return error;
 }
@@ -201,8 +207,6 @@ sign_and_save(struct task *task)
 		error = guichet_filing_sign(cli->filing, cli->identity, 0, cli->problem);
 	if (error == GUICHET_ERROR_none)
 		error = cli_check_receipt_path(cli, task->receipt_path, guichet_filing_id(cli->filing));
-	if (error == GUICHET_ERROR_none)
-		error = check_saved_path(task);
 	return error == GUICHET_ERROR_none ? save(task) : error;
 }
 

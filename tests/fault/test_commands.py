@@ -63,3 +63,17 @@ def test_a_conversion_leaves_no_half_of_a_document(tmp_path):
     before = [path.stat().st_mtime_ns for path in out.iterdir()]
     subprocess.run(list(map(str, convert)), capture_output=True, timeout=60, check=True)
     assert [path.stat().st_mtime_ns for path in out.iterdir()] == before
+
+
+def test_what_is_there_already_is_on_the_disk_before_it_is_said(offices):
+    """Whoever made it may have been killed before its sync."""
+    office = offices().start()
+    out = office.place / "checkpoint"
+    words = office.program.with_name("guichet"), "checkpoint", "--server", f"127.0.0.1:{office.port}", "--trust", \
+        office.public, "--out", out
+    subprocess.run(list(map(str, words)), capture_output=True, timeout=60, check=True)
+    before = out.read_bytes(), out.stat().st_mtime_ns
+    said = failing("sync:1", *words, code=FAILED)
+    assert f"where:    {out}\n  value:    Input/output error\n" in said
+    subprocess.run(list(map(str, words)), capture_output=True, timeout=60, check=True)
+    assert (out.read_bytes(), out.stat().st_mtime_ns) == before

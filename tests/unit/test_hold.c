@@ -231,10 +231,14 @@ nothing_is_written_over_what_is_there(void **state)
 	assert_int_equal(guichet_file_write(target, text, NULL), GUICHET_ERROR_none);
 	assert_holds(target, "text");
 	assert_false(is_there(temporary));
+	assert_int_equal(filesystem_write_new(target, slice_of_public(text), NULL), GUICHET_ERROR_usage);
+	assert_int_equal(filesystem_sync(target, NULL), GUICHET_ERROR_none);
 	/* A link that leads nowhere is there too. */
 	unlink(target);
 	assert_int_equal(symlink("nowhere", target), 0);
 	assert_int_equal(filesystem_create(target, text, NULL), GUICHET_ERROR_usage);
+	assert_int_equal(filesystem_write_new(target, slice_of_public(text), NULL), GUICHET_ERROR_usage);
+	assert_int_equal(filesystem_sync(target, NULL), GUICHET_ERROR_file_unreadable);
 }
 
 /* Who writes the same file waits for the other and then writes. This process hears by a pipe that the other has come to
