@@ -286,7 +286,7 @@ filesystem_lock(const char *path, struct hold *out, struct guichet_problem *prob
 	if (why == EEXIST) {
 		snprintf(name, sizeof name, "%s" HOLD_LOCK, path);
 		return problem_set(problem, ERROR_file_unreadable, path, slice_of_text(name),
-		    "no such file, or one that this user can take away: whoever has it may be at work");
+		    "no such file: another user's guichet may be at work there; once none is, remove it");
 	}
 	return why == 0 || why == ENOLCK ? filesystem_clear(path, problem) : fail_to_hold(problem, path, why);
 }

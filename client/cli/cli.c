@@ -255,7 +255,8 @@ cli_hold(struct cli *cli, const char *path, const char *typed, const char *doing
 	enum guichet_error error = filesystem_lock(path, out, cli->problem);
 
 	if (error == GUICHET_ERROR_usage) {
-		snprintf(expected, sizeof expected, "a file that nobody works on: another guichet is %s", doing);
+		snprintf(expected, sizeof expected,
+		    "a file that nobody works on: another guichet is %s; once that has ended, the same command", doing);
 		return problem_set(cli->problem, ERROR_usage, "--out", slice_of_text(typed), expected);
 	}
 	if (error != GUICHET_ERROR_none)
