@@ -215,7 +215,7 @@ check_tiles(const char *directory, const struct tree *tree, struct arena *arena,
 {
 	uint64_t index = tree_size(tree) / TILE_WIDTH;
 	char path[PATH_SIZE], place[128];
-	struct buf *name = buf_create(sizeof place - sizeof ".p");
+	struct buf *name = buf_create(sizeof place - sizeof TILE_PARTIALS);
 	enum error error = ERROR_NONE;
 
 	if (name == NULL)
@@ -229,7 +229,7 @@ check_tiles(const char *directory, const struct tree *tree, struct arena *arena,
 	uint64_t width = TILE_WIDTH;
 	if (access(path, F_OK) != 0) {
 		error = is_hidden(path, arena, fault);
-		snprintf(place, sizeof place, "%s.p", (const char *)buf_peek(name).data);
+		snprintf(place, sizeof place, "%s" TILE_PARTIALS, (const char *)buf_peek(name).data);
 		settings_path(path, sizeof path, directory, place);
 		if (error == ERROR_NONE)
 			error = widest_partial(path, &width, arena, fault);

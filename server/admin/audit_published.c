@@ -43,7 +43,8 @@ tile_parse(const char *path, unsigned *level, uint64_t *index, unsigned *width)
 	*index = *index * 1000 + group;
 	path += is_good ? read : 0;
 	if (is_good && path[0] != '\0')
-		is_good = sscanf(path, ".p/%3u%n", width, &read) == 1 && *width > 0 && *width < TILE_WIDTH;
+		is_good = sscanf(path, TILE_PARTIALS "/%3u%n", width, &read) == 1 && *width > 0 &&
+		    *width < TILE_WIDTH;
 	/* Written again it is the same, so nothing was read into it. */
 	if (is_good) {
 		tile_path_put(again, *level, *index, *width);
