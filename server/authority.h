@@ -96,6 +96,7 @@ must_check enum error authority_restore(const char *keys_dir, const char *public
  * holds it only while it reads them. A descriptor to close, which unlocks; negative, with the fault
  * (ERROR_directory_locked, ERROR_file_unreadable), when it cannot be had at once, or after so many `tries`, at least 1,
  * 10 ms apart. */
+#define AUTHORITY_TLS_TRIES 100 /* a second: a renewal takes milliseconds */
 must_check int authority_tls_lock(const char *keys_dir, unsigned tries, struct fault *fault);
 /* Under that lock: will a client that trusts tls.pem as it is published accept the server's TLS certificate at `now`,
  * and is the key the certificate's? `now` 0: at whatever time. First ends a renewal that was cut short.

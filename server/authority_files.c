@@ -266,3 +266,28 @@ authority_directory_sync(const char *dir)
 		errno = reason;
 	return closed && synced;
 }
+
+X509_STORE_CTX *
+authority_judge_begin(STACK_OF(X509) *shown, STACK_OF(X509) *trusted)
+{
+	X509_STORE *store = X509_STORE_new();
+	X509_STORE_CTX *judged = X509_STORE_CTX_new();
+	bool is_good = store != NULL && judged != NULL;
+
+	for (int i = 0; is_good && i < sk_X509_num(trusted); i++)
+		is_good = X509_STORE_add_cert(store, sk_X509_value(trusted, i)) == 1;
+	if (is_good && X509_STORE_CTX_init(judged, store, sk_X509_value(shown, 0), shown) == 1)
+		return judged;
+	X509_STORE_CTX_free(judged);
+	X509_STORE_free(store);
+	return NULL;
+}
+
+void
+authority_judge_end(X509_STORE_CTX *judged)
+{
+	X509_STORE *store = judged == NULL ? NULL : X509_STORE_CTX_get0_store(judged);
+
+	X509_STORE_CTX_free(judged);
+	X509_STORE_free(store);
+}

@@ -59,6 +59,12 @@ must_check bool authority_file_rename(const char *dir, const char *from, const c
 /* Makes the directory's entries durable. Sets errno on failure. */
 must_check bool authority_directory_sync(const char *dir);
 
+/* To judge what is shown, its first certificate with the others as its chain, by what is trusted alone: both are
+ * borrowed, and time, purpose and flags are the caller's to set before X509_verify_cert. NULL when memory is short. */
+must_check X509_STORE_CTX *authority_judge_begin(STACK_OF(X509) *shown, STACK_OF(X509) *trusted);
+/* NULL is allowed. */
+void authority_judge_end(X509_STORE_CTX *judged);
+
 /* Both under authority_tls_lock. Replaces the server's TLS key and certificate. They are two names, so a
  * crash may come between: then the certificate is still there as the next one, for the key that is in force already,
  * and authority_tls_settle gives it its name. */

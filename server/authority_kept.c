@@ -144,20 +144,15 @@ check_vkey(const char *keys_dir, struct fault *fault)
 static bool
 is_trusted(STACK_OF(X509) *shown, STACK_OF(X509) *trusted)
 {
-	X509_STORE *store = X509_STORE_new();
-	X509_STORE_CTX *judged = X509_STORE_CTX_new();
-	bool is_good = store != NULL && judged != NULL;
+	X509_STORE_CTX *judged = authority_judge_begin(shown, trusted);
+	bool is_good = judged != NULL;
 
-	for (int i = 0; is_good && i < sk_X509_num(trusted); i++)
-		is_good = X509_STORE_add_cert(store, sk_X509_value(trusted, i)) == 1;
-	is_good = is_good && X509_STORE_CTX_init(judged, store, sk_X509_value(shown, 0), shown) == 1;
 	if (is_good) {
 		/* A root's own signature as well: it tells damage that nobody else would meet. */
 		X509_STORE_CTX_set_flags(judged, X509_V_FLAG_NO_CHECK_TIME | X509_V_FLAG_CHECK_SS_SIGNATURE);
 		is_good = X509_verify_cert(judged) == 1;
 	}
-	X509_STORE_CTX_free(judged);
-	X509_STORE_free(store);
+	authority_judge_end(judged);
 	return is_good;
 }
 

@@ -189,16 +189,11 @@ chain_end(X509_STORE_CTX *judged)
 static enum error
 files_judge(const struct tls_files *files, uint64_t now, struct arena *arena, uint64_t *not_after, struct fault *fault)
 {
-	X509_STORE *store = X509_STORE_new();
-	X509_STORE_CTX *judged = X509_STORE_CTX_new();
+	X509_STORE_CTX *judged = authority_judge_begin(files->shown, files->trusted);
 	X509 *certificate = sk_X509_value(files->shown, 0);
 	enum error error = fault_set(fault, ERROR_out_of_memory, "authority", SLICE_EMPTY, NULL);
-	bool is_good = store != NULL && judged != NULL;
 
-	for (int i = 0; is_good && i < sk_X509_num(files->trusted); i++)
-		is_good = X509_STORE_add_cert(store, sk_X509_value(files->trusted, i)) == 1;
-	if (!is_good || X509_STORE_CTX_init(judged, store, certificate, files->shown) != 1 ||
-	    X509_STORE_CTX_set_default(judged, "ssl_server") != 1)
+	if (judged == NULL || X509_STORE_CTX_set_default(judged, "ssl_server") != 1)
 		goto done;
 	if (now != 0)
 		X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(judged), (time_t)now);
@@ -213,8 +208,7 @@ files_judge(const struct tls_files *files, uint64_t now, struct arena *arena, ui
 	else
 		*not_after = chain_end(judged);
 done:
-	X509_STORE_CTX_free(judged);
-	X509_STORE_free(store);
+	authority_judge_end(judged);
 	return error;
 }
 

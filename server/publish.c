@@ -27,6 +27,7 @@
  * tile's partial ones. */
 struct publish_task {
 	struct publisher *publisher;
+	void (*end)(struct publish_task *task); /* once it is over, well or with a failure; frees it */
 	struct publish_failure failure;
 	struct arena *arena;     /* of files that come from the log: their bytes */
 	uint64_t size_after;     /* of the published log */
@@ -132,15 +133,10 @@ step_end(struct publish_task *task)
 	task_free(task);
 }
 
-static void
-step_done(void *argument)
-{
-	step_end(argument);
-}
-
 /* NULL when memory is short, which is told. */
 static struct publish_task *
-task_create(struct publisher *publisher, enum publish_work work, const char *file)
+task_create(struct publisher *publisher, enum publish_work work, const char *file,
+    void (*end)(struct publish_task *task))
 {
 	struct publish_task *task = calloc(1, sizeof *task);
 
@@ -150,6 +146,7 @@ task_create(struct publisher *publisher, enum publish_work work, const char *fil
 		return NULL;
 	}
 	task->publisher = publisher;
+	task->end = end;
 	task->failure.work = work;
 	return task;
 }
@@ -354,22 +351,35 @@ task_take_reads(struct publish_task *task, enum error error)
 }
 
 static void
-step_read_done(void *context, enum error error)
+task_done(void *argument)
+{
+	struct publish_task *task = argument;
+
+	task->end(task);
+}
+
+static void
+task_read_done(void *context, enum error error)
 {
 	struct publish_task *task = context;
 
 	task_take_reads(task, error);
-	if (task->failure.step != NULL || !task_submit(task, task_run, step_done))
-		step_end(task);
+	if (task->failure.step != NULL || !task_submit(task, task_run, task_done))
+		task->end(task);
 }
 
-/* Fills the files from the store, and goes on with `done`. */
+/* Fills the files from the store and writes them, unless memory was short for naming them. */
 static void
-task_read(struct publish_task *task, void (*done)(void *context, enum error error))
+task_begin(struct publish_task *task, bool is_filled)
 {
+	if (!is_filled) {
+		publish_failure_set(&task->failure, "memory", "tile", ENOMEM);
+		task->end(task);
+		return;
+	}
 	if (task->reads_count == 0 ||
-	    store_read(task->publisher->store, task->reads, task->reads_count, done, task) == STORE_READY)
-		done(task, ERROR_NONE);
+	    store_read(task->publisher->store, task->reads, task->reads_count, task_read_done, task) == STORE_READY)
+		task_read_done(task, ERROR_NONE);
 }
 
 static void
@@ -377,16 +387,11 @@ publisher_step(struct publisher *publisher)
 {
 	if (publisher->is_writing || publisher->offered == NULL)
 		return;
-	struct publish_task *task = task_create(publisher, PUBLISH_LOG, "checkpoint");
+	struct publish_task *task = task_create(publisher, PUBLISH_LOG, "checkpoint", step_end);
 	if (task == NULL)
 		return;
 	publisher->is_writing = true;
-	if (task_fill(task)) {
-		task_read(task, step_read_done);
-		return;
-	}
-	publish_failure_set(&task->failure, "memory", "tile", ENOMEM);
-	step_end(task);
+	task_begin(task, task_fill(task));
 }
 
 /* ---- what was published before ---- */
@@ -406,43 +411,21 @@ mend_end(struct publish_task *task)
 	task_free(task);
 }
 
-static void
-mend_done(void *argument)
-{
-	mend_end(argument);
-}
-
-static void
-mend_read_done(void *context, enum error error)
-{
-	struct publish_task *task = context;
-
-	task_take_reads(task, error);
-	if (task->failure.step != NULL || !task_submit(task, task_run, mend_done))
-		mend_end(task);
-}
-
 /* What a look found missing is read and written. */
 static void
 look_done(void *argument)
 {
 	struct publish_task *task = argument;
-	bool is_good = true;
 
 	if (task->missing_count == 0) {
 		mend_end(task);
 		return;
 	}
 	task->arena = arena_create(TASK_ARENA);
-	is_good = task->arena != NULL;
+	bool is_good = task->arena != NULL;
 	for (size_t i = 0; i < task->missing_count && is_good; i++)
 		is_good = task_add_tile(task, task->missing[i].level, task->missing[i].index, task->missing[i].width);
-	if (is_good) {
-		task_read(task, mend_read_done);
-		return;
-	}
-	publish_failure_set(&task->failure, "memory", "tile", ENOMEM);
-	mend_end(task);
+	task_begin(task, is_good);
 }
 
 static void
@@ -453,7 +436,7 @@ publisher_look(struct publisher *publisher)
 
 	if (publisher->is_looking || !publish_place_next(&ahead, &place))
 		return;
-	struct publish_task *task = task_create(publisher, PUBLISH_MEND, "tile");
+	struct publish_task *task = task_create(publisher, PUBLISH_MEND, "tile", mend_end);
 	if (task == NULL)
 		return;
 	task->walk = publisher->walk;
@@ -472,10 +455,8 @@ publisher_mend(struct publisher *publisher)
 
 /* That one failed is not made up for by others that do not. */
 static void
-sweep_done(void *argument)
+sweep_end(struct publish_task *task)
 {
-	struct publish_task *task = argument;
-
 	task->publisher->is_sweeping = false;
 	if (task->failure.step != NULL)
 		(void)!task_tell(task);
@@ -520,7 +501,8 @@ static void
 publisher_sweep(struct publisher *publisher)
 {
 	uint64_t swept[TREE_LEVELS];
-	struct publish_task *task = sweep_is_due(publisher) ? task_create(publisher, PUBLISH_SWEEP, "tile") : NULL;
+	struct publish_task *task =
+	    sweep_is_due(publisher) ? task_create(publisher, PUBLISH_SWEEP, "tile", sweep_end) : NULL;
 	bool is_good = task != NULL;
 
 	memcpy(swept, publisher->swept, sizeof swept);
@@ -530,7 +512,7 @@ publisher_sweep(struct publisher *publisher)
 			is_good = task_add_partials(task, level, swept[level]);
 	}
 	/* With too little memory or too much to do, the next tick will do. */
-	if (!is_good || !worker_submit(publisher->worker, sweep_run, sweep_done, task)) {
+	if (!is_good || !worker_submit(publisher->worker, sweep_run, task_done, task)) {
 		if (task != NULL)
 			task_free(task);
 		return;

@@ -70,14 +70,22 @@ server_log_tls_expires(struct log *log, uint64_t days_left)
 	log_event(log, LOG_LEVEL_WARN, "tls_certificate_expires", log_uint("days_left", days_left));
 }
 
+/* In UTC; empty beyond what a time can be. */
+static const char *
+time_text(uint64_t time, char text[TIME_UTC_SIZE + 1])
+{
+	memset(text, 0, TIME_UTC_SIZE + 1);
+	if (time <= TIME_MAX)
+		time_format_utc(time, text);
+	return text;
+}
+
 void
 server_log_tls_renewed(struct log *log, uint64_t not_after)
 {
-	char text[TIME_UTC_SIZE + 1] = "";
+	char text[TIME_UTC_SIZE + 1];
 
-	if (not_after <= TIME_MAX)
-		time_format_utc(not_after, text);
-	log_event(log, LOG_LEVEL_INFO, "tls_renewed", log_setting("not_after", text));
+	log_event(log, LOG_LEVEL_INFO, "tls_renewed", log_setting("not_after", time_text(not_after, text)));
 }
 
 void
@@ -98,16 +106,13 @@ server_log_gave_up(struct log *log, size_t count)
 void
 server_log_campaign(struct log *log, const struct campaign *campaign, bool is_reload)
 {
-	const uint64_t times[] = { campaign->opens_at, campaign->closes_at };
-	char name[LIMIT_LABEL + 1], texts[2][TIME_UTC_SIZE + 1] = { "", "" };
+	char name[LIMIT_LABEL + 1], opening[TIME_UTC_SIZE + 1], closing[TIME_UTC_SIZE + 1];
 
 	snprintf(name, sizeof name, "%.*s", (int)campaign->name.size, (const char *)campaign->name.data);
-	for (size_t i = 0; i < 2; i++)
-		if (times[i] <= TIME_MAX)
-			time_format_utc(times[i], texts[i]);
 	const struct log_field named = log_setting("campaign", name),
 			       year = log_uint("income_year", campaign->income_year),
-			       opens = log_setting("opens", texts[0]), closes = log_setting("closes", texts[1]);
+			       opens = log_setting("opens", time_text(campaign->opens_at, opening)),
+			       closes = log_setting("closes", time_text(campaign->closes_at, closing));
 	if (is_reload)
 		log_event(log, LOG_LEVEL_INFO, "reloaded", named, year, opens, closes);
 	else

@@ -16,8 +16,7 @@
 /* Certificates, as texts, and what is wrong with them. */
 #define RELOAD_ARENA ((size_t)64 * 1024)
 
-/* Waits for a renewal under way: a start for a second, a reload, which must not keep the loop, not at all. */
-#define START_TRIES 100
+/* A reload must not keep the loop: it does not wait for a renewal under way. */
 #define RELOAD_TRIES 1
 
 static enum error
@@ -42,7 +41,7 @@ tls_read(const struct server_tls *tls, uint64_t now, unsigned tries, struct aren
 enum error
 server_tls_open(struct server_tls *tls, uint64_t now, struct arena *arena, struct fault *fault)
 {
-	return tls_read(tls, now, START_TRIES, arena, &tls->config, &tls->not_after, fault);
+	return tls_read(tls, now, AUTHORITY_TLS_TRIES, arena, &tls->config, &tls->not_after, fault);
 }
 
 void

@@ -115,9 +115,9 @@ static void
 tell_retry(void *context, const struct guichet_problem *problem, uint64_t wait_ms)
 {
 	struct cli *cli = context;
-	bool is_told = guichet_problem_correlation(problem)[0] != '\0', is_typed;
+	bool is_typed;
 	const char *place = guichet_problem_place(problem);
-	const char *typed = typed_find(cli, slice_of_text(place), is_told, &is_typed);
+	const char *typed = typed_find(cli, slice_of_text(place), cli_is_told(problem), &is_typed);
 
 	cli_end(cli);
 	const char *value = guichet_problem_value(problem), *where = typed != NULL ? typed : place;

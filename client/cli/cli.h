@@ -135,6 +135,8 @@ must_check bool cli_read_hex(const char *text, uint8_t *out, size_t size);
 void cli_put_string(struct buf *buf, const char *text);
 /* Appends a record as JSON; as the next one of an array unless it is the first. */
 void cli_put_record(struct buf *buf, struct guichet_record record, bool is_first);
+/* Did the office say so? Its answers have an id. */
+bool cli_is_told(const struct guichet_problem *problem);
 /* Appends what the rules found, a JSON array. */
 void cli_put_findings(const struct cli *cli, struct buf *buf);
 /* Prints and destroys it. */

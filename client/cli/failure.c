@@ -36,9 +36,8 @@ cli_exit_code(enum guichet_error error)
 	}
 }
 
-/* Did the office say so? Its answers have an id. */
-static bool
-is_told(const struct guichet_problem *problem)
+bool
+cli_is_told(const struct guichet_problem *problem)
 {
 	return guichet_problem_correlation(problem)[0] != '\0';
 }
@@ -59,7 +58,7 @@ static void
 put_typed(const struct cli *cli, struct buf *buf, struct slice place)
 {
 	bool is_typed;
-	const char *word = typed_find(cli, place, is_told(cli->problem), &is_typed);
+	const char *word = typed_find(cli, place, cli_is_told(cli->problem), &is_typed);
 
 	if (is_typed)
 		put_text(buf, "option", word);
@@ -152,7 +151,7 @@ static void
 print_place(const struct cli *cli, const char *indent, const char *name, struct slice place)
 {
 	bool is_typed;
-	const char *word = typed_find(cli, place, is_told(cli->problem), &is_typed);
+	const char *word = typed_find(cli, place, cli_is_told(cli->problem), &is_typed);
 
 	if (word != NULL)
 		place = slice_of_text(word);

@@ -60,6 +60,8 @@ struct admin_command {
  * for by a command that has the option). A word has at most DIRECTORY_MAX bytes, so that paths under it fit. */
 must_check bool admin_options(int argc, char **argv, const struct admin_command *command,
     const struct admin_option *options, const char **words, int *exit);
+/* How many values an option that may be there several times has. */
+size_t admin_values_count(const char *const *values);
 /* Wrong usage of a value: says which, what was there and what was expected; the exit code. */
 int admin_refuse(const char *place, const char *value, const char *expected, bool as_json);
 

@@ -19,8 +19,6 @@
 #include "server/worker.h"
 
 /* Memory of one record and what it names: a filing's archive blob twice, its returns inflated. */
-/* A renewal of the TLS certificate is waited for, for a second. */
-#define LOCK_TRIES 100
 #define ARENA_MAX ((size_t)160 * 1024 * 1024)
 /* Entries of the archive in one go. */
 #define WALK_STEP ((size_t)1024)
@@ -356,7 +354,7 @@ open_authority(struct audit *audit)
 	settings_path(public, sizeof public, audit->directory, PUBLIC_DIRECTORY);
 	/* Also what no start reads: the roots' keys certify when something has gone wrong. */
 	authority_check_kept(keys, public, kept_wrong, audit);
-	int lock = authority_tls_lock(keys, LOCK_TRIES, &fault);
+	int lock = authority_tls_lock(keys, AUTHORITY_TLS_TRIES, &fault);
 	if (lock < 0 || authority_check_tls(keys, public, 0, audit->open, &not_after, &fault) != ERROR_NONE)
 		audit_disagree_fault(audit, "authority", &fault);
 	if (lock >= 0)

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "protocol/time.h"
 #include "server/admin/admin.h"
+#include "server/profile.h"
 #include "server/services/services.h"
 
 #define ARENA_SIZE ((size_t)64 * 1024 * 1024)
@@ -138,12 +138,12 @@ tell_issued(const char *kind, const char *path, const struct msg_certificate_ans
 	const unsigned char *at = answer->certificate.data;
 	X509 *certificate = d2i_X509(NULL, &at, (long)answer->certificate.size);
 	char serial[2 * SERIAL_SIZE + 1], until[TIME_UTC_SIZE + 1] = "";
-	struct tm not_after;
-	bool is_good = certificate != NULL && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &not_after) == 1;
+	uint64_t not_after;
+	bool is_good = certificate != NULL && profile_time_get(X509_get0_notAfter(certificate), &not_after);
 
 	hex_encode(answer->serial, serial);
 	if (is_good) {
-		time_format_utc((uint64_t)timegm(&not_after), until);
+		time_format_utc(not_after, until);
 		printf("%s certificate %s is in %s, valid until %s.\n", kind, serial, path, until);
 	}
 	X509_free(certificate);

@@ -161,15 +161,12 @@ make_office(const char *directory, const char *origin, const char *const *hosts,
 {
 	char keys[PATH_SIZE], public[PATH_SIZE];
 	uint64_t now = clock_wall_ms() / 1000;
-	size_t hosts_count = 0;
-	while (hosts[hosts_count] != NULL)
-		hosts_count++;
 	const struct authority_plan plan = {
 		.keys_dir = keys,
 		.public_dir = public,
 		.origin = origin,
 		.hosts = hosts,
-		.hosts_count = hosts_count,
+		.hosts_count = admin_values_count(hosts),
 		.now = now,
 	};
 	enum error error;

@@ -101,14 +101,22 @@ words_missing(struct line *line, size_t count)
 	return usage_error(line, "words are missing", words_from(line->command, count), "", "");
 }
 
+size_t
+admin_values_count(const char *const *values)
+{
+	size_t count = 0;
+
+	while (values[count] != NULL)
+		count++;
+	return count;
+}
+
 /* The option's value, behind those before it where there may be several. */
 static bool
 take_value(struct line *line, const struct admin_option *option, const char *value)
 {
-	size_t count = 0;
+	size_t count = option->times == ADMIN_SEVERAL ? admin_values_count(option->value) : 0;
 
-	while (option->times == ADMIN_SEVERAL && option->value[count] != NULL)
-		count++;
 	if (count == ADMIN_VALUES_MAX)
 		return usage_error(line, "the option is there too often", option->name, "", ADMIN_VALUES_TEXT);
 	option->value[count] = value;

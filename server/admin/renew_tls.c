@@ -23,21 +23,18 @@ renew(const char *directory, const char *const *hosts, struct arena *arena, stru
 {
 	char keys[PATH_SIZE], public[PATH_SIZE];
 	struct settings settings;
-	size_t hosts_count = 0;
 	enum error error = settings_load(directory, arena, &settings, fault);
 
 	settings_path(keys, sizeof keys, directory, KEYS_DIRECTORY);
 	settings_path(public, sizeof public, directory, PUBLIC_DIRECTORY);
 	if (error != ERROR_NONE)
 		return error;
-	while (hosts[hosts_count] != NULL)
-		hosts_count++;
 	const struct authority_plan plan = {
 		.keys_dir = keys,
 		.public_dir = public,
 		.origin = settings.origin,
 		.hosts = hosts,
-		.hosts_count = hosts_count,
+		.hosts_count = admin_values_count(hosts),
 		.now = clock_wall_ms() / 1000,
 	};
 	error = authority_renew_tls(&plan, out, fault);
@@ -47,25 +44,19 @@ renew(const char *directory, const char *const *hosts, struct arena *arena, stru
 }
 
 static void
-say_renewed(const struct authority_renewal *renewal, struct arena *arena, bool as_json)
+say_renewed(const struct authority_renewal *renewal, bool as_json)
 {
-	char serial[2 * SERIAL_SIZE + 1];
-	struct buf *buf = buf_create(64);
-	struct slice expires = SLICE_LITERAL("");
+	char serial[2 * SERIAL_SIZE + 1], expires[TIME_UTC_SIZE + 1] = "";
 
 	hex_encode(slice_of(renewal->serial, SERIAL_SIZE), serial);
-	if (buf != NULL)
-		time_put_utc(buf, renewal->not_after);
-	if (buf == NULL || !arena_copy(arena, buf_peek(buf), &expires))
-		expires = SLICE_LITERAL("");
-	buf_destroy(buf);
+	time_format_utc(renewal->not_after, expires);
 	if (as_json)
 		admin_say(stdout, (const struct admin_fact[]) { { "type", "guichet-renew-tls", 0 },
-			{ "serial", serial, 0 }, { "expires", (const char *)expires.data, 0 }, { NULL, NULL, 0 } });
+			{ "serial", serial, 0 }, { "expires", expires, 0 }, { NULL, NULL, 0 } });
 	else
 		printf("The server's TLS certificate is renewed.\n  serial    %s\n  expires   %s\n"
 		       "A server that runs shows it once it is sent SIGHUP.\n",
-		    serial, (const char *)expires.data);
+		    serial, expires);
 }
 
 int
@@ -91,7 +82,7 @@ admin_renew_tls(int argc, char **argv)
 	    renew(directory, hosts, arena, &renewal, &fault);
 	exit = error == ERROR_NONE ? ADMIN_DONE : admin_report(&fault, as_json);
 	if (exit == ADMIN_DONE)
-		say_renewed(&renewal, arena, as_json);
+		say_renewed(&renewal, as_json);
 	arena_destroy(arena);
 	return exit;
 }

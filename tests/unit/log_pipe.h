@@ -30,6 +30,20 @@ log_pipe_open(void **state, uint64_t (*wall_ms)(void))
 	return p->log == NULL ? -1 : 0;
 }
 
+/* 2026-11-22T15:40:29.123Z. */
+static inline uint64_t
+log_pipe_still_clock(void)
+{
+	return UINT64_C(1795362029123);
+}
+
+/* The same with a clock that stands. */
+static inline int
+log_pipe_open_still(void **state)
+{
+	return log_pipe_open(state, log_pipe_still_clock);
+}
+
 static inline int
 log_pipe_close(void **state)
 {

@@ -193,6 +193,23 @@ grow(struct press *press, size_t count)
 	free(archives);
 }
 
+/* The path of a file of DIR/public. */
+static inline void
+public_path(const struct press *press, const char *name, char path[PATH_SIZE])
+{
+	snprintf(path, PATH_SIZE, "%s/public/%s", press->fixture->directory, name);
+}
+
+/* Gives it this many bytes, without any on disk when it grows. */
+static inline void
+set_size(const struct press *press, const char *name, off_t size)
+{
+	char path[PATH_SIZE];
+
+	public_path(press, name, path);
+	assert_int_equal(truncate(path, size), 0);
+}
+
 /* Size of a file of DIR/public; -1 when there is none. */
 static inline long
 published(struct press *press, const char *name)
@@ -200,7 +217,7 @@ published(struct press *press, const char *name)
 	char path[PATH_SIZE];
 	struct stat status;
 
-	snprintf(path, sizeof path, "%s/public/%s", press->fixture->directory, name);
+	public_path(press, name, path);
 	return stat(path, &status) == 0 ? (long)status.st_size : -1;
 }
 
@@ -211,7 +228,7 @@ expect_checkpoint(struct press *press, size_t size)
 	char path[PATH_SIZE], expected[128];
 	size_t text_size;
 
-	snprintf(path, sizeof path, "%s/public/checkpoint", press->fixture->directory);
+	public_path(press, "checkpoint", path);
 	snprintf(expected, sizeof expected, "guichet.example/2026\n%zu\nhash\n", size);
 	char *text = file_read(path, &text_size);
 	assert_string_equal(text, expected);
@@ -226,7 +243,7 @@ count_files(struct press *press, const char *name)
 	const struct dirent *entry;
 	int count = 0;
 
-	snprintf(path, sizeof path, "%s/public/%s", press->fixture->directory, name);
+	public_path(press, name, path);
 	DIR *directory = opendir(path);
 	if (directory == NULL)
 		return -1;

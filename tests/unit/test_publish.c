@@ -207,7 +207,7 @@ put_file(struct press *press, const char *name)
 {
 	char path[PATH_SIZE];
 
-	snprintf(path, sizeof path, "%s/public/%s", press->fixture->directory, name);
+	public_path(press, name, path);
 	*strrchr(path, '/') = '\0';
 	assert_true(mkdir(path, 0755) == 0 || errno == EEXIST);
 	path[strlen(path)] = '/';
@@ -270,16 +270,6 @@ what_cannot_be_removed_is_told_once(void **state)
 
 /* ---- files ---- */
 
-/* A file of DIR/public of this many bytes, without any on disk. */
-static void
-make_long(struct press *press, const char *name, off_t size)
-{
-	char path[PATH_SIZE];
-
-	snprintf(path, sizeof path, "%s/public/%s", press->fixture->directory, name);
-	assert_int_equal(truncate(path, size), 0);
-}
-
 static void
 each_file_has_its_own_size_limit(void **state)
 {
@@ -289,7 +279,7 @@ each_file_has_its_own_size_limit(void **state)
 	struct slice bytes;
 	struct fault fault;
 
-	make_long(press, "crl.pem", 20 * 1024 * 1024);
+	set_size(press, "crl.pem", 20 * 1024 * 1024);
 	assert_int_equal(publications_load(press->fixture->directory, NULL, arena, &publications, &fault), ERROR_NONE);
 	assert_true(publications_find(publications, SLICE_LITERAL("crl.pem"), &bytes));
 	assert_int_equal(bytes.size, 20 * 1024 * 1024);
@@ -300,14 +290,14 @@ each_file_has_its_own_size_limit(void **state)
 	} rows[] = { { "crl.pem", 256 * 1024 * 1024 + 1 }, { "catalogue.json", LIMIT_JSON_FILE + 1 },
 		{ "ca.pem", 1024 * 1024 + 1 } };
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		make_long(press, rows[i].name, rows[i].size);
+		set_size(press, rows[i].name, rows[i].size);
 		/* What an earlier call left there is not the reason. */
 		errno = ENOENT;
 		assert_int_equal(publications_load(press->fixture->directory, NULL, arena, &publications, &fault),
 		    ERROR_file_unreadable);
 		assert_true(slice_equal_text(fault.value, strerror(EFBIG)));
 		assert_non_null(strstr((const char *)fault.place.data, rows[i].name));
-		make_long(press, rows[i].name, 1);
+		set_size(press, rows[i].name, 1);
 	}
 	arena_destroy(arena);
 }
@@ -328,7 +318,7 @@ snapshots_keep_their_publications(void **state)
 	assert_non_null(list);
 	publications_set(fixture->publications, "crl.pem", list);
 	content_release(list);
-	make_long(press, "log.vkey", 1);
+	set_size(press, "log.vkey", 1);
 	assert_int_equal(publications_load(fixture->directory, fixture->publications, fixture->arena, &publications,
 	    &fault), ERROR_NONE);
 	instruments.publications = publications;

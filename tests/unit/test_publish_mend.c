@@ -14,22 +14,25 @@
 #include "server/store/keys.h"
 #include "tests/unit/press_fixture.h"
 
+/* The caller closes it. */
+static int
+open_public(const struct press *press)
+{
+	char path[PATH_SIZE];
+
+	public_path(press, "", path);
+	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(directory >= 0);
+	return directory;
+}
+
 static void
 remove_file(struct press *press, const char *name)
 {
 	char path[PATH_SIZE];
 
-	snprintf(path, sizeof path, "%s/public/%s", press->fixture->directory, name);
+	public_path(press, name, path);
 	assert_int_equal(unlink(path), 0);
-}
-
-static void
-cut_file(struct press *press, const char *name, off_t size)
-{
-	char path[PATH_SIZE];
-
-	snprintf(path, sizeof path, "%s/public/%s", press->fixture->directory, name);
-	assert_int_equal(truncate(path, size), 0);
 }
 
 /* A log of 35,000 leaves is published, and the server starts again. */
@@ -56,11 +59,11 @@ tiles_that_are_gone_or_cut_are_there_again_after_a_start(void **state)
 
 	publish_and_start(press);
 	for (size_t i = 0; i < 4; i++) {
-		snprintf(path, sizeof path, "%s/public/%s", press->fixture->directory, gone[i]);
+		public_path(press, gone[i], path);
 		before[i] = file_read(path, &size);
 		remove_file(press, gone[i]);
 	}
-	cut_file(press, "tile/0/077", 8191);
+	set_size(press, "tile/0/077", 8191);
 	/* Whoever does not ask for it has nothing looked at. */
 	tick(press);
 	assert_int_equal(published(press, "tile/0/000"), -1);
@@ -68,7 +71,7 @@ tiles_that_are_gone_or_cut_are_there_again_after_a_start(void **state)
 	tick(press);
 	assert_int_equal(press->mended, 5);
 	for (size_t i = 0; i < 4; i++) {
-		snprintf(path, sizeof path, "%s/public/%s", press->fixture->directory, gone[i]);
+		public_path(press, gone[i], path);
 		char *after = file_read(path, &size);
 		assert_int_equal(size, published(press, gone[i]));
 		assert_memory_equal(after, before[i], size);
@@ -136,10 +139,8 @@ a_full_tile_stands_for_its_partial_ones(void **state)
 	struct press *press = *state;
 	struct publish_walk walk = { .size = 200 }, again = walk;
 	struct publish_place missing[2];
-	char path[PATH_SIZE];
+	int directory = open_public(press);
 
-	snprintf(path, sizeof path, "%s/public", press->fixture->directory);
-	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(publish_look(directory, &walk, 9, missing, 2), 1);
 	assert_int_equal(missing[0].width, 200);
 	grow(press, 300);
@@ -156,10 +157,8 @@ a_look_is_bounded_and_goes_on(void **state)
 	struct press *press = *state;
 	struct publish_walk walk = { .size = 2560 };
 	struct publish_place missing[10];
-	char path[PATH_SIZE];
+	int directory = open_public(press);
 
-	snprintf(path, sizeof path, "%s/public", press->fixture->directory);
-	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(publish_look(directory, &walk, 4, missing, 10), 4);
 	assert_int_equal(missing[0].index, 9);
 	assert_int_equal(publish_look(directory, &walk, 10, missing, 3), 3);

@@ -15,18 +15,6 @@
 /* What every line begins with. */
 #define AT "2026-11-22T15:40:29.123Z "
 
-static uint64_t
-test_clock(void)
-{
-	return UINT64_C(1795362029123);
-}
-
-static int
-open_log(void **state)
-{
-	return log_pipe_open(state, test_clock);
-}
-
 static const struct publish_failure full = { PUBLISH_LOG, "write", "tile/0/000.p/7", ENOSPC, ERROR_NONE },
 				    unsynced = { PUBLISH_LOG, "sync", "tile/0/000.p/7", ENOSPC, ERROR_NONE },
 				    broken = { PUBLISH_LOG, "write", "tile/0/000.p/8", EIO, ERROR_NONE },
@@ -146,11 +134,13 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    a_failure_that_lasts_is_told_when_it_begins_and_ends, open_log, log_pipe_close),
-		cmocka_unit_test_setup_teardown(what_is_not_published_is_known_until_it_is, open_log, log_pipe_close),
-		cmocka_unit_test_setup_teardown(another_reason_is_told_at_once, open_log, log_pipe_close),
-		cmocka_unit_test_setup_teardown(each_kind_of_work_has_its_own, open_log, log_pipe_close),
-		cmocka_unit_test_setup_teardown(the_publishers_calls_reach_the_log, open_log, log_pipe_close),
+		    a_failure_that_lasts_is_told_when_it_begins_and_ends, log_pipe_open_still, log_pipe_close),
+		cmocka_unit_test_setup_teardown(what_is_not_published_is_known_until_it_is,
+		    log_pipe_open_still, log_pipe_close),
+		cmocka_unit_test_setup_teardown(another_reason_is_told_at_once, log_pipe_open_still, log_pipe_close),
+		cmocka_unit_test_setup_teardown(each_kind_of_work_has_its_own, log_pipe_open_still, log_pipe_close),
+		cmocka_unit_test_setup_teardown(the_publishers_calls_reach_the_log,
+		    log_pipe_open_still, log_pipe_close),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
